@@ -1,0 +1,169 @@
+//! How long recovery points are to be kept: the four tiers of a policy, and the tags that say which of them a point
+//! belongs to.
+//!
+//! A point is tagged once, when it is made, by the policy in force then ([`Retention::tags`]). Its expiry is computed
+//! at each cleanup from the durations of the policy in force *now*: an edit of a duration reaches old points, an edit
+//! of the days that qualify reaches new points alone. So Azure describes it, and so no point that was promised a year
+//! is lost because somebody moved the weekly tag from Sunday to Monday.
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ToSpan};
+
+use crate::calendar::{Month, MonthDays};
+use crate::wall_clock;
+
+/// The retention of a policy. A tier that is absent keeps nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retention {
+    pub daily: Option<Daily>,
+    pub weekly: Option<Weekly>,
+    pub monthly: Option<Monthly>,
+    pub yearly: Option<Yearly>,
+}
+
+/// Every scheduled point is kept this many days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daily {
+    pub keep: u32,
+}
+
+/// The first point of these weekdays is kept this many weeks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weekly {
+    pub keep: u32,
+    pub on: Vec<Weekday>,
+}
+
+/// The first point of these days is kept this many months.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monthly {
+    pub keep: u32,
+    pub on: MonthDays,
+}
+
+/// The first point of these days in these months is kept this many years.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yearly {
+    pub keep: u32,
+    pub months: Vec<Month>,
+    pub on: MonthDays,
+}
+
+/// A tier of retention, the shortest-lived first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    Daily,
+    Weekly,
+    Monthly,
+    Yearly,
+}
+
+impl Tier {
+    /// All four.
+    pub const ALL: [Tier; 4] = [Tier::Daily, Tier::Weekly, Tier::Monthly, Tier::Yearly];
+}
+
+/// The long-term tiers a point was chosen for. The daily tier needs no tag: it covers every scheduled point, which is
+/// how weekly points live on when their policy becomes a daily one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Tags {
+    pub weekly: bool,
+    pub monthly: bool,
+    pub yearly: bool,
+}
+
+impl Retention {
+    /// The tags of a point of the run that was due at `due`.
+    ///
+    /// `due` is the scheduled time, not the moment the snapshot was taken: a Sunday run that starts after midnight is
+    /// still Sunday's. `earlier` are the due times of points made before it; the first point of a day that qualifies
+    /// carries the tags, later ones of that day carry none.
+    pub fn tags(
+        &self,
+        due: Timestamp,
+        earlier: impl IntoIterator<Item = Timestamp>,
+        zone: &TimeZone,
+    ) -> Tags {
+        let date = wall_clock::reading(zone, due).date();
+        let first = earlier
+            .into_iter()
+            .all(|other| other >= due || wall_clock::reading(zone, other).date() != date);
+        if first {
+            self.tags_of_day(date)
+        } else {
+            Tags::default()
+        }
+    }
+
+    /// The tags that the first point of `date` carries.
+    pub fn tags_of_day(&self, date: Date) -> Tags {
+        Tags {
+            weekly: self
+                .weekly
+                .as_ref()
+                .is_some_and(|tier| tier.on.contains(&date.weekday())),
+            monthly: self
+                .monthly
+                .as_ref()
+                .is_some_and(|tier| tier.on.holds(date)),
+            yearly: self.yearly.as_ref().is_some_and(|tier| {
+                tier.months.iter().any(|month| month.holds(date)) && tier.on.holds(date)
+            }),
+        }
+    }
+
+    /// When this retention lets go of a point of `due` with these tags, and the tier that keeps it longest. `None`
+    /// when no tier keeps it at all, as with yesterday's daily points once a policy has become weekly.
+    ///
+    /// Days and weeks are 24 hours and seven times that; months and years are the calendar's, a date that the month
+    /// does not have becoming its last.
+    pub fn kept_until(
+        &self,
+        due: Timestamp,
+        tags: Tags,
+        zone: &TimeZone,
+    ) -> Option<(Timestamp, Tier)> {
+        Tier::ALL
+            .into_iter()
+            .filter_map(|tier| Some((after(due, self.duration(tier, tags)?, zone), tier)))
+            .max_by_key(|(until, _)| *until)
+    }
+
+    fn duration(&self, tier: Tier, tags: Tags) -> Option<Span> {
+        match tier {
+            Tier::Daily => self
+                .daily
+                .as_ref()
+                .map(|daily| span(daily.keep, Span::try_days)),
+            Tier::Weekly => self
+                .weekly
+                .as_ref()
+                .filter(|_| tags.weekly)
+                .map(|tier| span(tier.keep, Span::try_weeks)),
+            Tier::Monthly => self
+                .monthly
+                .as_ref()
+                .filter(|_| tags.monthly)
+                .map(|tier| span(tier.keep, Span::try_months)),
+            Tier::Yearly => self
+                .yearly
+                .as_ref()
+                .filter(|_| tags.yearly)
+                .map(|tier| span(tier.keep, Span::try_years)),
+        }
+    }
+}
+
+/// A number of units, or the longest span there is: retention beyond the calendar is retention for ever.
+fn span(count: u32, unit: fn(Span, i64) -> Result<Span, jiff::Error>) -> Span {
+    unit(Span::new(), i64::from(count)).unwrap_or_else(|_| 19_998.years())
+}
+
+fn after(due: Timestamp, span: Span, zone: &TimeZone) -> Timestamp {
+    wall_clock::reading(zone, due)
+        .checked_add(span)
+        .ok()
+        .and_then(|end| wall_clock::instant(zone, end))
+        .unwrap_or(Timestamp::MAX)
+}
