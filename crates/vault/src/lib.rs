@@ -1,1 +1,16 @@
-//! Under way.
+//! The data plane: a vault's repository, and the movers that fill and read it.
+//!
+//! A vault is a restic-format repository: any restic opens it with the passphrase. rustic_core makes, opens, prunes and
+//! checks it; the disks' blocks are written and read by this crate alone, because a virtual disk wants what a file backup
+//! does not have: changed blocks without reading the rest, holes that cost nothing, bounded memory, and a proof that what
+//! was written is what was read. Nothing here knows of Azure, Kubernetes, policies or the time of day.
+
+pub mod error;
+pub mod event;
+pub mod job;
+pub mod key;
+
+pub use error::VaultError;
+pub use event::{Event, FailureCode};
+pub use job::{BackupTask, DiskSource, DiskTarget, Extent, ForgetTask, JobFile, RestoreTask, Task};
+pub use key::MasterKey;

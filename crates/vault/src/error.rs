@@ -1,0 +1,185 @@
+//! What can go wrong in a vault, told apart by what a person does about it.
+//!
+//! `Display` says what was being done and what stood in the way, never the source: [`describe`] joins the chain once, at
+//! the edge.
+
+use std::{error::Error, io, path::PathBuf};
+
+use thiserror::Error;
+
+use crate::event::FailureCode;
+
+/// An error of the data plane.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    #[error("the job cannot be done as it is written: {0}")]
+    InvalidJob(String),
+    #[error("neither the passphrase nor the key opens the vault at {}", .0.display())]
+    WrongPassphrase(PathBuf),
+    #[error("the master key is not in a form that a vault's key has")]
+    BadKey,
+    #[error("there is no vault at {}", .0.display())]
+    NotAVault(PathBuf),
+    #[error("the vault at {} has a format this version does not know", .0.display())]
+    NewerFormat(PathBuf),
+    #[error("a vault is already at {}", .0.display())]
+    VaultExists(PathBuf),
+    #[error("could not {doing} {}: no space is left", .path.display())]
+    NoSpace {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("{} has {free} bytes free; {needed} are needed", .path.display())]
+    TooSmall {
+        path: PathBuf,
+        needed: u64,
+        free: u64,
+    },
+    #[error("disk {disk} could not be read from {}", .path.display())]
+    SourceUnreadable {
+        disk: String,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("disk {disk} at {} changed while it was read: {how}", .path.display())]
+    SourceChanged {
+        disk: String,
+        path: PathBuf,
+        how: String,
+    },
+    #[error("the vault is damaged: {0}")]
+    Damaged(String),
+    #[error("the vault has no snapshot {0}")]
+    SnapshotNotFound(String),
+    #[error("snapshot {snapshot} has no disk {disk} of {vm}")]
+    DiskNotFound {
+        snapshot: String,
+        vm: String,
+        disk: String,
+    },
+    #[error("something is already at {}", .0.display())]
+    TargetTaken(PathBuf),
+    #[error("{} does not read back as it was written: {how}", .path.display())]
+    TargetDamaged { path: PathBuf, how: String },
+    #[error("could not {doing} {}", .path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("could not encrypt")]
+    Cipher,
+    #[error("could not {doing}: {message}")]
+    Repository {
+        doing: &'static str,
+        message: String,
+    },
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl VaultError {
+    /// A refusal of the operating system while `doing` something with `path`; a full file system has its own variant.
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        let (path, source) = (path.into(), source.into());
+        match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::NoSpace {
+                doing,
+                path,
+                source,
+            },
+            _ => Self::Io {
+                doing,
+                path,
+                source,
+            },
+        }
+    }
+
+    /// What of [`FailureCode`] this is.
+    #[must_use]
+    pub fn code(&self) -> FailureCode {
+        match self {
+            Self::InvalidJob(_) => FailureCode::InvalidJob,
+            Self::WrongPassphrase(_) | Self::BadKey => FailureCode::WrongPassphrase,
+            Self::NotAVault(_) => FailureCode::NotAVault,
+            Self::NewerFormat(_) => FailureCode::NewerFormat,
+            Self::VaultExists(_) => FailureCode::VaultExists,
+            Self::NoSpace { .. } | Self::TooSmall { .. } => FailureCode::NoSpace,
+            Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
+            Self::SourceChanged { .. } => FailureCode::SourceChanged,
+            Self::Damaged(_) => FailureCode::VaultDamaged,
+            Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
+            Self::TargetTaken(_) => FailureCode::TargetTaken,
+            Self::TargetDamaged { .. } => FailureCode::TargetDamaged,
+            Self::Io { .. } => FailureCode::Io,
+            Self::Cipher | Self::Repository { .. } | Self::Internal(_) => FailureCode::Internal,
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn recommendation(&self) -> &'static str {
+        match self.code() {
+            FailureCode::InvalidJob => "Correct the request; nothing was read or written.",
+            FailureCode::WrongPassphrase => {
+                "Use the passphrase that the vault was made with. Without it nobody can read the vault."
+            }
+            FailureCode::NotAVault => {
+                "Check the path and that its volume is mounted; restore the vault's directory if it was moved."
+            }
+            FailureCode::NewerFormat => {
+                "Use the version of the software that wrote this vault, or a newer one."
+            }
+            FailureCode::VaultExists => "Open the vault that is there, or choose another place.",
+            FailureCode::NoSpace => {
+                "Free space or enlarge the volume, then run the job again. What was backed up before is untouched."
+            }
+            FailureCode::SourceUnreadable => {
+                "Check that the disk's file exists, that it may be read, and the health of its volume; then run the job again."
+            }
+            FailureCode::SourceChanged => {
+                "Let nothing resize or truncate the disk while it is backed up, then run the job again."
+            }
+            FailureCode::VaultDamaged => {
+                "Keep the vault as it is, check its volume, and use a copy or another recovery point; a new backup stores again what is missing."
+            }
+            FailureCode::SnapshotNotFound => {
+                "Choose a recovery point that the vault lists; retention may have removed this one."
+            }
+            FailureCode::TargetTaken => {
+                "Move away what is there or choose another target; nothing was overwritten."
+            }
+            FailureCode::TargetDamaged => {
+                "Check the health of the target's volume, then restore again."
+            }
+            FailureCode::Io => {
+                "Check the volume and the permissions of the path, then run the job again."
+            }
+            FailureCode::Internal => {
+                "Run the job again; if it fails the same way, report it with this message."
+            }
+        }
+    }
+}
+
+/// The error and its causes, outermost first, on one line.
+#[must_use]
+pub fn describe(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! What a mover says about its work: one JSON object a line on its standard output.
+//!
+//! A job that ends without [`Event::Finished`] or [`Event::Failed`] crashed. Nothing here is said before it is so: `Saved`,
+//! `Restored` and `Checked` come after what they speak of was read back and compared.
+
+use serde::{Deserialize, Serialize};
+
+/// A mover's event, in the order of its work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "event"
+)]
+pub enum Event {
+    /// The mover read its job and its key, and begins.
+    Started { pid: u32 },
+    /// A disk was opened; `size` is its logical size in bytes.
+    Disk { name: String, size: u64 },
+    /// How far the job is, in bytes of what it has to go through. At most ten a second; `done` never falls.
+    Progress { done: u64, total: u64 },
+    /// Something a person should know that is no failure, such as an incremental that became a full read.
+    Note { message: String },
+    /// The snapshot is in the vault, and what is in the vault is what was read.
+    Saved {
+        /// The snapshot's id, in full.
+        snapshot: String,
+        /// The disks' sizes together, in bytes.
+        logical: u64,
+        /// Bytes read from the disks.
+        read: u64,
+        /// Bytes that the vault grew by.
+        stored: u64,
+    },
+    /// A disk is at its place; its bytes were read back from there and compared with the vault's.
+    Restored {
+        disk: String,
+        /// The disk's logical size in bytes.
+        bytes: u64,
+        /// SHA-256 of the whole disk as a reader of the file sees it, in hexadecimal.
+        sha256: String,
+    },
+    /// The snapshots are gone.
+    Forgotten {
+        /// Those that this run removed.
+        snapshots: Vec<String>,
+        /// Bytes that the vault shrank by.
+        freed: u64,
+        /// Whether space was given back; not, if it wasn't asked for, or another job was using the vault.
+        pruned: bool,
+    },
+    /// Every snapshot, tree, index and pack of the vault was read and agrees with its name.
+    Checked {
+        snapshots: u64,
+        packs: u64,
+        /// Bytes of packs that were read.
+        bytes: u64,
+    },
+    /// The job failed and left nothing half done behind.
+    Failed {
+        code: FailureCode,
+        /// What went wrong, with its causes.
+        message: String,
+        /// What a person can do about it.
+        recommendation: String,
+    },
+    /// The job is done; nothing follows.
+    Finished,
+}
+
+impl Event {
+    /// Whether nothing follows this event.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Finished | Self::Failed { .. })
+    }
+}
+
+/// Why a job failed, as far as a caller has to tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub enum FailureCode {
+    /// The job file cannot be read, or asks for what cannot be.
+    InvalidJob,
+    /// The passphrase or the key is not this vault's.
+    WrongPassphrase,
+    /// There is no vault at the path.
+    NotAVault,
+    /// The vault was written in a format that this version does not know.
+    NewerFormat,
+    /// A vault is already at the path.
+    VaultExists,
+    /// The file system of the vault or of the target is full.
+    NoSpace,
+    /// A disk could not be opened or read.
+    SourceUnreadable,
+    /// A disk changed its size while it was read.
+    SourceChanged,
+    /// What is in the vault is not what was once written there.
+    VaultDamaged,
+    /// The snapshot, or the disk in it, does not exist.
+    SnapshotNotFound,
+    /// There already is something where the restore would write.
+    TargetTaken,
+    /// What was written to the target could not be read back as it was written.
+    TargetDamaged,
+    /// Any other refusal of the operating system.
+    Io,
+    /// A defect of ours.
+    Internal,
+}
