@@ -1,0 +1,98 @@
+//! The one thing callers need of a service, and the two habits of ARM built on it: pages and operations.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use kluis_arm::operation::{OperationState, OperationStatus};
+use serde_json::Value;
+
+use crate::{ArmRequest, ArmResponse, Failure};
+
+/// Pages read of one list. Azure's pages hold 50 to 1,000 entries; a vault has at most 2,000 items.
+pub const MAX_PAGES: usize = 100;
+/// Entries read of one list: an item has at most 9,999 recovery points.
+pub const MAX_ITEMS: usize = 20_000;
+
+/// A service that speaks ARM.
+#[async_trait]
+pub trait Arm: Send + Sync {
+    /// One request, one answer below 300. Never tries again and never waits for an operation.
+    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure>;
+
+    /// The request that reads a link which this service gave.
+    ///
+    /// # Errors
+    /// [`Failure::StrayLink`] when it leads to another host.
+    fn follow(&self, link: &str) -> Result<ArmRequest, Failure>;
+}
+
+/// The entries of a list, all pages of it.
+///
+/// # Errors
+/// That of the first page that failed: half a list is no list, because what is missing from it would look absent.
+/// [`Failure::Unreadable`] also for a list that exceeds [`MAX_PAGES`] or [`MAX_ITEMS`].
+pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Failure> {
+    let operation = request.to_string();
+    let unreadable = |problem: String| Failure::Unreadable {
+        operation: operation.clone(),
+        problem,
+    };
+    let mut items = Vec::new();
+    let mut next = Some(request);
+    let mut pages = 0;
+    while let Some(request) = next {
+        pages += 1;
+        if pages > MAX_PAGES {
+            return Err(unreadable(format!("more than {MAX_PAGES} pages")));
+        }
+        let mut body = arm.call(&request).await?.body.unwrap_or_default();
+        match body.get_mut("value").map(Value::take) {
+            Some(Value::Array(page)) => items.extend(page),
+            _ => return Err(unreadable("a list without \"value\"".to_owned())),
+        }
+        if items.len() > MAX_ITEMS {
+            return Err(unreadable(format!("more than {MAX_ITEMS} entries")));
+        }
+        next = match body.get("nextLink").and_then(Value::as_str) {
+            None | Some("") => None,
+            Some(link) => Some(arm.follow(link)?),
+        };
+    }
+    Ok(items)
+}
+
+/// How far a long-running operation is, read once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationReading {
+    /// `status` is always there.
+    pub document: OperationStatus,
+    /// When the service wants to be asked again.
+    pub retry_after: Option<SignedDuration>,
+    pub date: Option<Timestamp>,
+}
+
+/// Reads the status of a long-running operation from the URL that its `Azure-AsyncOperation` or `Location` header
+/// gave. Behind the first is a document with a status; behind the second 202 while it runs and then whatever it made,
+/// so an answer without a status tells by its code.
+///
+/// # Errors
+/// As [`Arm::call`].
+pub async fn operation(arm: &dyn Arm, url: &str) -> Result<OperationReading, Failure> {
+    let request = arm.follow(url)?;
+    let answer = arm.call(&request).await?;
+    let document: Option<OperationStatus> = answer
+        .body
+        .filter(|body| body["status"].is_string())
+        .and_then(|body| serde_json::from_value(body).ok());
+    let document = document.unwrap_or_else(|| OperationStatus {
+        status: Some(match answer.status {
+            202 => OperationState::InProgress,
+            _ => OperationState::Succeeded,
+        }),
+        ..OperationStatus::default()
+    });
+    Ok(OperationReading {
+        document,
+        retry_after: answer.retry_after,
+        date: answer.date,
+    })
+}
