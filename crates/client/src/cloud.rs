@@ -32,7 +32,7 @@ pub(crate) fn public(endpoint: &Url) -> Result<Option<Cloud>, Failure> {
 /// resource manager counts.
 pub(crate) fn from_metadata(endpoint: &Url, body: &Value) -> Result<Cloud, Failure> {
     let unreadable = |problem: &str| Failure::Unreadable {
-        operation: format!("GET {}metadata/endpoints", endpoint),
+        operation: format!("GET {endpoint}metadata/endpoints"),
         problem: problem.to_owned(),
     };
     let cloud = match body {

@@ -67,9 +67,10 @@ pub(crate) fn token_credential(
             .map_err(refused)?
         }
         Credential::ManagedIdentity { client_id } => {
-            let mut managed = ManagedIdentityCredentialOptions::default();
-            managed.user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
-            managed.client_options = options;
+            let managed = ManagedIdentityCredentialOptions {
+                user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                client_options: options,
+            };
             ManagedIdentityCredential::new(Some(managed)).map_err(refused)?
         }
         Credential::WorkloadIdentity { client_id } => {

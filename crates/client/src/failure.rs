@@ -213,13 +213,13 @@ fn transport_trouble(error: &azure_core::Error) -> Option<Trouble> {
             transport |= matches!(azure.kind(), ErrorKind::Connection | ErrorKind::Io)
                 && azure
                     .get_ref()
-                    .is_some_and(|inner| inner.is::<reqwest::Error>());
+                    .is_some_and(<dyn StdError + Send + Sync>::is::<reqwest::Error>);
         }
         let tls = cause.is::<rustls::Error>()
             || cause
                 .downcast_ref::<std::io::Error>()
                 .and_then(std::io::Error::get_ref)
-                .is_some_and(|inner| inner.is::<rustls::Error>());
+                .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
         if tls {
             return Some(Trouble::Tls);
         }
