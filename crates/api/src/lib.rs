@@ -1,1 +1,65 @@
-//! Under way.
+//! What a person writes and reads: the kinds of `kluis.dev/v1alpha1`, one kind a file.
+//!
+//! The doc comment of a field becomes its text in `kubectl explain`, so it is written for whoever types the YAML.
+//! Every rule of Azure Backup that the object alone can tell is a CEL rule here; its message names the rule, by the numbers
+//! of Azure's support matrix as this project keeps them, and the way out.
+//!
+//! This crate refuses to know how anything is done: no client, no clock, no ARM. It has types, their defaults and [`crds`].
+
+#![expect(
+    unreachable_pub,
+    reason = "the derive of KubeSchema repeats each type inside a function"
+)]
+
+mod backup_job;
+mod backup_policy;
+mod backup_service;
+mod condition;
+mod crds;
+mod operation;
+mod protected_vm;
+mod reference;
+mod restore;
+mod run;
+mod vault;
+
+pub use backup_job::{BackupJob, BackupJobSpec, BackupJobStatus, BackupType, DEFAULT_TTL_SECONDS};
+pub use backup_policy::{
+    At, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, DailyRetention, DailySchedule,
+    DayOfMonth, HourlySchedule, InstantRestore, Month, MonthlyRetention, PolicyVault, Retention,
+    Schedule, Tier, WeekOfMonth, Weekday, WeeklyRetention, WeeklySchedule, Workload,
+    YearlyRetention,
+};
+pub use backup_service::{
+    BackupService, BackupServiceSpec, BackupServiceStatus, Consent, Credential, CredentialType,
+    EVERY_GROUP, NamespaceSelector, SelectorOperator, SelectorRequirement,
+};
+pub use condition::{Condition, ConditionStatus, ConditionType};
+pub use crds::crds;
+pub use operation::{Operation, OperationKind};
+pub use protected_vm::{
+    DiskChoice, InitialBackup, ItemDeletionPolicy, Objectives, PolicyRef, ProtectedVM,
+    ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
+};
+pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
+pub use restore::{
+    Restore, RestoreFrom, RestoreInPlace, RestoreNewVm, RestoreSpec, RestoreStatus, RestoreTo,
+    RestoreToDisks, RestoreToFiles, RestoredPoint, StagingAccount,
+};
+pub use run::{RecoveryPoints, Run, RunResult, RunTrigger};
+pub use vault::{
+    AdoptionPolicy, Redundancy, SoftDelete, SoftDeleteState, Vault, VaultDeletionPolicy, VaultSpec,
+    VaultStatus, VaultType,
+};
+
+/// A moment, to the second, as Kubernetes writes it.
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// The API group of every kind.
+pub const GROUP: &str = "kluis.dev";
+/// The version of the API group.
+pub const VERSION: &str = "v1alpha1";
+/// The one finalizer: held while something else uses the object, or while its end in Azure is still to be brought about.
+pub const FINALIZER: &str = "kluis.dev/in-use";
+/// The tag on a vault that Kluis made: its value is `<namespace>/<name>` of the Vault.
+pub const MANAGED_BY: &str = "kluis.dev/managed-by";

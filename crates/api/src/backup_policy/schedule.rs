@@ -1,0 +1,63 @@
+//! When backups are made.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::calendar::Weekday;
+
+/// A time of day, `HH:MM`, in the policy's zone.
+pub type At = String;
+
+/// When backups are made: exactly one of the three.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.daily), has(self.weekly), has(self.hourly)].filter(x, x).size() == 1").message("schedule has exactly one of daily, weekly and hourly; months and years belong to retention, no machine is backed up by the month (rule 6)"))]
+pub struct Schedule {
+    /// Once a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily: Option<DailySchedule>,
+    /// Once on each of some days of the week.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekly: Option<WeeklySchedule>,
+    /// Several times a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hourly: Option<HourlySchedule>,
+}
+
+/// Once a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DailySchedule {
+    /// At what time, `HH:MM` in the policy's zone, on the hour or the half hour.
+    #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    pub at: At,
+}
+
+/// Once on each of some days of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WeeklySchedule {
+    /// On which days.
+    #[schemars(length(min = 1, max = 7))]
+    pub on: Vec<Weekday>,
+    /// At what time, `HH:MM` in the policy's zone, on the hour or the half hour.
+    #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    pub at: At,
+}
+
+/// Several times a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HourlySchedule {
+    /// How far apart: `4h`, `6h`, `8h`, `12h` or `24h`.
+    #[schemars(length(max = 4), regex(pattern = r"^[0-9]{1,3}h$"))]
+    pub every: String,
+    /// When the first one of a day is made, `HH:MM` in the policy's zone.
+    #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    pub from: At,
+    /// For how long after the first one: `4h` to `24h`.
+    #[serde(rename = "for")]
+    #[schemars(length(max = 4), regex(pattern = r"^[0-9]{1,3}h$"))]
+    pub for_: String,
+}

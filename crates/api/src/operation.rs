@@ -1,0 +1,55 @@
+//! A long-running operation of Azure's, as status keeps it: what was meant, when, and where to ask how it goes.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An operation under way. It is written down before the call that starts it, so that a crash in between loses nothing:
+/// whoever comes next looks for what was meant, and adopts it or calls again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// What is being done.
+    pub kind: OperationKind,
+    /// The Azure resource it is done to.
+    #[schemars(length(max = 2048))]
+    pub target: String,
+    /// When it was decided. What Azure began before this moment is somebody else's.
+    pub intent: Time,
+    /// What asked for it: the token of a backup request, where that is what did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub token: Option<String>,
+    /// Where to ask how it goes. Absent until the service has taken the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub status_url: Option<String>,
+    /// The job that does it, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub job: Option<String>,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OperationKind {
+    CreateVault,
+    UpdateVault,
+    DeleteVault,
+    UpdatePolicy,
+    DiscoverContainers,
+    Protect,
+    ModifyProtection,
+    StopProtection,
+    SuspendProtection,
+    DeleteBackupData,
+    Undelete,
+    Backup,
+    Restore,
+}
+
+impl std::fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,274 @@
+//! ProtectedVM: a virtual machine whose recovery points are kept in a vault, by a policy.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+use crate::operation::Operation;
+use crate::reference::VaultRef;
+use crate::run::{RecoveryPoints, Run};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// A virtual machine that is backed up.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "kluis.dev",
+    version = "v1alpha1",
+    kind = "ProtectedVM",
+    plural = "protectedvms",
+    shortname = "pvm",
+    category = "kluis",
+    namespaced,
+    status = "ProtectedVMStatus",
+    derive = "PartialEq",
+    doc = "A virtual machine whose recovery points are kept in a vault, by a policy.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Policy", type_ = "string", json_path = ".status.policy"),
+    printcolumn(
+        name = "Last backup",
+        type_ = "date",
+        json_path = ".status.lastBackupTime"
+    ),
+    printcolumn(name = "Next", type_ = "string", json_path = ".status.nextBackup"),
+    printcolumn(
+        name = "In RPO",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"WithinRPO\")].status"
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ProtectedVMSpec {
+    /// The vault that keeps the recovery points.
+    #[x_kube(validation = Rule::new("self.name == oldSelf.name && has(self.__namespace__) == has(oldSelf.__namespace__) && (!has(self.__namespace__) || self.__namespace__ == oldSelf.__namespace__)").message("vaultRef is the item's identity and cannot change: recovery points do not move between vaults; make another ProtectedVM"))]
+    pub vault_ref: VaultRef,
+    /// The policy that says when to back up and how long to keep.
+    pub policy_ref: PolicyRef,
+    /// The machine.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("vm is the item's identity and cannot change: make another ProtectedVM"))]
+    pub vm: VmRef,
+    /// Which of its disks; all of them when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disks: Option<DiskChoice>,
+    /// When the first backup runs: with the schedule, or at once.
+    #[serde(default)]
+    pub initial_backup: InitialBackup,
+    /// Any new text here runs one backup, once. It is repeated in `status.backupRequest` when that backup was started, so it is
+    /// safe in Git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub backup_request: Option<String>,
+    /// What the business expects of this machine's backups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<Objectives>,
+    /// Stops scheduled backups and keeps every recovery point, until it is false again.
+    #[serde(default)]
+    pub suspend: bool,
+    /// What becomes of the protection and of its recovery points when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: ItemDeletionPolicy,
+}
+
+/// A policy: one of ours, or one that is already in the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.name) != has(self.azureName)").message("policyRef has exactly one of name (a BackupPolicy of this namespace) and azureName (a policy that is already in the vault)"))]
+pub struct PolicyRef {
+    /// Name of a BackupPolicy in this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: Option<String>,
+    /// Name of a policy that is already in the vault, such as `DefaultPolicy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 150))]
+    pub azure_name: Option<String>,
+}
+
+/// A virtual machine, by group and name or by its resource id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.resourceId) ? (!has(self.resourceGroup) && !has(self.name)) : (has(self.resourceGroup) && has(self.name))").message("vm has either resourceId, or resourceGroup and name"))]
+pub struct VmRef {
+    /// The machine's resource group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 90))]
+    pub resource_group: Option<String>,
+    /// The machine's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub name: Option<String>,
+    /// The machine's resource id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 512),
+        regex(
+            pattern = r"^/[sS]ubscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\.[cC]ompute/virtual[mM]achines/[^/]+$"
+        )
+    )]
+    pub resource_id: Option<String>,
+}
+
+/// Which disks are backed up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.exclude), has(self.include), has(self.osDiskOnly)].filter(x, x).size() == 1").message("disks has exactly one of exclude, include and osDiskOnly"))]
+pub struct DiskChoice {
+    /// The LUNs of data disks to leave out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(range(max = 63)))]
+    pub exclude: Option<Vec<u32>>,
+    /// The LUNs of data disks to back up, with the OS disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(range(max = 63)))]
+    pub include: Option<Vec<u32>>,
+    /// The OS disk alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self").message("disks.osDiskOnly is true or left out"))]
+    pub os_disk_only: Option<bool>,
+}
+
+/// When the first backup runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InitialBackup {
+    #[default]
+    OnSchedule,
+    Immediate,
+}
+
+/// What is expected of the backups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Objectives {
+    /// How old the newest recovery point may become: `26h`. Judged by the condition WithinRPO.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), regex(pattern = r"^([0-9]{1,6}(h|m|s))+$"))]
+    pub rpo: Option<String>,
+    /// How long a restore may take: `4h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), regex(pattern = r"^([0-9]{1,6}(h|m|s))+$"))]
+    pub rto: Option<String>,
+}
+
+/// What becomes of the protection when its object is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ItemDeletionPolicy {
+    /// Backups stop; every recovery point stays, for ever.
+    #[default]
+    RetainData,
+    /// Backups stop and every recovery point is deleted (softly, where the vault has soft delete).
+    DeleteData,
+    /// Backups stop; recovery points expire by the policy. Azure offers this in vaults with immutability.
+    Suspend,
+    /// Nothing is touched: backups go on.
+    Orphan,
+}
+
+/// What is known of the protected machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProtectedVMStatus {
+    /// The generation of the spec that this status was made from; -1 before the first.
+    #[serde(default = "crate::crds::never")]
+    pub observed_generation: i64,
+    /// `Ready`, `Recoverable`, `WithinRPO`, `ApprovalRequired`, `Reconciling`, `Stalled`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The protection's state in the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ProtectionState>,
+    /// The policy it is protected by, as the vault says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub policy: Option<String>,
+    /// The protected item's resource id in Azure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub azure_id: Option<String>,
+    /// When the last backup that left a recovery point was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_backup_time: Option<Time>,
+    /// When the policy calls for the next one, in the policy's own zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next_backup: Option<String>,
+    /// The last `spec.backupRequest` that a backup was started for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub backup_request: Option<String>,
+    /// The last three runs, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub runs: Vec<Run>,
+    /// The recovery points, counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_points: Option<RecoveryPoints>,
+    /// What is being done to the protection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// The backup that was asked for here and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Operation>,
+    /// The scheduled run that was last found missing: it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_run: Option<Time>,
+}
+
+/// The state of a protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ProtectionState {
+    /// The vault does not know the machine.
+    NotProtected,
+    /// Protected, and waiting for its first backup.
+    #[serde(rename = "IRPending")]
+    IrPending,
+    Protected,
+    /// Stopped: every recovery point stays.
+    ProtectionStopped,
+    /// Stopped: recovery points expire by the policy.
+    BackupsSuspended,
+    /// Deleted, and to be had back for some days.
+    SoftDeleted,
+    /// The service reports an error with the protection.
+    ProtectionError,
+}
+
+impl Default for ProtectedVMStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: crate::crds::never(),
+            conditions: Vec::new(),
+            state: None,
+            policy: None,
+            azure_id: None,
+            last_backup_time: None,
+            next_backup: None,
+            backup_request: None,
+            runs: Vec::new(),
+            recovery_points: None,
+            operation: None,
+            backup: None,
+            missed_run: None,
+        }
+    }
+}
+
+impl std::fmt::Display for ProtectionState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::IrPending => f.write_str("IRPending"),
+            other => std::fmt::Debug::fmt(other, f),
+        }
+    }
+}

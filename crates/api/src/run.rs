@@ -1,0 +1,85 @@
+//! What became of an item's backups: its last runs and its recovery points, in summary.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One run of a backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// The job that did it.
+    #[schemars(length(min = 1, max = 256))]
+    pub job: String,
+    /// What set it off.
+    pub trigger: RunTrigger,
+    /// How it ended, or that it has not yet.
+    pub result: RunResult,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Time>,
+    /// What went wrong and what to do about it, in the service's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
+}
+
+/// What set a run off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RunTrigger {
+    /// The policy's schedule.
+    Scheduled,
+    /// A person: a BackupJob, a backup request, `initialBackup: Immediate`, or somebody outside the cluster.
+    OnDemand,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RunResult {
+    InProgress,
+    Completed,
+    CompletedWithWarnings,
+    Failed,
+    Cancelled,
+    /// The policy called for a run and none began.
+    Missed,
+}
+
+/// The item's recovery points, counted. The points themselves are listed by `kluis points`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPoints {
+    /// How many there are.
+    pub total: u32,
+    /// The newest one's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Time>,
+    /// The newest one's name, to restore from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub newest_name: Option<String>,
+    /// The oldest one's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Time>,
+    /// How many are consistent for the applications in the machine.
+    #[serde(default)]
+    pub app_consistent: u32,
+    /// How many are consistent for its file systems.
+    #[serde(default)]
+    pub file_system_consistent: u32,
+    /// How many are as after a power cut.
+    #[serde(default)]
+    pub crash_consistent: u32,
+    /// The item's last backup when they were counted: they are counted again only when a newer one was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Time>,
+}
+
+impl std::fmt::Display for RunResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,194 @@
+//! Vault: where recovery points are kept.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+use crate::operation::Operation;
+use crate::reference::ServiceRef;
+
+/// A vault of Azure Backup.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "kluis.dev",
+    version = "v1alpha1",
+    kind = "Vault",
+    plural = "vaults",
+    category = "kluis",
+    namespaced,
+    status = "VaultStatus",
+    derive = "PartialEq",
+    doc = "A vault: where recovery points are kept.",
+    validation = Rule::new("has(self.spec.azureName) || self.metadata.name.matches('^[A-Za-z][A-Za-z0-9-]{1,49}$')").message("metadata.name cannot be a vault's name in Azure (2 to 50 letters, digits and hyphens, a letter first): set spec.azureName"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", priority = 1),
+    printcolumn(name = "Location", type_ = "string", json_path = ".spec.location"),
+    printcolumn(name = "Redundancy", type_ = "string", json_path = ".status.redundancy"),
+    printcolumn(name = "Soft delete", type_ = "string", json_path = ".status.softDelete"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.azureName) == has(oldSelf.azureName) && (!has(self.azureName) || self.azureName == oldSelf.azureName)").message("azureName is the vault's identity and cannot change: make another Vault"),
+    validation = Rule::new("oldSelf.softDelete.state != 'AlwaysOn' || self.softDelete.state == 'AlwaysOn'").message("softDelete.state AlwaysOn cannot be taken back (rule 41)")
+)]
+pub struct VaultSpec {
+    /// The service that has the vault.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("serviceRef is the vault's identity and cannot change: make another Vault"))]
+    pub service_ref: ServiceRef,
+    /// Recovery Services vault (virtual machines, databases in them, file shares) or Backup vault (disks, PostgreSQL, blobs).
+    #[serde(rename = "type", default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("type is the vault's identity and cannot change: make another Vault"))]
+    pub type_: VaultType,
+    /// The resource group the vault is in.
+    #[schemars(
+        length(min = 1, max = 90),
+        regex(pattern = r"^[-\w\._\(\)]*[-\w_\(\)]$")
+    )]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("resourceGroup is the vault's identity and cannot change: make another Vault"))]
+    pub resource_group: String,
+    /// The region, which has to be that of what the vault protects.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9]+$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("location is the vault's identity and cannot change: make another Vault"))]
+    pub location: String,
+    /// The vault's name in Azure; `metadata.name` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 50), regex(pattern = r"^[A-Za-z][A-Za-z0-9-]*$"))]
+    pub azure_name: Option<String>,
+    /// How often, and how far apart, the vault's storage keeps what is in it. It can change until the first item is protected
+    /// (rule 39).
+    #[serde(default)]
+    pub redundancy: Redundancy,
+    /// What happens to recovery points that are deleted.
+    #[serde(default)]
+    pub soft_delete: SoftDelete,
+    /// Other namespaces whose items and policies may use the vault; `'*'` is every namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
+    pub allowed_namespaces: Vec<String>,
+    /// Whether a restore may replace the disks of the machine it came from.
+    #[serde(default)]
+    pub allow_in_place_restore: bool,
+    /// Whether a vault that is already there may be taken over: never, when its tag says Kluis made it for this Vault, always.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+    /// What becomes of the vault in Azure when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: VaultDeletionPolicy,
+}
+
+/// The two kinds of vault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum VaultType {
+    #[default]
+    RecoveryServices,
+    /// Not offered yet: answered with `Stalled`.
+    Backup,
+}
+
+/// How a vault's storage is replicated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Redundancy {
+    #[default]
+    GeoRedundant,
+    LocallyRedundant,
+    ZoneRedundant,
+}
+
+/// What happens to deleted recovery points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SoftDelete {
+    /// Kept for a while, gone at once, or kept for a while with no way to turn that off again.
+    #[serde(default)]
+    pub state: SoftDeleteState,
+    /// For how many days, 14 to 180.
+    #[serde(default = "fortnight")]
+    #[x_kube(validation = Rule::new("self >= 14 && self <= 180").message("softDelete.retentionDays is 14 to 180 (rule 41)"))]
+    pub retention_days: u32,
+}
+
+/// Whether deleted recovery points are kept for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SoftDeleteState {
+    #[default]
+    Enabled,
+    Disabled,
+    AlwaysOn,
+}
+
+/// Whether a vault that is already there may be taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AdoptionPolicy {
+    /// When its tag `kluis.dev/managed-by` names this Vault.
+    #[default]
+    IfTagged,
+    Never,
+    Always,
+}
+
+/// What becomes of the vault in Azure when its object is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum VaultDeletionPolicy {
+    /// It stays, with all that is in it.
+    #[default]
+    Retain,
+    /// It is deleted. Azure refuses that while anything is in it, soft-deleted items included.
+    Delete,
+}
+
+/// What is known of the vault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultStatus {
+    /// The generation of the spec that this status was made from; -1 before the first.
+    #[serde(default = "crate::crds::never")]
+    pub observed_generation: i64,
+    /// `Ready`, `Reconciling`, `Stalled`, and `ApprovalRequired` where an edit would cost recovery points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The vault's resource id in Azure, once it is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub azure_id: Option<String>,
+    /// The redundancy it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub redundancy: Option<String>,
+    /// The soft delete it has: its state and its days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub soft_delete: Option<String>,
+    /// What is being done to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+}
+
+impl Default for VaultStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: crate::crds::never(),
+            conditions: Vec::new(),
+            azure_id: None,
+            redundancy: None,
+            soft_delete: None,
+            operation: None,
+        }
+    }
+}
+
+impl Default for SoftDelete {
+    fn default() -> Self {
+        Self {
+            state: SoftDeleteState::default(),
+            retention_days: fortnight(),
+        }
+    }
+}
+
+fn fortnight() -> u32 {
+    14
+}
