@@ -1,1 +1,11 @@
-//! Under way.
+//! The backup service: Azure's REST protocol on the outside, vaults of real bytes on the inside.
+//!
+//! [`core`] decides and [`shell`] acts: the core is synchronous and takes the time, new ids and the inventory as arguments;
+//! sockets, TLS, clocks, threads and processes live in the shell. Nothing here knows Kubernetes.
+
+pub mod backup;
+pub mod core;
+pub mod inventory;
+pub mod operations;
+pub mod store;
+pub mod vaults;

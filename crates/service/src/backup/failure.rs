@@ -1,0 +1,114 @@
+//! What a job says when it fails: Azure's form of an error, with the way out.
+//!
+//! Azure numbers its errors; those that only this service knows are numbered from 900001 on.
+
+use kluis_vault::FailureCode;
+
+use super::rows::Fault;
+
+fn fault(code: i64, title: &str, message: impl Into<String>, recommendations: &[&str]) -> Fault {
+    Fault {
+        code,
+        title: title.to_owned(),
+        message: message.into(),
+        recommendations: recommendations.iter().map(|&text| text.to_owned()).collect(),
+    }
+}
+
+/// A mover gave up and said why.
+pub(super) fn reported(code: FailureCode, message: &str, recommendation: &str) -> Fault {
+    let (number, title) = match code {
+        FailureCode::InvalidJob => (900_001, "InvalidJob"),
+        FailureCode::WrongPassphrase => (900_002, "UserErrorVaultKeyMismatch"),
+        FailureCode::NotAVault => (900_003, "UserErrorVaultRepositoryMissing"),
+        FailureCode::NewerFormat => (900_004, "UserErrorVaultFormatNewer"),
+        FailureCode::VaultExists => (900_005, "UserErrorVaultRepositoryExists"),
+        FailureCode::NoSpace => (900_006, "UserErrorInsufficientSpace"),
+        FailureCode::SourceUnreadable => (900_007, "UserErrorDiskUnreadable"),
+        FailureCode::SourceChanged => (900_008, "UserErrorDiskSizeChanged"),
+        FailureCode::VaultDamaged => (900_009, "VaultDataDamaged"),
+        FailureCode::SnapshotNotFound => (900_010, "RecoveryPointDataNotFound"),
+        FailureCode::TargetTaken => (900_011, "UserErrorTargetDiskExists"),
+        FailureCode::TargetDamaged => (900_012, "UserErrorTargetDiskVerificationFailed"),
+        FailureCode::Io => (900_013, "InputOutputError"),
+        FailureCode::Internal => (900_014, "InternalError"),
+        _ => (900_000, "UnknownError"),
+    };
+    let advice: &[&str] = if recommendation.is_empty() { &[] } else { &[recommendation] };
+    fault(number, title, message, advice)
+}
+
+/// A job's mover ended without a word, again and again.
+pub(super) fn crashed(code: Option<i32>, stderr: &str) -> Fault {
+    let how = code.map_or_else(|| "was ended by a signal or could not be started".to_owned(), |code| format!("ended with exit code {code}"));
+    let said = if stderr.trim().is_empty() { String::new() } else { format!(" Its last words: {}", stderr.trim()) };
+    fault(
+        900_015,
+        "MoverCrashed",
+        format!("The process that moves the data {how}, repeatedly.{said}"),
+        &["Look for the cause in the service's log (memory, killed processes), then run the operation again."],
+    )
+}
+
+/// A mover said that it was done without showing that it was.
+pub(super) fn no_evidence(what: &str) -> Fault {
+    fault(
+        900_016,
+        "NoEvidence",
+        format!("The process that moves the data said that it was done, but not that {what}."),
+        &["Run the operation again; if it happens again, the service and its mover may be of different versions."],
+    )
+}
+
+/// The machine is no longer there.
+pub(super) fn vm_not_found(vm: &str, resource_group: &str) -> Fault {
+    fault(
+        400_094,
+        "UserErrorVmNotFoundV2",
+        format!("The virtual machine '{vm}' of resource group '{resource_group}' does not exist."),
+        &[
+            "If the machine was moved or renamed, protect it under its new name.",
+            "If it was deleted, stop its protection; its recovery points stay until you delete them.",
+        ],
+    )
+}
+
+/// The choice of disks leaves nothing to back up.
+pub(super) fn no_disks(vm: &str) -> Fault {
+    fault(
+        900_017,
+        "UserErrorNoDisksToProtect",
+        format!("The virtual machine '{vm}' has no disk that is to be backed up."),
+        &["Give the machine a disk, or change which disks its protection leaves out."],
+    )
+}
+
+/// The item has as many recovery points as there can be.
+pub(super) fn too_many_points(limit: usize) -> Fault {
+    fault(
+        900_018,
+        "UserErrorRecoveryPointLimitReached",
+        format!("The item has {limit} recovery points, as many as an item can have."),
+        &["Shorten the retention of the policy so that older points are removed."],
+    )
+}
+
+/// The vault went away under a queued job.
+pub(super) fn vault_gone() -> Fault {
+    fault(900_019, "ResourceNotFound", "The vault or the item that the job was for no longer exists.", &[])
+}
+
+/// More on-demand backups in a day than Azure advises.
+pub(super) fn many_on_demand(count: usize) -> Fault {
+    fault(
+        900_020,
+        "UserErrorFrequentOnDemandBackups",
+        format!("This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken."),
+        &["Schedule more frequent backups with an enhanced policy instead."],
+    )
+}
+
+/// A run of the schedule that began later than it should have.
+pub(super) fn late(message: String) -> Fault {
+    fault(900_021, "ScheduledBackupStartedLate", message, &["Check that the service was running and that earlier jobs end in time."])
+}

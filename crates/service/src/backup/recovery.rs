@@ -1,0 +1,58 @@
+//! After the service was killed: what each job that had a mover becomes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::rows::{Job, Saved, Stage};
+use super::{endings, progress, queue};
+use crate::core::{Context, Effect, VaultKey};
+use crate::store::{StoreError, Tx};
+use crate::vaults::VaultRow;
+
+/// A backup whose mover was lost: the vault may hold what it saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interrupted {
+    /// The job's id, which the vault's snapshot would carry.
+    pub job: String,
+    /// The vault.
+    pub vault: VaultKey,
+    /// The vault's repository.
+    pub vault_path: PathBuf,
+}
+
+/// The backups to ask the vaults about, before [`resume`].
+pub(super) fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrupted>, StoreError> {
+    let mut found = Vec::new();
+    for job in Job::active(tx)? {
+        let unsaved = job.backup().is_some_and(|work| work.saved.is_none());
+        if !job.has_mover() || !unsaved {
+            continue;
+        }
+        if let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? {
+            let vault_path = ctx.vault_path(&vault.resource_group, &vault.name);
+            found.push(Interrupted { job: job.id, vault: job.vault, vault_path });
+        }
+    }
+    Ok(found)
+}
+
+/// Goes on: what was saved is completed, what was being cancelled is cancelled, the rest runs again under the same id.
+pub(super) fn resume(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    saved: &BTreeMap<String, Saved>,
+) -> Result<Vec<Effect>, StoreError> {
+    for mut job in Job::active(tx)?.into_iter().filter(Job::has_mover) {
+        if let Some(saved) = saved.get(&job.id) {
+            progress::saved(saved.clone(), ctx, tx, &mut job)?;
+        }
+        if endings::missing(&job).is_none() {
+            endings::complete(ctx, tx, &mut job)?;
+        } else if job.stage == Stage::Cancelling {
+            endings::cancel(ctx, tx, &mut job)?;
+        } else {
+            progress::again(tx, &mut job)?;
+        }
+    }
+    queue::dispatch(ctx, tx)
+}

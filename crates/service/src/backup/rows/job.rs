@@ -1,0 +1,326 @@
+//! A job: what it is for, how far it is, how it ended.
+//!
+//! Jobs that have not ended are few and read often; those that have are many. Their keys keep them apart, so that a
+//! mover's event reads no history.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::PointDisk;
+use crate::core::VaultKey;
+use crate::store::{Row, StoreError, Tx};
+
+const ACTIVE: &str = "active/";
+const ENDED: &str = "ended/";
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Job {
+    /// A GUID; also what the mover and the vault's snapshots know it by.
+    pub(crate) id: String,
+    pub(crate) vault: VaultKey,
+    /// The key of the item that it holds; a cleanup holds none.
+    pub(crate) item: Option<String>,
+    /// The machine's name, empty for a cleanup.
+    pub(crate) vm: String,
+    /// `iaasvmcontainerv2;group;vm`, empty for a cleanup.
+    pub(crate) container: String,
+    pub(crate) kind: Kind,
+    pub(crate) stage: Stage,
+    /// When it was asked for; on the wire, when it began.
+    pub(crate) began: Timestamp,
+    /// Its place in the queue. A job that runs again keeps it.
+    pub(crate) sequence: u64,
+    /// The id by which Azure's activity log would know it.
+    pub(crate) activity: String,
+    /// How many of its movers ended without saying why.
+    pub(crate) crashes: u32,
+    /// The operation by which a person follows its cancellation.
+    pub(crate) cancel: Option<String>,
+    /// How far its mover is.
+    pub(crate) copied: Copied,
+    /// What it says about itself besides: the wire's `propertyBag`, in order.
+    pub(crate) facts: Vec<(String, String)>,
+    /// What a person should know although it is no failure.
+    pub(crate) warnings: Vec<Fault>,
+    /// Why it failed.
+    pub(crate) fault: Option<Fault>,
+    pub(crate) work: Work,
+}
+
+/// What a job does, by Azure's names; [`Kind::Cleanup`] is our own and not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    ConfigureBackup,
+    Backup,
+    Restore,
+    DisableBackup,
+    DeleteBackupData,
+    Undelete,
+    /// Removes points that retention no longer keeps.
+    Cleanup,
+}
+
+impl Kind {
+    /// The word on the wire.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::ConfigureBackup => "ConfigureBackup",
+            Self::Backup => "Backup",
+            Self::Restore => "Restore",
+            Self::DisableBackup => "DisableBackup",
+            Self::DeleteBackupData => "DeleteBackupData",
+            Self::Undelete => "Undelete",
+            Self::Cleanup => "Cleanup",
+        }
+    }
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "at")]
+pub(crate) enum Stage {
+    /// Waiting for its turn.
+    Queued,
+    /// A mover was started for it and has not been heard to end.
+    Running,
+    /// Its mover is being ended because a person asked for it.
+    Cancelling,
+    /// Over.
+    Ended { when: Timestamp, outcome: Outcome },
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Completed,
+    CompletedWithWarnings,
+    Failed,
+    Cancelled,
+}
+
+/// Bytes that a mover went through, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Copied {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+    /// When a mover said that it began.
+    pub(crate) started: Option<Timestamp>,
+    /// When everything had been read.
+    pub(crate) read: Option<Timestamp>,
+}
+
+/// Why a job failed, as the wire tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Fault {
+    /// Azure's number for it, or one of our own from 900000 on.
+    pub(crate) code: i64,
+    /// Azure's name for it.
+    pub(crate) title: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What a person can do.
+    pub(crate) recommendations: Vec<String>,
+}
+
+/// What a job has to do besides having been recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub(crate) enum Work {
+    /// Nothing moves: it was over when it was asked for.
+    Nothing,
+    Backup(BackupWork),
+    Restore(RestoreWork),
+    Forget(ForgetWork),
+}
+
+/// A recovery point to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BackupWork {
+    /// The recovery point's name, chosen before it exists so that the vault's snapshot can carry it.
+    pub(crate) point: String,
+    /// The run of the schedule that this is; `None` on demand.
+    pub(crate) due: Option<Timestamp>,
+    /// When a point on demand expires.
+    pub(crate) until: Option<Timestamp>,
+    /// The policy at the time.
+    pub(crate) policy: String,
+    /// The time the point will carry: when its mover was started.
+    pub(crate) taken: Option<Timestamp>,
+    /// The disks as the mover was told, sizes as it found them.
+    pub(crate) disks: Vec<PointDisk>,
+    /// The vault's evidence.
+    pub(crate) saved: Option<Saved>,
+}
+
+/// What a mover said once the snapshot was in the vault and verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Saved {
+    pub(crate) snapshot: String,
+    pub(crate) logical: u64,
+    pub(crate) read: u64,
+    pub(crate) stored: u64,
+}
+
+/// Disks to be made from a recovery point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RestoreWork {
+    /// The key of the recovery point, which cleanup leaves alone meanwhile.
+    pub(crate) point: String,
+    pub(crate) snapshot: String,
+    /// The machine's name in the snapshot.
+    pub(crate) vm: String,
+    /// The recovery point's time.
+    pub(crate) time: Timestamp,
+    /// Where the disks go, as the inventory writes it.
+    pub(crate) resource_group: String,
+    pub(crate) location: String,
+    pub(crate) disks: Vec<RestoreDisk>,
+}
+
+/// One disk to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RestoreDisk {
+    pub(crate) disk: PointDisk,
+    pub(crate) path: PathBuf,
+    /// The SHA-256 of what was written and read back; the evidence that this disk is done.
+    pub(crate) sha256: Option<String>,
+}
+
+/// Snapshots to be removed from the vault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ForgetWork {
+    pub(crate) points: Vec<Forgetting>,
+    /// The items that go with their last point.
+    pub(crate) items: Vec<String>,
+}
+
+/// A point to be removed: its row and its snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Forgetting {
+    pub(crate) key: String,
+    pub(crate) snapshot: String,
+}
+
+/// The last place that was given in the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sequence(pub(crate) u64);
+
+impl Row for Sequence {
+    const TABLE: &'static str = "meta";
+
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+
+    fn vault(&self) -> String {
+        String::new()
+    }
+}
+
+impl Sequence {
+    const KEY: &'static str = "backup/sequence";
+
+    /// The next place in the queue.
+    pub(crate) fn next(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let last = tx.get::<Self>(Self::KEY)?.unwrap_or_default();
+        let next = Self(last.0.saturating_add(1));
+        tx.put(&next)?;
+        Ok(next.0)
+    }
+}
+
+impl Row for Job {
+    const TABLE: &'static str = "jobs";
+
+    fn key(&self) -> String {
+        format!("{}{}", if self.is_active() { ACTIVE } else { ENDED }, self.id.to_lowercase())
+    }
+
+    fn vault(&self) -> String {
+        self.vault.as_str().to_owned()
+    }
+}
+
+impl Job {
+    /// The job of this id, ended or not.
+    pub(crate) fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Self>, StoreError> {
+        let id = id.to_lowercase();
+        match tx.get(&format!("{ACTIVE}{id}"))? {
+            None => tx.get(&format!("{ENDED}{id}")),
+            found => Ok(found),
+        }
+    }
+
+    /// The jobs that have not ended, in the order of the queue.
+    pub(crate) fn active(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
+        let mut jobs: Vec<Self> = tx.starting(ACTIVE)?;
+        jobs.sort_by_key(|job| job.sequence);
+        Ok(jobs)
+    }
+
+    /// The jobs that have ended.
+    pub(crate) fn ended(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
+        tx.starting(ENDED)
+    }
+
+    /// The job that holds an item, if any.
+    pub(crate) fn holding(tx: &Tx<'_>, item: &str) -> Result<Option<Self>, StoreError> {
+        Ok(Self::active(tx)?.into_iter().find(|job| job.holds(item)))
+    }
+
+    /// Writes the job, under its other key once it has ended.
+    pub(crate) fn keep(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        if !self.is_active() {
+            tx.delete::<Self>(&format!("{ACTIVE}{}", self.id.to_lowercase()))?;
+        }
+        tx.put(self)
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.stage, Stage::Ended { .. })
+    }
+
+    /// Whether a mover may be at work for it.
+    pub(crate) fn has_mover(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Cancelling)
+    }
+
+    /// Whether no other operation may touch the item.
+    pub(crate) fn holds(&self, item: &str) -> bool {
+        let removes = matches!(&self.work, Work::Forget(forget) if forget.items.iter().any(|key| key == item));
+        removes || self.item.as_deref() == Some(item)
+    }
+
+    pub(crate) fn backup(&self) -> Option<&BackupWork> {
+        if let Work::Backup(work) = &self.work { Some(work) } else { None }
+    }
+
+    pub(crate) fn restore(&self) -> Option<&RestoreWork> {
+        if let Work::Restore(work) = &self.work { Some(work) } else { None }
+    }
+
+    pub(crate) fn forget(&self) -> Option<&ForgetWork> {
+        if let Work::Forget(work) = &self.work { Some(work) } else { None }
+    }
+
+    /// Says something about the job, over what it said by that name before.
+    pub(crate) fn state(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        match self.facts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.facts.push((name.to_owned(), value)),
+        }
+    }
+}

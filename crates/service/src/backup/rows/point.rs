@@ -1,0 +1,134 @@
+//! A recovery point: written when its snapshot is in the vault and verified, removed when the snapshot is gone.
+
+use jiff::Timestamp;
+use kluis_policy::Tags;
+use serde::{Deserialize, Serialize};
+
+use crate::core::VaultKey;
+use crate::inventory::Os;
+use crate::store::{Row, StoreError, Tx};
+
+/// One recovery point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Point {
+    pub(crate) vault: VaultKey,
+    /// The key of the item it is of.
+    pub(crate) item: String,
+    /// A number, as Azure names points.
+    pub(crate) name: String,
+    /// When the data were read.
+    pub(crate) time: Timestamp,
+    pub(crate) origin: Origin,
+    /// The vault's snapshot, its id in full.
+    pub(crate) snapshot: String,
+    /// The job that made it.
+    pub(crate) job: String,
+    /// Whether its policy was an enhanced one (V2).
+    pub(crate) enhanced: bool,
+    /// The machine's name in the snapshot.
+    pub(crate) vm: String,
+    /// The machine's hardware size and operating system at the time.
+    pub(crate) vm_size: String,
+    pub(crate) windows: bool,
+    pub(crate) disks: Vec<PointDisk>,
+    /// The disks' sizes together, the bytes read and the bytes that the vault grew by.
+    pub(crate) logical: u64,
+    pub(crate) read: u64,
+    pub(crate) stored: u64,
+}
+
+/// What made the point, which decides what it expires by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "by")]
+pub(crate) enum Origin {
+    /// A run of the schedule, tagged by the policy that was in force.
+    Schedule {
+        due: Timestamp,
+        #[serde(with = "TagsForm")]
+        tags: Tags,
+    },
+    /// A person.
+    Demand { until: Timestamp },
+}
+
+/// A disk in a recovery point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PointDisk {
+    pub(crate) name: String,
+    /// `None` for the OS disk alone.
+    pub(crate) lun: Option<u32>,
+    pub(crate) sku: String,
+    /// Bytes, once a mover has opened it.
+    pub(crate) size: Option<u64>,
+    /// Said of the OS disk.
+    pub(crate) os: Option<DiskOs>,
+}
+
+/// The system on an OS disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DiskOs {
+    Linux,
+    Windows,
+}
+
+impl From<Os> for DiskOs {
+    fn from(os: Os) -> Self {
+        match os {
+            Os::Linux => Self::Linux,
+            Os::Windows => Self::Windows,
+        }
+    }
+}
+
+impl From<DiskOs> for Os {
+    fn from(os: DiskOs) -> Self {
+        match os {
+            DiskOs::Linux => Self::Linux,
+            DiskOs::Windows => Self::Windows,
+        }
+    }
+}
+
+/// The stored form of [`Tags`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Tags")]
+struct TagsForm {
+    weekly: bool,
+    monthly: bool,
+    yearly: bool,
+}
+
+impl Row for Point {
+    const TABLE: &'static str = "points";
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.item, self.name)
+    }
+
+    fn vault(&self) -> String {
+        self.vault.as_str().to_owned()
+    }
+}
+
+impl Point {
+    /// An item's points, the newest first.
+    pub(crate) fn of(tx: &Tx<'_>, item: &str) -> Result<Vec<Self>, StoreError> {
+        let mut points: Vec<Self> = tx.starting(&format!("{item}/"))?;
+        points.sort_by(|a, b| (b.time, &b.name).cmp(&(a.time, &a.name)));
+        Ok(points)
+    }
+
+    /// The point as retention sees it.
+    pub(crate) fn for_retention(&self) -> kluis_policy::Point {
+        match self.origin {
+            Origin::Schedule { due, tags } => {
+                kluis_policy::Point { time: due, origin: kluis_policy::Origin::Scheduled { tags } }
+            }
+            Origin::Demand { until } => {
+                kluis_policy::Point { time: self.time, origin: kluis_policy::Origin::OnDemand { until } }
+            }
+        }
+    }
+}

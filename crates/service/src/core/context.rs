@@ -1,0 +1,76 @@
+//! What the core is told about the world besides the request: the time, new ids, the inventory and a few facts about files.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::VaultKey;
+use crate::inventory::Inventory;
+
+/// Makes the names of things that are new: GUIDs in the service, a counter in tests.
+pub trait Ids {
+    /// A GUID in its usual form (`8-4-4-4-12` lower-case hex digits), never given before.
+    fn guid(&self) -> String;
+}
+
+/// What the core may ask about the file system before it promises something (a restore's preflight). Reads only.
+pub trait Facts {
+    /// Whether something is there, whatever it is.
+    fn exists(&self, path: &Path) -> bool;
+    /// The size in bytes of a file's content (for a disk image: of the disk inside); `None` when it can't be read.
+    fn size(&self, path: &Path) -> Option<u64>;
+    /// The bytes free to this service on the file system that holds `path` or its nearest existing parent.
+    fn free_bytes(&self, path: &Path) -> Option<u64>;
+}
+
+/// Everything a decision may depend on that is neither in the request nor in the store.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The service's time: the machine's clock or the virtual one.
+    pub now: Timestamp,
+    /// The one subscription that the service answers for.
+    pub subscription: &'a str,
+    /// The one tenant.
+    pub tenant: &'a str,
+    /// What there is to be protected.
+    pub inventory: &'a Inventory,
+    /// The folder that holds the service's state; vaults are in `vaults/` below it.
+    pub data_dir: &'a Path,
+    /// How many movers may run at once.
+    pub max_jobs: usize,
+    /// Questions about files.
+    pub facts: &'a dyn Facts,
+    /// Where new ids come from.
+    pub ids: &'a dyn Ids,
+}
+
+impl Context<'_> {
+    /// A new GUID.
+    #[must_use]
+    pub fn new_id(&self) -> String {
+        self.ids.guid()
+    }
+
+    /// Where a vault's repository is: `DIR/vaults/<resource group>/<vault>`, as the vault was named when it was made.
+    ///
+    /// The names were validated when the vault was made (no separators, no dots alone), so that this stays below the folder.
+    #[must_use]
+    pub fn vault_path(&self, resource_group: &str, vault: &str) -> PathBuf {
+        self.data_dir.join("vaults").join(resource_group).join(vault)
+    }
+
+    /// The canonical id of a vault: `/subscriptions/…/resourceGroups/…/providers/Microsoft.RecoveryServices/vaults/…`.
+    #[must_use]
+    pub fn vault_id(&self, resource_group: &str, vault: &str) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{resource_group}/providers/Microsoft.RecoveryServices/vaults/{vault}",
+            self.subscription
+        )
+    }
+
+    /// The key by which the store knows a vault.
+    #[must_use]
+    pub fn vault_key(&self, resource_group: &str, vault: &str) -> VaultKey {
+        VaultKey::new(resource_group, vault)
+    }
+}

@@ -1,0 +1,70 @@
+//! What the core asks of the shell, and what the shell reports back.
+//!
+//! Effects are carried out after the commit. None is stored: each can be told again from the rows (a vault that is
+//! `Provisioning` or `Deleting`, a job that is running), which is what [`super::resume`] does after a restart.
+
+use std::path::PathBuf;
+
+use super::VaultKey;
+use kluis_vault::{Event, JobFile};
+
+/// Something to be done in the world, once the transaction that decided it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Make the repository of a new vault, or find it made. Ends in a [`RepositoryReport`].
+    CreateRepository {
+        /// The vault it belongs to.
+        vault: VaultKey,
+        /// The folder of the repository.
+        path: PathBuf,
+    },
+    /// Remove a deleted vault's repository. Ends in a [`RepositoryReport`].
+    RemoveRepository {
+        /// The vault it belonged to.
+        vault: VaultKey,
+        /// The folder of the repository.
+        path: PathBuf,
+    },
+    /// Run a job in a mover. Ends in [`MoverReport`]s for `file.job`.
+    StartMover(JobFile),
+    /// End a job's mover at once. Ends in a report with [`What::Exited`].
+    KillMover {
+        /// The job's id.
+        job: String,
+    },
+}
+
+/// What the shell heard of a mover.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MoverReport {
+    /// The job's id.
+    pub job: String,
+    /// What was heard.
+    pub what: What,
+}
+
+/// The content of a [`MoverReport`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// A line that the mover wrote.
+    Event(Event),
+    /// The process is gone. The last report of every job that was started; after `Finished` or `Failed` it says nothing new,
+    /// without either it means a crash, a kill, or a mover that could not be started.
+    Exited {
+        /// The exit code; `None` when a signal ended it or when it never ran.
+        code: Option<i32>,
+        /// The last lines it wrote to its error output, or why it could not be started. Bounded.
+        stderr: String,
+    },
+}
+
+/// How a repository's making or removal ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryReport {
+    /// The vault.
+    pub vault: VaultKey,
+    /// Whether it was being made (`true`) or removed.
+    pub made: bool,
+    /// What went wrong, in a person's words.
+    pub result: Result<(), String>,
+}

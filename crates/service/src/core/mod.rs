@@ -1,0 +1,23 @@
+//! The synchronous core: a request, the time and a transaction in; a response and effects out.
+//!
+//! It owns no socket, no clock, no process and no file: the shell brings the time and the ids in a [`Context`], carries out
+//! the [`Effect`]s once the transaction is committed, and reports back what came of them. That is what lets a simulation
+//! hold the whole service in memory.
+
+mod context;
+mod effect;
+mod page;
+mod path;
+mod refusal;
+mod request;
+mod response;
+mod router;
+
+pub use context::{Context, Facts, Ids};
+pub use effect::{Effect, MoverReport, RepositoryReport, What};
+pub use page::page;
+pub use path::{VaultKey, VaultPath, decode};
+pub use refusal::{Answer, Refusal};
+pub use request::{Principal, Query, Request, Role};
+pub use response::Response;
+pub use router::{handle, next_due, on_mover, on_repository, resume, tick};

@@ -1,0 +1,153 @@
+//! Who answers a request: checks that hold for every path, then one function a resource.
+
+use jiff::Timestamp;
+
+use super::{Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Response, Role, VaultPath, decode};
+use crate::store::{StoreError, Tx};
+use crate::vaults::VaultRow;
+use crate::{backup, inventory, operations, vaults};
+
+/// The provider whose vaults these are, in lower case.
+const PROVIDER: &str = "microsoft.recoveryservices";
+
+/// Answers a request. A refusal means that nothing may be committed.
+///
+/// # Errors
+/// ARM's refusal of the request, or 500 when the store failed.
+pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let Some(segments) = decode(&request.path) else {
+        return Err(Refusal::bad_request("InvalidRequestUri", "The path is not one that could name a resource."));
+    };
+    let lower: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+    known_root(&lower, request)?;
+    api_version(request)?;
+    permitted(request)?;
+    request.json()?;
+    let words: Vec<&str> = lower.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["subscriptions", subscription, ..] if *subscription != ctx.subscription.to_lowercase() => {
+            Err(Refusal::not_found(
+                "SubscriptionNotFound",
+                format!("The subscription '{}' could not be found; this service has '{}'.", segments[1], ctx.subscription),
+            ))
+        }
+        [_, _, "resourcegroups", _, "providers", PROVIDER, "vaults", _, ..] => in_vault(request, &segments, ctx, tx),
+        [_, _, "resourcegroups", _, "providers", PROVIDER, ..] | [_, _, "providers", PROVIDER, ..] => {
+            vaults::route(request, &segments, &words, ctx, tx)
+        }
+        _ => inventory::route(request, &segments, ctx, tx).map(|response| (response, Vec::new())),
+    }
+}
+
+fn in_vault(request: &Request, segments: &[String], ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let [_, _, _, group, _, _, _, name, below @ ..] = segments else {
+        return Err(Refusal::no_route(&request.path));
+    };
+    let key = ctx.vault_key(group, name);
+    if let Some(answer) = operations::poll(request, &key, below, tx) {
+        return answer.map(|response| (response, Vec::new()));
+    }
+    if below.is_empty() {
+        return vaults::one(request, group, name, ctx, tx);
+    }
+    let Some(vault) = tx.get::<VaultRow>(key.as_str())? else {
+        return Err(Refusal::resource_not_found("Microsoft.RecoveryServices/vaults", name, group));
+    };
+    if vault.state() != "Succeeded" && request.method != http::Method::GET {
+        return Err(Refusal::conflict(
+            "ResourceNotReady",
+            format!("The vault '{name}' is {}; wait until it is Succeeded, then try again.", vault.state()),
+        ));
+    }
+    let at = VaultPath {
+        id: ctx.vault_id(&vault.resource_group, &vault.name),
+        resource_group: vault.resource_group.clone(),
+        name: vault.name.clone(),
+        key,
+        rest: below.to_vec(),
+    };
+    match vaults::below(request, &at, &vault, ctx, tx) {
+        Some(answer) => answer,
+        None => backup::route(request, &at, &vault, ctx, tx),
+    }
+}
+
+/// Lives through the present moment: starts what is due, cleans up what has expired.
+///
+/// # Errors
+/// When the store fails; so for every function below.
+pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    backup::tick(ctx, tx)
+}
+
+/// When [`tick`] will next have something to do; `None` when nothing is planned.
+pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    backup::next_due(ctx, tx)
+}
+
+/// Takes note of what a mover did.
+pub fn on_mover(report: &MoverReport, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    backup::on_mover(report, ctx, tx)
+}
+
+/// Takes note of a repository that was made or removed.
+pub fn on_repository(report: &RepositoryReport, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    vaults::on_repository(report, ctx, tx)
+}
+
+/// What has to be done again after a restart for vaults that were being made or removed.
+pub fn resume(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    vaults::resume(ctx, tx)
+}
+
+fn known_root(lower: &[String], request: &Request) -> Result<(), Refusal> {
+    match lower.first().map(String::as_str) {
+        Some("subscriptions" | "tenants" | "providers") => Ok(()),
+        _ => Err(Refusal::no_route(&request.path)),
+    }
+}
+
+fn api_version(request: &Request) -> Result<(), Refusal> {
+    let Some(version) = request.query.get("api-version").filter(|version| !version.is_empty()) else {
+        return Err(Refusal::bad_request(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        ));
+    };
+    if kluis_arm::api_version::is_accepted(version) {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(
+        "InvalidApiVersionParameter",
+        format!(
+            "The api-version '{version}' is invalid. The supported versions are those from '{}' to '{}'.",
+            kluis_arm::api_version::OLDEST,
+            kluis_arm::api_version::NEWEST,
+        ),
+    ))
+}
+
+fn permitted(request: &Request) -> Result<(), Refusal> {
+    let reads = request.method == http::Method::GET || request.method == http::Method::HEAD;
+    if reads || request.principal.role >= Role::Contributor {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        403,
+        "AuthorizationFailed",
+        format!(
+            "The client '{}' does not have authorization to perform {} over '{}': its role is Reader. \
+             Give it the role Contributor in the inventory's identities.",
+            request.principal.client_id, request.method, request.path
+        ),
+    ))
+}
+
+/// The response to an answer, refusals included.
+#[must_use]
+pub fn respond(answer: &Answer) -> Response {
+    match answer {
+        Ok((response, _)) => response.clone(),
+        Err(refusal) => refusal.response(),
+    }
+}

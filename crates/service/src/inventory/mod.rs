@@ -1,0 +1,175 @@
+//! What exists to be protected: the inventory that a person writes, as values.
+//!
+//! The service answers for it on the paths of Microsoft.Compute, Microsoft.Storage and Microsoft.Network that clients read.
+//! It is never written: what restores make lives in the service's state.
+
+mod file;
+mod reads;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::core::Role;
+
+pub use file::InventoryError;
+pub use reads::route;
+
+/// All that there is to be protected, and where restores go.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Inventory {
+    /// The subscription, when the file gives one.
+    pub subscription_id: Option<String>,
+    /// The resource groups in the order of the file.
+    pub resource_groups: Vec<ResourceGroup>,
+    /// Where restored disks and files go: `<this>/<resource group>/<disk name>.raw`. Absolute.
+    pub restored: PathBuf,
+    /// Who may call; when empty there is one Owner, made at the first start.
+    pub identities: Vec<Identity>,
+}
+
+/// A resource group and what is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceGroup {
+    /// Its name, in the file's case.
+    pub name: String,
+    /// Azure's name of its region, like `westeurope`.
+    pub location: String,
+    /// Its machines in the order of the file.
+    pub virtual_machines: Vec<VirtualMachine>,
+    /// The storage accounts that are listed; another is taken as staging all the same.
+    pub storage_accounts: Vec<String>,
+    /// The networks by name, each with its subnets.
+    pub virtual_networks: BTreeMap<String, Vec<String>>,
+}
+
+/// The operating system's family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Os {
+    /// Linux, the default.
+    #[default]
+    Linux,
+    /// Windows.
+    Windows,
+}
+
+/// Whether the machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Power {
+    /// It runs, the default.
+    #[default]
+    Running,
+    /// It is shut down.
+    Stopped,
+}
+
+/// How the machine's disks are encrypted inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Encryption {
+    /// Not at all, the default.
+    #[default]
+    None,
+    /// By Azure Disk Encryption.
+    #[serde(rename = "ADE")]
+    Ade,
+}
+
+/// The scripts that make a backup consistent for applications on Linux.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scripts {
+    /// Run before the snapshot.
+    pub pre: Option<String>,
+    /// Run after the snapshot.
+    pub post: Option<String>,
+    /// How long one may run, for example `60s`.
+    pub timeout: Option<String>,
+}
+
+/// A virtual machine with the facts that rules look at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualMachine {
+    /// The resource group's name, in the file's case.
+    pub resource_group: String,
+    /// Its name, in the file's case.
+    pub name: String,
+    /// Its region: its own, or the group's.
+    pub location: String,
+    /// The operating system.
+    pub os: Os,
+    /// Whether it runs.
+    pub power: Power,
+    /// The hardware size, like `Standard_D2s_v5`.
+    pub size: String,
+    /// Processor cores.
+    pub cores: u32,
+    /// Memory in GiB.
+    pub memory_gib: f64,
+    /// The availability zone, if any.
+    pub zone: Option<String>,
+    /// The generation: 1 or 2.
+    pub generation: u8,
+    /// Whether its disks are managed disks.
+    pub managed: bool,
+    /// How its disks are encrypted inside it.
+    pub encryption: Encryption,
+    /// Whether the Azure agent answers.
+    pub agent: bool,
+    /// Its consistency scripts.
+    pub scripts: Option<Scripts>,
+    /// Its disks; the first is the OS disk.
+    pub disks: Vec<Disk>,
+}
+
+/// A disk of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Its name: given, or `<vm>-os`, `<vm>-lun<n>`.
+    pub name: String,
+    /// The image's file, absolute.
+    pub path: PathBuf,
+    /// The logical unit number; `None` for the OS disk alone.
+    pub lun: Option<u32>,
+    /// The kind of disk, like `Premium_LRS`.
+    pub sku: String,
+    /// Whether machines share it.
+    pub shared: bool,
+    /// Whether writes are accelerated.
+    pub write_accelerator: bool,
+}
+
+/// Someone who may call the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The application id.
+    pub client_id: String,
+    /// The file that holds its secret, absolute.
+    pub secret_file: PathBuf,
+    /// What it may do.
+    pub role: Role,
+}
+
+impl Inventory {
+    /// The resource group by its name in any case.
+    #[must_use]
+    pub fn resource_group(&self, name: &str) -> Option<&ResourceGroup> {
+        self.resource_groups.iter().find(|group| same(&group.name, name))
+    }
+
+    /// The machine by its names in any case.
+    #[must_use]
+    pub fn vm(&self, resource_group: &str, name: &str) -> Option<&VirtualMachine> {
+        self.resource_group(resource_group)?.virtual_machines.iter().find(|vm| same(&vm.name, name))
+    }
+
+    /// All machines in the order of the file.
+    pub fn vms(&self) -> impl Iterator<Item = &VirtualMachine> {
+        self.resource_groups.iter().flat_map(|group| &group.virtual_machines)
+    }
+}
+
+/// Whether two names are one to ARM, which compares without case.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}

@@ -1,0 +1,90 @@
+//! Reading an operation: its status document, and its result.
+
+use serde_json::{Value, json};
+
+use super::{Operation, Progress};
+use crate::core::{Refusal, Request, Response, VaultKey};
+use crate::store::Tx;
+
+/// The time that Azure writes where there is none yet.
+const NEVER: &str = "0001-01-01T00:00:00";
+
+/// Answers a path that ends in an operation's name under any of the scopes; `None` when this is no such path.
+///
+/// `below` are the decoded segments after the vault's name. The vault need not exist any more.
+pub fn poll(request: &Request, vault: &VaultKey, below: &[String], tx: &Tx<'_>) -> Option<Result<Response, Refusal>> {
+    let [.., kind, id] = below else { return None };
+    let kind = kind.to_lowercase();
+    let scoped = below.len() > 2;
+    let status = match (kind.as_str(), scoped) {
+        ("operationstatus" | "backupoperations", false) | ("operationsstatus" | "operations", true) => true,
+        ("operationresults", _) | ("backupoperationresults", false) => false,
+        _ => return None,
+    };
+    Some(read(request, vault, id, tx).map(|operation| {
+        if status { operation.status(request) } else { operation.result(request) }
+    }))
+}
+
+fn read(request: &Request, vault: &VaultKey, id: &str, tx: &Tx<'_>) -> Result<Operation, Refusal> {
+    if request.method != http::Method::GET {
+        return Err(Refusal::wrong_method(&request.method, &request.path));
+    }
+    tx.get::<Operation>(&id.to_lowercase())?.filter(|operation| operation.vault == *vault).ok_or_else(|| {
+        Refusal::not_found(
+            "OperationNotFound",
+            format!("No operation '{id}' is known of vault '{vault}'; only the latest of each vault are remembered."),
+        )
+    })
+}
+
+impl Operation {
+    fn status(&self, request: &Request) -> Response {
+        let mut body = json!({
+            "id": if request.path.to_lowercase().contains("/operationstatus/") { request.path.clone() } else { self.id.clone() },
+            "name": self.id,
+            "status": self.word(),
+            "startTime": self.start.to_string(),
+            "endTime": self.end.map_or_else(|| NEVER.to_owned(), |end| end.to_string()),
+        });
+        if let Some(job) = &self.job {
+            body["properties"] = json!({ "objectType": "OperationStatusJobExtendedInfo", "jobId": job });
+        }
+        if let Some(error) = self.error() {
+            body["error"] = error;
+        }
+        self.retry(Response::ok(body))
+    }
+
+    fn result(&self, request: &Request) -> Response {
+        match &self.progress {
+            Progress::InProgress => self
+                .retry(Response::empty(202))
+                .with("Location", format!("{}{}?api-version={}", request.origin, request.path, request.api_version())),
+            Progress::Succeeded { result: Some(body) } => Response::ok(body.clone()),
+            Progress::Succeeded { result: None } | Progress::Cancelled => Response::empty(204),
+            Progress::Failed { code, message } => Refusal::bad_request(code, message).response(),
+        }
+    }
+
+    fn retry(&self, response: Response) -> Response {
+        // Clients fall back to 30 s when there is no such header, and take 0 for none.
+        if self.progress == Progress::InProgress { response.with("Retry-After", "1") } else { response }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.progress {
+            Progress::InProgress => "InProgress",
+            Progress::Succeeded { .. } => "Succeeded",
+            Progress::Failed { .. } => "Failed",
+            Progress::Cancelled => "Canceled",
+        }
+    }
+
+    fn error(&self) -> Option<Value> {
+        match &self.progress {
+            Progress::Failed { code, message } => Some(json!({ "code": code, "message": message })),
+            Progress::InProgress | Progress::Succeeded { .. } | Progress::Cancelled => None,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a client is sent to follow an operation.
+
+use super::{Operation, Progress};
+use crate::core::{Request, Response, VaultPath};
+
+/// The place whose URLs an answer gives. The operation itself can be read from any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// `V/operationStatus` and `V/operationResults`: the vault itself.
+    Vault,
+    /// `V/backupOperations` and `V/backupOperationResults`: deletions of items and containers.
+    Backup,
+    /// `V/backupFabrics/Azure/operationsStatus` and `…/operationResults`: discovery.
+    Fabric,
+    /// `…/protectionContainers/{c}/operationsStatus` and `…/operationResults`.
+    Container(&'a str),
+    /// `…/protectionContainers/{c}/protectedItems/{i}/operationsStatus` and `…/operationResults`.
+    Item(&'a str, &'a str),
+    /// `V/backupPolicies/{p}/operations` and `…/operationResults`.
+    Policy(&'a str),
+    /// `V/backupJobs/{j}/operationResults` alone: cancelling a job has no status document.
+    Job(&'a str),
+}
+
+impl Scope<'_> {
+    /// The path of the status document, below the vault, without the operation's name; `None` where there is none.
+    fn status(&self) -> Option<String> {
+        Some(match self {
+            Scope::Vault => "operationStatus".to_owned(),
+            Scope::Backup => "backupOperations".to_owned(),
+            Scope::Policy(policy) => format!("backupPolicies/{policy}/operations"),
+            Scope::Job(_) => return None,
+            Scope::Fabric | Scope::Container(_) | Scope::Item(..) => format!("{}/operationsStatus", self.resource()),
+        })
+    }
+
+    /// The path of the result, below the vault, without the operation's name.
+    fn result(&self) -> String {
+        match self {
+            Scope::Vault => "operationResults".to_owned(),
+            Scope::Backup => "backupOperationResults".to_owned(),
+            _ => format!("{}/operationResults", self.resource()),
+        }
+    }
+
+    fn resource(&self) -> String {
+        match self {
+            Scope::Vault | Scope::Backup => String::new(),
+            Scope::Fabric => "backupFabrics/Azure".to_owned(),
+            Scope::Container(container) => format!("backupFabrics/Azure/protectionContainers/{container}"),
+            Scope::Item(container, item) => {
+                format!("backupFabrics/Azure/protectionContainers/{container}/protectedItems/{item}")
+            }
+            Scope::Policy(policy) => format!("backupPolicies/{policy}"),
+            Scope::Job(job) => format!("backupJobs/{job}"),
+        }
+    }
+}
+
+impl Operation {
+    /// 202 without a body: where to follow the operation.
+    #[must_use]
+    pub fn accepted(&self, request: &Request, vault: &VaultPath, scope: Scope<'_>) -> Response {
+        self.follow(Response::empty(202), request, &vault.id, scope, true)
+    }
+
+    /// Adds the operation's URLs to a response. Names stay as they are (Azure does not escape the semicolons here either).
+    #[must_use]
+    pub fn follow(
+        &self,
+        response: Response,
+        request: &Request,
+        vault_id: &str,
+        scope: Scope<'_>,
+        with_location: bool,
+    ) -> Response {
+        let url = |path: &str| {
+            format!("{}{vault_id}/{path}/{}?api-version={}", request.origin, self.id, request.api_version())
+        };
+        let mut response = response;
+        if let Some(status) = scope.status() {
+            response = response.with("Azure-AsyncOperation", url(&status));
+        }
+        if with_location {
+            response = response.with("Location", url(&scope.result()));
+        }
+        if self.progress == Progress::InProgress { response.with("Retry-After", "1") } else { response }
+    }
+}

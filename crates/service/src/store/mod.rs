@@ -1,0 +1,108 @@
+//! The service's state: one SQLite database of typed JSON documents, one writer.
+//!
+//! Each table holds documents by a key within a vault; what a document says is its owner's business (a [`Row`]). The store
+//! knows no Azure: no states, no times.
+
+mod row;
+mod schema;
+mod tx;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+pub use row::{Row, TABLES};
+pub use tx::Tx;
+
+/// What can go wrong with the service's state.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be opened at all.
+    #[error("the state in {path} could not be opened; check that the folder is writable and that no other service uses it")]
+    Open {
+        /// The database's file.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// Made by a newer kluis.
+    #[error("the state in {path} has schema {found}, newer than {known}, the newest this kluis knows; run the kluis that wrote it, or a newer one")]
+    Newer {
+        /// The database's file.
+        path: PathBuf,
+        /// The schema's version that was found.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// A statement failed: the disk is full, the file is damaged.
+    #[error("the state could not be read or written")]
+    Sql(#[from] rusqlite::Error),
+    /// A document is not of the shape its row has.
+    #[error("the entry '{key}' of {table} can't be read; it was written by another version or damaged")]
+    Document {
+        /// The table.
+        table: &'static str,
+        /// The document's key.
+        key: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// The database. Transactions are its only door.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens or makes the database in a file.
+    ///
+    /// # Errors
+    /// When the file can't be opened, or when a newer kluis wrote it: then nothing is changed.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Open { path: path.to_owned(), source };
+        let connection = Connection::open(path).map_err(failed)?;
+        schema::durable(&connection).map_err(failed)?;
+        schema::upgrade(&connection, path)?;
+        Ok(Self { connection })
+    }
+
+    /// A database in memory, gone when it is dropped: for simulations and tests.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        schema::upgrade(&connection, Path::new(":memory:"))?;
+        Ok(Self { connection })
+    }
+
+    /// Runs `work` in a transaction: committed, durably, when it returns `Ok`; without a trace when it returns `Err`.
+    ///
+    /// # Errors
+    /// What `work` returned, or why the transaction could not be begun or committed.
+    pub fn tx<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(StoreError::from)?;
+        let mut tx = Tx::new(transaction);
+        let done = work(&mut tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+}
+
+/// An error and its causes in one line, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,37 @@
+//! The database's schema, its version, and how it is made durable.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{StoreError, TABLES};
+
+/// The newest schema this kluis knows. 1: a table a kind of document, (key, vault, body).
+const VERSION: i64 = 1;
+
+/// WAL, so that readers don't wait; FULL, so that what was answered is on the disk.
+pub(super) fn durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))
+}
+
+/// Brings an older or empty database to [`VERSION`], in one transaction.
+pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    if found < 1 {
+        let mut script = String::from("BEGIN IMMEDIATE;\n");
+        for table in TABLES {
+            script.push_str(&format!(
+                "CREATE TABLE {table} (key TEXT PRIMARY KEY NOT NULL, vault TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;\n\
+                 CREATE INDEX {table}_by_vault ON {table} (vault, key);\n"
+            ));
+        }
+        script.push_str("PRAGMA user_version = 1;\nCOMMIT;");
+        connection.execute_batch(&script)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! A transaction over typed documents.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::{Row, StoreError, TABLES};
+
+/// Reads and writes that happen together or not at all.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    transaction: Transaction<'a>,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(transaction: Transaction<'a>) -> Self {
+        Self { transaction }
+    }
+
+    pub(super) fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit()?)
+    }
+
+    /// The document by its key.
+    ///
+    /// # Errors
+    /// When the database fails or the document is not of this shape; so for every method here.
+    pub fn get<R: Row>(&self, key: &str) -> Result<Option<R>, StoreError> {
+        let body: Option<String> = self
+            .transaction
+            .prepare_cached(&format!("SELECT body FROM {} WHERE key = ?1", R::TABLE))?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        body.map(|body| parse::<R>(key, &body)).transpose()
+    }
+
+    /// Writes a document over the one of the same key, if any.
+    pub fn put<R: Row>(&mut self, row: &R) -> Result<(), StoreError> {
+        let key = row.key();
+        let body = serde_json::to_string(row)
+            .map_err(|source| StoreError::Document { table: R::TABLE, key: key.clone(), source })?;
+        self.transaction
+            .prepare_cached(&format!(
+                "INSERT INTO {} (key, vault, body) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (key) DO UPDATE SET vault = excluded.vault, body = excluded.body",
+                R::TABLE
+            ))?
+            .execute(params![key, row.vault(), body])?;
+        Ok(())
+    }
+
+    /// Removes a document; `false` when there was none.
+    pub fn delete<R: Row>(&mut self, key: &str) -> Result<bool, StoreError> {
+        let removed =
+            self.transaction.prepare_cached(&format!("DELETE FROM {} WHERE key = ?1", R::TABLE))?.execute([key])?;
+        Ok(removed > 0)
+    }
+
+    /// A vault's documents in the order of their keys.
+    pub fn list<R: Row>(&self, vault: &str) -> Result<Vec<R>, StoreError> {
+        self.rows(&format!("SELECT key, body FROM {} WHERE vault = ?1 ORDER BY key", R::TABLE), &[vault])
+    }
+
+    /// A table's documents whose keys begin with `prefix`, in the order of their keys.
+    pub fn starting<R: Row>(&self, prefix: &str) -> Result<Vec<R>, StoreError> {
+        let sql = format!("SELECT key, body FROM {} WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key", R::TABLE);
+        self.rows(&sql, &[prefix])
+    }
+
+    /// All documents of a table in the order of their keys.
+    pub fn all<R: Row>(&self) -> Result<Vec<R>, StoreError> {
+        self.rows(&format!("SELECT key, body FROM {} ORDER BY key", R::TABLE), &[])
+    }
+
+    /// How many documents of a table a vault has.
+    pub fn count<R: Row>(&self, vault: &str) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE vault = ?1", R::TABLE);
+        let count: i64 = self.transaction.prepare_cached(&sql)?.query_row([vault], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Removes everything of a vault but its operations, which outlive it so that a client can see its deletion end.
+    pub fn forget_vault(&mut self, vault: &str) -> Result<(), StoreError> {
+        for table in TABLES.iter().filter(|table| !["operations", "meta"].contains(table)) {
+            self.transaction.execute(&format!("DELETE FROM {table} WHERE vault = ?1"), [vault])?;
+        }
+        Ok(())
+    }
+
+    fn rows<R: Row>(&self, sql: &str, parameters: &[&str]) -> Result<Vec<R>, StoreError> {
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (key, body): (String, String) = (row.get(0)?, row.get(1)?);
+            found.push(parse::<R>(&key, &body)?);
+        }
+        Ok(found)
+    }
+}
+
+fn parse<R: Row>(key: &str, body: &str) -> Result<R, StoreError> {
+    serde_json::from_str(body).map_err(|source| StoreError::Document { table: R::TABLE, key: key.to_owned(), source })
+}
