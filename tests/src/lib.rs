@@ -1,1 +1,14 @@
-//! Under way.
+//! What the suites and the demo stand on: a real Kubernetes API server, the
+//! real `kluis` binary as operator and as service, real disks, stock restic.
+//!
+//! Nothing here knows how Kluis decides anything. It starts processes, speaks
+//! to them as a person would (kubectl, HTTPS, files) and waits for what they
+//! say with a deadline, never with a pause that is hoped to be long enough.
+
+pub mod cluster;
+pub mod controlplane;
+pub mod https;
+pub mod kubectl;
+pub mod place;
+pub mod process;
+pub mod until;

@@ -1,0 +1,237 @@
+//! A Kubernetes API server of our own: etcd, kube-apiserver and the three
+//! controllers that the tests lean on, on free loopback ports, without root.
+//!
+//! [`Cluster::shared`] is the one server of a test run, in which a test takes a
+//! namespace. A test that runs an operator takes [`Cluster::start`] instead:
+//! an operator sees all namespaces, and one that is killed on purpose must not
+//! be the one that another test waits for.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use serde_json::json;
+
+use crate::controlplane;
+use crate::https::Https;
+use crate::kubectl::Kubectl;
+use crate::place::{self, Scratch, scratch};
+use crate::process::{Daemon, Life, free_port, patience};
+use crate::until::Look;
+
+/// A running API server with Kluis' CRDs.
+#[derive(Debug)]
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    kubectl: Kubectl,
+    api: Https,
+    daemons: Vec<Daemon>,
+    /// Last, so that the processes end before their directory goes.
+    dir: Scratch,
+}
+
+impl Cluster {
+    /// The one server of this process, started by whoever asks first. It ends
+    /// with the process: a static is never dropped, the kernel sees to it.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| Self::start(Life::WithUs).map_err(|why| format!("{why:#}")));
+        shared.as_ref().map_err(|why| anyhow!("{why}"))
+    }
+
+    /// A server with the CRDs applied and established.
+    pub fn start(life: Life) -> Result<Self> {
+        let binary = controlplane::binary()?;
+        let dir = scratch("cluster")?;
+        let pki = Pki::make(dir.path())?;
+        let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
+        let log = |name: &str| dir.path().join(format!("{name}.log"));
+
+        let etcd = Daemon::start("etcd", etcd(&binary, dir.path(), client, peer), &log("etcd"), life)?;
+        let server = kube_apiserver(&binary, dir.path(), client, secure);
+        let mut server = Daemon::start("kube-apiserver", server, &log("kube-apiserver"), life)?;
+
+        let api = Https::new(&format!("https://127.0.0.1:{secure}"), &pki.ca, Some(&pki.token))?;
+        server.ready(patience(), || {
+            Ok(match api.get("/readyz") {
+                Ok(answer) if answer.status == 200 => Look::Done(()),
+                Ok(answer) => Look::NotYet(answer.text),
+                Err(why) => Look::NotYet(format!("{why:#}")),
+            })
+        })?;
+
+        let kubeconfig = kubeconfig(dir.path(), secure, &pki)?;
+        let controllers = controller_manager(&binary, &kubeconfig, dir.path());
+        let controllers = Daemon::start("kube-controller-manager", controllers, &log("kube-controller-manager"), life)?;
+        let kubectl = Kubectl::new(&binary, &kubeconfig);
+        let cluster = Self { kubeconfig, kubectl, api, daemons: vec![controllers, server, etcd], dir };
+        apply_crds(&cluster.kubectl).context("applying the CRDs")?;
+        Ok(cluster)
+    }
+
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// The API server itself, for what kubectl would hide.
+    pub fn api(&self) -> &Https {
+        &self.api
+    }
+
+    /// The directory with the logs and the kubeconfig.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The process ids, for whoever leaves them running.
+    pub fn ids(&self) -> Vec<u32> {
+        self.daemons.iter().map(Daemon::id).collect()
+    }
+
+    /// Leaves the directory behind when this value goes; the processes stay
+    /// if they were started [`Life::OnItsOwn`].
+    pub fn keep(&mut self) {
+        self.dir.keep();
+    }
+
+    /// Makes a namespace nobody else has: `prefix` and a few random letters.
+    pub fn namespace(&self, prefix: &str) -> Result<String> {
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!("{prefix}-{}", &random[..8]);
+        self.kubectl.run(["create", "namespace", &name])?;
+        Ok(name)
+    }
+}
+
+/// Applies the CRDs of the work tree, and waits until each is served. (A suite
+/// holds the folder equal to what `kluis crds` prints.)
+pub fn apply_crds(kubectl: &Kubectl) -> Result<()> {
+    let crds = place::workspace().join("crds");
+    // Server-side: a CRD's schema does not fit the annotation of a client-side apply.
+    kubectl.run([OsStr::new("apply"), OsStr::new("--server-side"), OsStr::new("--force-conflicts"), OsStr::new("-f"), crds.as_os_str()])?;
+    kubectl.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
+    Ok(())
+}
+
+/// The keys and the token of one cluster.
+struct Pki {
+    ca: String,
+    token: String,
+}
+
+impl Pki {
+    /// Writes `ca.crt`, `api.crt`, `api.key`, `accounts.key`, `accounts.pub` and `tokens.csv`.
+    fn make(dir: &Path) -> Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "kluis test cluster");
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate()?;
+        let ca = params.self_signed(&key)?.pem();
+        let issuer = Issuer::new(params, key);
+
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &issuer)?;
+
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        let write = |name: &str, text: &str| {
+            fs::write(dir.join(name), text).with_context(|| format!("writing {name} of the cluster"))
+        };
+        write("ca.crt", &ca)?;
+        write("api.crt", &certificate.pem())?;
+        write("api.key", &key.serialize_pem())?;
+        let accounts = KeyPair::generate()?;
+        write("accounts.key", &accounts.serialize_pem())?;
+        write("accounts.pub", &accounts.public_key_pem())?;
+        write("tokens.csv", &format!("{token},admin,admin,\"system:masters\"\n"))?;
+        Ok(Self { ca, token })
+    }
+}
+
+fn etcd(binary: &Path, dir: &Path, client: u16, peer: u16) -> Command {
+    let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+    let mut command = Command::new(binary);
+    command.arg("etcd").arg("--data-dir").arg(dir.join("etcd")).args([
+        &format!("--listen-client-urls={client}"),
+        &format!("--advertise-client-urls={client}"),
+        &format!("--listen-peer-urls={peer}"),
+        &format!("--initial-advertise-peer-urls={peer}"),
+        &format!("--initial-cluster=default={peer}"),
+        // The data lives as long as the test run: nothing is lost with a power cut.
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]);
+    command
+}
+
+fn kube_apiserver(binary: &Path, dir: &Path, etcd: u16, port: u16) -> Command {
+    let file = |flag: &str, name: &str| format!("--{flag}={}", dir.join(name).display());
+    let mut command = Command::new(binary);
+    command.current_dir(dir).arg("kube-apiserver").args([
+        format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        format!("--secure-port={port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        // It insists on an address that is not loopback to tell others; nobody asks.
+        "--advertise-address=192.0.2.1".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+        "--authorization-mode=RBAC".to_owned(),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        "--profiling=false".to_owned(),
+        file("tls-cert-file", "api.crt"),
+        file("tls-private-key-file", "api.key"),
+        file("token-auth-file", "tokens.csv"),
+        file("service-account-key-file", "accounts.pub"),
+        file("service-account-signing-key-file", "accounts.key"),
+        file("cert-dir", "cert"),
+    ]);
+    command
+}
+
+fn controller_manager(binary: &Path, kubeconfig: &Path, dir: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.arg("kube-controller-manager").args([
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--service-account-private-key-file={}", dir.join("accounts.key").display()),
+        "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--secure-port=0".to_owned(),
+    ]);
+    command
+}
+
+fn kubeconfig(dir: &Path, port: u16, pki: &Pki) -> Result<PathBuf> {
+    let path = dir.join("kubeconfig");
+    let text = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "kluis", "cluster": {
+            "server": format!("https://127.0.0.1:{port}"),
+            "certificate-authority": dir.join("ca.crt"),
+        }}],
+        "users": [{ "name": "admin", "user": { "token": pki.token } }],
+        "contexts": [{ "name": "kluis", "context": { "cluster": "kluis", "user": "admin" } }],
+        "current-context": "kluis",
+    });
+    fs::write(&path, text.to_string()).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path)
+}
+
+/// How long an object may take to get somewhere, for suites to share.
+pub const SOON: Duration = Duration::from_secs(60);

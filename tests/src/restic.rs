@@ -1,0 +1,92 @@
+//! Stock restic, the second and independent reader of every vault a test writes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::process::run;
+
+/// One vault, read by restic alone.
+#[derive(Debug, Clone)]
+pub struct Restic {
+    repository: PathBuf,
+    passphrase: PathBuf,
+}
+
+impl Restic {
+    pub fn new(repository: &Path, passphrase: &Path) -> Self {
+        Self { repository: repository.to_path_buf(), passphrase: passphrase.to_path_buf() }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("restic");
+        command.env("RESTIC_PASSWORD_FILE", &self.passphrase).arg("-r").arg(&self.repository);
+        // A live vault is only read: no lock file, no cache beside it.
+        command.args(["--no-lock", "--no-cache", "--quiet"]);
+        command
+    }
+
+    /// Reads all data and verifies every hash.
+    ///
+    /// # Errors
+    /// What restic found wrong.
+    pub fn check(&self) -> Result<()> {
+        run(self.command().args(["check", "--read-data"])).map(drop)
+    }
+
+    /// The snapshots, oldest first.
+    pub fn snapshots(&self) -> Result<Vec<Value>> {
+        let text = run(self.command().args(["snapshots", "--json"]))?;
+        let mut rows: Vec<Value> = serde_json::from_str(&text).context("reading restic's list of snapshots")?;
+        rows.sort_by_key(|row| row["time"].as_str().map(str::to_owned));
+        Ok(rows)
+    }
+
+    /// The SHA-256 of a file in a snapshot.
+    pub fn digest(&self, snapshot: &str, path: &str) -> Result<String> {
+        let mut child = self.command().args(["dump", snapshot, path]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut hash = Sha256::new();
+        if let Some(mut out) = child.stdout.take() {
+            std::io::copy(&mut out, &mut Sink(&mut hash)).context("reading what restic dumps")?;
+        }
+        let status = child.wait()?;
+        if !status.success() {
+            bail!("restic dump {snapshot} {path}: {status}");
+        }
+        Ok(hex::encode(hash.finalize()))
+    }
+
+    /// The bytes that the vault's files take.
+    pub fn stored(&self) -> Result<u64> {
+        let mut total = 0;
+        let mut dirs = vec![self.repository.clone()];
+        while let Some(dir) = dirs.pop() {
+            for entry in std::fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
+                let entry = entry?;
+                let found = entry.metadata()?;
+                if found.is_dir() {
+                    dirs.push(entry.path());
+                } else {
+                    total += found.len();
+                }
+            }
+        }
+        Ok(total)
+    }
+}
+
+struct Sink<'a>(&'a mut Sha256);
+
+impl std::io::Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! `kluis service`, started from the binary with an inventory and a data directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::binary::kluis;
+use crate::https::{Answer, Https};
+use crate::process::{Daemon, Life, patience, signal};
+use crate::until::{Look, until};
+
+/// The api-version that the harness itself asks with.
+pub const API_VERSION: &str = "2026-10-01";
+
+/// What `DIR/credentials.json` holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    pub endpoint: String,
+    pub tenant_id: String,
+    pub subscription_id: String,
+    pub client_id: String,
+    pub client_secret: String,
+    #[serde(default)]
+    pub identity_header: Option<String>,
+}
+
+/// How a service is started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// `--data-dir`.
+    pub data: PathBuf,
+    /// `--inventory`.
+    pub inventory: PathBuf,
+    pub virtual_clock: bool,
+    pub max_jobs: Option<u32>,
+    /// Host and port; port 0 takes a free one. A restart keeps the port of the
+    /// first start, as an operator keeps the endpoint that it was given.
+    pub listen: String,
+    /// Environment of the process, for hooks that only tests use.
+    pub env: Vec<(String, String)>,
+    pub life: Life,
+}
+
+impl Setup {
+    /// A service on a virtual clock whose data lies in `dir/service`.
+    pub fn new(dir: &Path, inventory: &Path) -> Self {
+        Self {
+            data: dir.join("service"),
+            inventory: inventory.to_path_buf(),
+            virtual_clock: true,
+            max_jobs: None,
+            listen: "127.0.0.1:0".to_owned(),
+            env: Vec::new(),
+            life: Life::WithUs,
+        }
+    }
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    daemon: Daemon,
+    setup: Setup,
+    credentials: Credentials,
+    ca: String,
+    arm: Https,
+}
+
+impl Service {
+    /// Starts it and waits for `GET /healthz` to answer 200.
+    pub fn start(setup: Setup) -> Result<Self> {
+        fs::create_dir_all(&setup.data).with_context(|| format!("making {}", setup.data.display()))?;
+        let before = fs::metadata(setup.data.join("credentials.json")).and_then(|found| found.modified()).ok();
+        let mut daemon = Daemon::start("kluis service", command(&setup)?, &setup.data.with_extension("log"), setup.life)?;
+        let (credentials, ca, arm) = daemon.ready(patience(), || Ok(match reach(&setup.data, before) {
+            Ok(reached) => Look::Done(reached),
+            Err(why) => Look::NotYet(format!("{why:#}")),
+        }))?;
+        let mut setup = setup;
+        if let Some(address) = credentials.endpoint.strip_prefix("https://") {
+            setup.listen = address.trim_end_matches('/').to_owned();
+        }
+        let token = token(&arm, &credentials)?;
+        Ok(Self { daemon, setup, arm: arm.with_token(Some(&token)), credentials, ca })
+    }
+
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The PEM of the CA that signed its certificate.
+    pub fn ca(&self) -> &str {
+        &self.ca
+    }
+
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    pub fn id(&self) -> u32 {
+        self.daemon.id()
+    }
+
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// ARM with a token of the Owner in credentials.json.
+    pub fn arm(&self) -> &Https {
+        &self.arm
+    }
+
+    /// `path` below the subscription, with an api-version: `get("resourceGroups/rg/…")`.
+    pub fn path(&self, path: &str) -> String {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("/subscriptions/{}/{path}{joint}api-version={API_VERSION}", self.credentials.subscription_id)
+    }
+
+    /// GET of a path below the subscription; an error unless it is 200.
+    pub fn read(&self, path: &str) -> Result<Value> {
+        let answer = self.arm.get(&self.path(path))?;
+        if answer.status != 200 {
+            bail!("GET {path} answered {}: {}", answer.status, answer.text);
+        }
+        Ok(answer.body)
+    }
+
+    /// Every row of a list below the subscription, over all its pages.
+    pub fn list(&self, path: &str) -> Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        let mut next = Some(self.path(path));
+        while let Some(page) = next.take() {
+            let answer = self.arm.get(&page)?;
+            if answer.status != 200 {
+                bail!("GET {page} answered {}: {}", answer.status, answer.text);
+            }
+            rows.extend(answer.body["value"].as_array().cloned().unwrap_or_default());
+            next = answer.body["nextLink"].as_str().map(str::to_owned);
+        }
+        Ok(rows)
+    }
+
+    /// Moves the virtual clock, and lives through what is due meanwhile.
+    pub fn advance(&self, by: &str) -> Result<Answer> {
+        self.arm.post("/_kluis/clock", &json!({ "advance": by }))
+    }
+
+    /// The same process configuration again, after it ended or was killed.
+    pub fn restart(mut self) -> Result<Self> {
+        if self.daemon.ended()?.is_none() {
+            self.daemon.stop()?;
+        }
+        Self::start(self.setup.clone())
+    }
+
+    /// kill -9 of the service; its movers must go with it.
+    pub fn kill(&mut self) -> Result<()> {
+        self.daemon.kill()
+    }
+
+    /// The process ids of the movers at work.
+    pub fn movers(&self) -> Result<Vec<u32>> {
+        children(self.id())
+    }
+
+    /// kill -9 of one mover.
+    pub fn kill_mover(&self, id: u32) -> Result<()> {
+        signal(id, Signal::KILL)
+    }
+
+    /// Waits until something holds on the wire.
+    pub fn until<T>(&mut self, what: &str, limit: Duration, mut look: impl FnMut(&Self) -> Result<Look<T>>) -> Result<T> {
+        let found = until(what, limit, || look(self));
+        found.map_err(|why| why.context(self.daemon.tail()))
+    }
+
+    /// The folder of a vault's repository.
+    pub fn vault_dir(&self, resource_group: &str, vault: &str) -> PathBuf {
+        self.setup.data.join("vaults").join(resource_group).join(vault)
+    }
+
+    /// The file with the passphrase that opens every vault.
+    pub fn passphrase(&self) -> PathBuf {
+        self.setup.data.join("passphrase")
+    }
+}
+
+fn command(setup: &Setup) -> Result<Command> {
+    let mut command = Command::new(kluis()?);
+    command.arg("service").arg("--data-dir").arg(&setup.data).arg("--inventory").arg(&setup.inventory);
+    command.args(["--listen", &setup.listen]);
+    command.args(["--clock", if setup.virtual_clock { "virtual" } else { "system" }]);
+    if let Some(jobs) = setup.max_jobs {
+        command.args(["--max-jobs", &jobs.to_string()]);
+    }
+    command.envs(setup.env.iter().map(|(name, value)| (name, value)));
+    Ok(command)
+}
+
+type Reached = (Credentials, String, Https);
+
+/// What the service wrote about itself, once it also answers. Files of an
+/// earlier start are not taken for those of this one.
+fn reach(data: &Path, before: Option<std::time::SystemTime>) -> Result<Reached> {
+    let path = data.join("credentials.json");
+    let written = fs::metadata(&path).and_then(|found| found.modified()).context("no credentials.json yet")?;
+    let credentials: Credentials = serde_json::from_str(&fs::read_to_string(&path)?).context("reading credentials.json")?;
+    let ca = fs::read_to_string(data.join("ca.pem")).context("reading ca.pem")?;
+    let arm = Https::new(&credentials.endpoint, &ca, None)?;
+    let answer = arm.get("/healthz")?;
+    if answer.status != 200 {
+        bail!("healthz answered {}{}", answer.status, if before == Some(written) { " (credentials of an earlier start)" } else { "" });
+    }
+    Ok((credentials, ca, arm))
+}
+
+fn token(arm: &Https, credentials: &Credentials) -> Result<String> {
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&scope={}%2F.default",
+        encode(&credentials.client_id),
+        encode(&credentials.client_secret),
+        encode(&credentials.endpoint)
+    );
+    let path = format!("/{}/oauth2/v2.0/token", credentials.tenant_id);
+    let answer = arm.raw("POST", &path, Some(("application/x-www-form-urlencoded", form)))?;
+    match answer.body["access_token"].as_str() {
+        Some(token) => Ok(token.to_owned()),
+        None => bail!("the token endpoint answered {}: {}", answer.status, answer.text),
+    }
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986).
+fn encode(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// The processes whose parent is `id`, as /proc knows them.
+fn children(id: u32) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("reading /proc")?.flatten() {
+        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // "pid (name) state parent …", where a name may hold spaces: what follows the last bracket counts.
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+        let mut fields = after.split_whitespace();
+        let (state, parent) = (fields.next(), fields.next());
+        if state != Some("Z") && parent == Some(&id.to_string()) {
+            found.push(child);
+        }
+    }
+    Ok(found)
+}
