@@ -1,6 +1,8 @@
 //! Who answers a request: checks that hold for every path, then one function a resource.
 
 use jiff::Timestamp;
+use kluis_arm::api_version::ApiVersionError;
+use kluis_arm::error::code;
 
 use super::{Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Response, Role, VaultPath, decode};
 use crate::store::{StoreError, Tx};
@@ -20,7 +22,7 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     };
     let lower: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
     known_root(&lower, request)?;
-    api_version(request)?;
+    api_version(request, &lower)?;
     permitted(request)?;
     request.json()?;
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
@@ -107,24 +109,22 @@ fn known_root(lower: &[String], request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn api_version(request: &Request) -> Result<(), Refusal> {
-    let Some(version) = request.query.get("api-version").filter(|version| !version.is_empty()) else {
-        return Err(Refusal::bad_request(
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        ));
+/// Checks the version that the call asks for. Other providers have versions of their own, far more than the vaults' provider:
+/// of theirs we only want to see that there is one.
+fn api_version(request: &Request, words: &[String]) -> Result<(), Refusal> {
+    let ours = words.iter().skip_while(|word| *word != "providers").nth(1).is_none_or(|provider| provider == PROVIDER);
+    let refused = match (kluis_arm::api_version::check(request.query.get("api-version")), ours) {
+        (Ok(()), _) | (Err(ApiVersionError::Unknown(_)), false) => return Ok(()),
+        (Err(error), _) => error,
     };
-    if kluis_arm::api_version::is_accepted(version) {
-        return Ok(());
-    }
-    Err(Refusal::bad_request(
-        "InvalidApiVersionParameter",
-        format!(
-            "The api-version '{version}' is invalid. The supported versions are those from '{}' to '{}'.",
-            kluis_arm::api_version::OLDEST,
-            kluis_arm::api_version::NEWEST,
-        ),
-    ))
+    let missing = refused == ApiVersionError::Missing;
+    let code = if missing { code::MISSING_API_VERSION } else { code::INVALID_API_VERSION };
+    Err(Refusal::bad_request(code, sentence(&refused.to_string())))
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn permitted(request: &Request) -> Result<(), Refusal> {
@@ -134,7 +134,7 @@ fn permitted(request: &Request) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         403,
-        "AuthorizationFailed",
+        code::AUTHORIZATION_FAILED,
         format!(
             "The client '{}' does not have authorization to perform {} over '{}': its role is Reader. \
              Give it the role Contributor in the inventory's identities.",

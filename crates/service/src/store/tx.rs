@@ -26,7 +26,7 @@ impl<'a> Tx<'a> {
     pub fn get<R: Row>(&self, key: &str) -> Result<Option<R>, StoreError> {
         let body: Option<String> = self
             .transaction
-            .prepare_cached(&format!("SELECT body FROM {} WHERE key = ?1", R::TABLE))?
+            .prepare(&format!("SELECT body FROM {} WHERE key = ?1", R::TABLE))?
             .query_row([key], |row| row.get(0))
             .optional()?;
         body.map(|body| parse::<R>(key, &body)).transpose()
@@ -38,7 +38,7 @@ impl<'a> Tx<'a> {
         let body = serde_json::to_string(row)
             .map_err(|source| StoreError::Document { table: R::TABLE, key: key.clone(), source })?;
         self.transaction
-            .prepare_cached(&format!(
+            .prepare(&format!(
                 "INSERT INTO {} (key, vault, body) VALUES (?1, ?2, ?3) \
                  ON CONFLICT (key) DO UPDATE SET vault = excluded.vault, body = excluded.body",
                 R::TABLE
@@ -50,7 +50,7 @@ impl<'a> Tx<'a> {
     /// Removes a document; `false` when there was none.
     pub fn delete<R: Row>(&mut self, key: &str) -> Result<bool, StoreError> {
         let removed =
-            self.transaction.prepare_cached(&format!("DELETE FROM {} WHERE key = ?1", R::TABLE))?.execute([key])?;
+            self.transaction.prepare(&format!("DELETE FROM {} WHERE key = ?1", R::TABLE))?.execute([key])?;
         Ok(removed > 0)
     }
 
@@ -73,7 +73,7 @@ impl<'a> Tx<'a> {
     /// How many documents of a table a vault has.
     pub fn count<R: Row>(&self, vault: &str) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {} WHERE vault = ?1", R::TABLE);
-        let count: i64 = self.transaction.prepare_cached(&sql)?.query_row([vault], |row| row.get(0))?;
+        let count: i64 = self.transaction.prepare(&sql)?.query_row([vault], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -86,7 +86,7 @@ impl<'a> Tx<'a> {
     }
 
     fn rows<R: Row>(&self, sql: &str, parameters: &[&str]) -> Result<Vec<R>, StoreError> {
-        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut statement = self.transaction.prepare(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {

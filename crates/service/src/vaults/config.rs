@@ -1,0 +1,138 @@
+//! What is configured below a vault: storage, soft delete, encryption. Each is a view of the vault's own properties.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{KIND, VaultRow};
+use crate::backup;
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::store::Tx;
+
+/// Answers a path below a vault that is about the vault itself; `None` when it is about its contents.
+pub fn below(
+    request: &Request,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Option<Answer> {
+    let lower = at.lower();
+    let words: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let answer = match words.as_slice() {
+        ["backupstorageconfig", "vaultstorageconfig"] => storage(request, at, vault, ctx, tx),
+        ["backupconfig", "vaultconfig"] => soft_delete(request, at, vault, ctx, tx),
+        ["backupencryptionconfigs", "backupresourceencryptionconfig"] => read_only(request, encryption(at)),
+        ["backupresourceguardproxies"] => page(request, []).and_then(|list| only_get(request, list)),
+        ["usages"] => usages(request, at, tx),
+        ["replicationusages" | "privatelinkresources"] => page(request, []).and_then(|list| only_get(request, list)),
+        _ => return None,
+    };
+    Some(answer.map(|response| (response, Vec::new())))
+}
+
+fn storage(
+    request: &Request,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Response, Refusal> {
+    let locked = backup::redundancy_locked(tx, &at.key)?;
+    let mut vault = vault.clone();
+    if request.method != Method::GET {
+        writes(request)?;
+        let said = request.json()?.unwrap_or_default()["properties"].clone();
+        let redundancy = [&said["storageModelType"], &said["storageType"]].into_iter().find(|value| !value.is_null());
+        let crossing = said["crossRegionRestoreFlag"].as_bool().map(|on| if on { "Enabled" } else { "Disabled" });
+        let body = json!({ "properties": { "redundancySettings": {
+            "standardTierStorageRedundancy": redundancy, "crossRegionRestore": crossing,
+        } } });
+        save(&mut vault, &body, locked, ctx, tx)?;
+    }
+    if request.method == Method::PATCH {
+        return Ok(Response::empty(204));
+    }
+    let redundancy = vault.redundancy();
+    let crossing = vault.properties["redundancySettings"]["crossRegionRestore"] == "Enabled";
+    Ok(Response::ok(part(at, "backupstorageconfig", "vaultstorageconfig", &json!({
+        "storageModelType": redundancy, "storageType": redundancy,
+        "storageTypeState": if locked { "Locked" } else { "Unlocked" },
+        "crossRegionRestoreFlag": crossing, "dedupState": "Disabled", "xcoolState": "Disabled",
+    }))))
+}
+
+fn soft_delete(
+    request: &Request,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Response, Refusal> {
+    let mut vault = vault.clone();
+    if request.method != Method::GET {
+        writes(request)?;
+        let said = request.json()?.unwrap_or_default()["properties"].clone();
+        let body = json!({ "properties": { "securitySettings": { "softDeleteSettings": {
+            "softDeleteState": said["softDeleteFeatureState"],
+            "softDeleteRetentionPeriodInDays": said["softDeleteRetentionPeriodInDays"],
+            "enhancedSecurityState": said["enhancedSecurityState"],
+        } } } });
+        save(&mut vault, &body, false, ctx, tx)?;
+    }
+    let settings = &vault.properties["securitySettings"]["softDeleteSettings"];
+    let always = settings["softDeleteState"].as_str().is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
+    Ok(Response::ok(part(at, "backupconfig", "vaultconfig", &json!({
+        "enhancedSecurityState": settings["enhancedSecurityState"],
+        "softDeleteFeatureState": settings["softDeleteState"],
+        "softDeleteRetentionPeriodInDays": settings["softDeleteRetentionPeriodInDays"],
+        "isSoftDeleteFeatureStateEditable": !always,
+    }))))
+}
+
+fn save(vault: &mut VaultRow, body: &Value, locked: bool, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), Refusal> {
+    vault.take(body, locked)?;
+    vault.etag = super::one::etag(ctx);
+    Ok(tx.put(vault)?)
+}
+
+fn encryption(at: &VaultPath) -> Value {
+    part(at, "backupEncryptionConfigs", "backupResourceEncryptionConfig", &json!({
+        "encryptionAtRestType": "MicrosoftManaged", "infrastructureEncryptionState": "Disabled",
+        "lastUpdateStatus": "NotEnabled", "useSystemAssignedIdentity": false,
+    }))
+}
+
+fn usages(request: &Request, at: &VaultPath, tx: &Tx<'_>) -> Result<Response, Refusal> {
+    let contents = backup::contents(tx, &at.key)?;
+    let count = |name: &str, shown: &str, value: u64| {
+        json!({ "unit": "Count", "currentValue": value, "limit": -1, "name": { "value": name, "localizedValue": shown } })
+    };
+    let list = page(request, [
+        count("ProtectedItemCount", "Backup items", contents.protected),
+        count("IaaSVMProtectedItemCount", "Azure Virtual Machines", contents.protected),
+        count("SoftDeletedItemCount", "Soft deleted items", contents.soft_deleted),
+        count("RegisteredContainersCount", "Registered containers", contents.containers),
+    ])?;
+    only_get(request, list)
+}
+
+fn part(at: &VaultPath, kind: &str, name: &str, properties: &Value) -> Value {
+    json!({
+        "id": format!("{}/{kind}/{name}", at.id), "name": name, "type": format!("{KIND}/{kind}"), "properties": properties,
+    })
+}
+
+fn read_only(request: &Request, body: Value) -> Result<Response, Refusal> {
+    only_get(request, Response::ok(body))
+}
+
+fn only_get(request: &Request, response: Response) -> Result<Response, Refusal> {
+    if request.method == Method::GET { Ok(response) } else { Err(Refusal::wrong_method(&request.method, &request.path)) }
+}
+
+fn writes(request: &Request) -> Result<(), Refusal> {
+    if request.method == Method::PUT || request.method == Method::PATCH {
+        return Ok(());
+    }
+    Err(Refusal::wrong_method(&request.method, &request.path))
+}

@@ -1,0 +1,254 @@
+//! One vault: GET, PUT, PATCH, DELETE.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use kluis_arm::error::code;
+use serde_json::{Map, Value, json};
+
+use super::{KIND, VaultRow, no_group, properties};
+use crate::backup;
+use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultKey};
+use crate::inventory::Inventory;
+use crate::operations::{self, Operation, Progress, Scope};
+use crate::store::{StoreError, Tx};
+
+/// How many vaults a subscription may have.
+const MOST: usize = 500;
+
+/// Answers the path of one vault, by its names as the client wrote them.
+///
+/// # Errors
+/// ARM's refusals.
+pub fn one(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let vault = tx.get::<VaultRow>(ctx.vault_key(group, name).as_str())?;
+    match (&request.method, vault) {
+        (&Method::GET, Some(vault)) => Ok((Response::ok(vault.render(ctx)), Vec::new())),
+        (&Method::GET | &Method::PATCH, None) => Err(Refusal::resource_not_found(KIND, name, group)),
+        (&Method::PUT, None) => create(request, group, name, ctx, tx),
+        (&Method::PUT, Some(vault)) => replace(request, vault, ctx, tx),
+        (&Method::PATCH, Some(vault)) => patch(request, vault, ctx, tx),
+        (&Method::DELETE, Some(vault)) => delete(request, vault, ctx, tx),
+        (&Method::DELETE, None) => Ok((Response::empty(204), Vec::new())),
+        (method, _) => Err(Refusal::wrong_method(method, &request.path)),
+    }
+}
+
+fn create(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let Some(group) = ctx.inventory.resource_group(group) else { return Err(no_group(group)) };
+    properties::name(name)?;
+    if tx.all::<VaultRow>()?.len() >= MOST {
+        return Err(Refusal::bad_request(
+            "SubscriptionVaultLimitExceeded",
+            format!("The subscription has {MOST} vaults, the most it may have; delete one first."),
+        ));
+    }
+    let body = body(request)?;
+    let location = body["location"].as_str().map(Inventory::region).filter(|location| !location.is_empty());
+    let Some(location) = location else {
+        return Err(Refusal::bad_request("LocationRequired", "The location property is required for this definition."));
+    };
+    let mut vault = VaultRow {
+        resource_group: group.name.clone(),
+        name: name.to_owned(),
+        location,
+        tags: json!({}),
+        sku: json!({ "name": "Standard" }),
+        identity: None,
+        etag: String::new(),
+        properties: properties::of_a_new_vault(),
+        operation: None,
+    };
+    vault.take(&body, false)?;
+    let effect = provision(&mut vault, ctx, tx)?;
+    Ok((provisioning(&vault, request, ctx, tx)?, vec![effect]))
+}
+
+fn replace(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let body = body(request)?;
+    if let Some(location) = body["location"].as_str().filter(|l| Inventory::region(l) != vault.location) {
+        return Err(Refusal::conflict(
+            "InvalidResourceLocation",
+            format!(
+                "The resource '{}' already exists in location '{}' in resource group '{}'. A resource with the same name cannot \
+                 be created in location '{location}'. Please select a new resource name.",
+                vault.name, vault.location, vault.resource_group
+            ),
+        ));
+    }
+    change(&mut vault, &body, ctx, tx)?;
+    match vault.state() {
+        // What asked first is still making it: the same operation tells how that ends.
+        "Provisioning" => {
+            tx.put(&vault)?;
+            Ok((provisioning(&vault, request, ctx, tx)?, Vec::new()))
+        }
+        "Failed" => {
+            let effect = provision(&mut vault, ctx, tx)?;
+            Ok((provisioning(&vault, request, ctx, tx)?, vec![effect]))
+        }
+        _ => {
+            tx.put(&vault)?;
+            Ok((Response::ok(vault.render(ctx)), Vec::new()))
+        }
+    }
+}
+
+fn patch(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    if vault.state() == "Provisioning" {
+        return Err(Refusal::conflict(
+            "ResourceNotReady",
+            format!("The vault '{}' is still being made; wait until it is Succeeded, then try again.", vault.name),
+        ));
+    }
+    change(&mut vault, &body(request)?, ctx, tx)?;
+    tx.put(&vault)?;
+    let key = vault.id_key();
+    let progress = Progress::Succeeded { result: Some(vault.render(ctx)) };
+    let operation = operations::start(tx, ctx, &key, None, operation_id("2047", ctx), progress)?;
+    let id = ctx.vault_id(&vault.resource_group, &vault.name);
+    Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), Vec::new()))
+}
+
+fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    let key = vault.id_key();
+    let id = ctx.vault_id(&vault.resource_group, &vault.name);
+    if vault.state() == "Deleting"
+        && let Some(operation) = known(&vault, tx)?
+    {
+        return Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), Vec::new()));
+    }
+    if vault.state() == "Provisioning" {
+        return Err(Refusal::conflict(
+            "ResourceNotReady",
+            format!("The vault '{}' is still being made; wait until that has ended, then delete it.", vault.name),
+        ));
+    }
+    empty(&vault, &key, tx)?;
+    let operation = operations::start(tx, ctx, &key, None, operation_id("1023", ctx), Progress::InProgress)?;
+    vault.properties["provisioningState"] = json!("Deleting");
+    vault.operation = Some(operation.id.clone());
+    tx.put(&vault)?;
+    let path = ctx.vault_path(&vault.resource_group, &vault.name);
+    let effect = Effect::RemoveRepository { vault: key, path };
+    Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), vec![effect]))
+}
+
+/// Refuses the deletion of a vault that still holds something.
+fn empty(vault: &VaultRow, key: &VaultKey, tx: &Tx<'_>) -> Result<(), Refusal> {
+    let contents = backup::contents(tx, key)?;
+    let start = format!("Recovery Services vault '{}' cannot be deleted as there are", vault.name);
+    if contents.protected > 0 || contents.containers > 0 {
+        return Err(Refusal::bad_request(
+            code::VAULT_NOT_EMPTY,
+            format!(
+                "{start} existing resources within the vault: {} protected items, {} registered containers. Stop protection \
+                 with delete data for each item, then delete the vault.",
+                contents.protected, contents.containers
+            ),
+        ));
+    }
+    if contents.soft_deleted > 0 {
+        return Err(Refusal::bad_request(
+            code::VAULT_NOT_EMPTY_BACKEND,
+            format!(
+                "{start} backup items in soft deleted state in the vault: {}. They are removed for good when their retention \
+                 ends; undelete them or wait, then delete the vault.",
+                contents.soft_deleted
+            ),
+        ));
+    }
+    if backup::busy_in(tx, key)? {
+        return Err(Refusal::conflict(
+            "ResourceNotReady",
+            format!("A job is still at work in the vault '{}'; wait until it has ended, then delete the vault.", vault.name),
+        ));
+    }
+    Ok(())
+}
+
+fn change(vault: &mut VaultRow, body: &Value, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<(), Refusal> {
+    if vault.state() == "Deleting" {
+        return Err(Refusal::conflict(
+            "ResourceNotReady",
+            format!("The vault '{}' is being deleted; wait until it is gone, then try again.", vault.name),
+        ));
+    }
+    let locked = backup::redundancy_locked(tx, &vault.id_key())?;
+    vault.take(body, locked)?;
+    vault.etag = etag(ctx);
+    Ok(())
+}
+
+/// Makes a vault `Provisioning` under a new operation.
+fn provision(vault: &mut VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Effect, StoreError> {
+    let key = vault.id_key();
+    let operation = operations::start(tx, ctx, &key, None, operation_id("2047", ctx), Progress::InProgress)?;
+    vault.properties["provisioningState"] = json!("Provisioning");
+    vault.etag = etag(ctx);
+    vault.operation = Some(operation.id);
+    tx.put(vault)?;
+    Ok(Effect::CreateRepository { vault: key, path: ctx.vault_path(&vault.resource_group, &vault.name) })
+}
+
+fn provisioning(vault: &VaultRow, request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Response, Refusal> {
+    let response = Response::json(201, vault.render(ctx));
+    let id = ctx.vault_id(&vault.resource_group, &vault.name);
+    Ok(match known(vault, tx)? {
+        Some(operation) => operation.follow(response, request, &id, Scope::Vault, false),
+        None => response,
+    })
+}
+
+fn known(vault: &VaultRow, tx: &Tx<'_>) -> Result<Option<Operation>, StoreError> {
+    vault.operation.as_ref().map_or(Ok(None), |id| tx.get(&id.to_lowercase()))
+}
+
+/// The vault's operations have names of another form than all others: Base64 of a number and a GUID.
+fn operation_id(kind: &str, ctx: &Context<'_>) -> String {
+    STANDARD.encode(format!("{kind};{}", ctx.new_id()))
+}
+
+pub(super) fn etag(ctx: &Context<'_>) -> String {
+    format!("W/\"datetime'{}'\"", ctx.now.to_string().replace(':', "%3A"))
+}
+
+fn body(request: &Request) -> Result<Value, Refusal> {
+    let body = request.json()?.unwrap_or(Value::Object(Map::new()));
+    if body.is_object() {
+        return Ok(body);
+    }
+    Err(Refusal::bad_request(code::INVALID_REQUEST_CONTENT, "The body of a vault must be a JSON object."))
+}
+
+impl VaultRow {
+    /// The vault as ARM shows it.
+    pub(super) fn render(&self, ctx: &Context<'_>) -> Value {
+        let mut body = json!({
+            "location": self.location, "name": self.name, "etag": self.etag, "properties": self.properties,
+            "id": ctx.vault_id(&self.resource_group, &self.name), "type": KIND, "sku": self.sku, "tags": self.tags,
+        });
+        if let Some(identity) = &self.identity {
+            body["identity"] = identity.clone();
+        }
+        body
+    }
+
+    /// Takes over what a body says; what it doesn't name stays.
+    pub(super) fn take(&mut self, body: &Value, locked: bool) -> Result<(), Refusal> {
+        let mut properties = self.properties.clone();
+        properties::merge(&mut properties, &body["properties"])?;
+        properties::check(&self.properties, &properties, locked)?;
+        self.properties = properties;
+        if let Some(tags) = body.get("tags").filter(|tags| !tags.is_null()) {
+            self.tags = properties::tags(tags)?;
+        }
+        if let Some(sku) = body.get("sku").filter(|sku| sku["name"].is_string()) {
+            self.sku = sku.clone();
+        }
+        if let Some(identity) = body.get("identity") {
+            self.identity = Some(identity.clone()).filter(|identity| !identity.is_null());
+        }
+        Ok(())
+    }
+}

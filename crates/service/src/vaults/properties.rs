@@ -1,0 +1,146 @@
+//! A vault's properties: those of a new one, what a body may change, and what it may not.
+
+use kluis_arm::error::code;
+use serde_json::{Value, json};
+
+use crate::core::Refusal;
+
+/// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
+const OURS: [&str; 8] = [
+    "provisioningState", "backupStorageVersion", "privateEndpointStateForBackup", "privateEndpointStateForSiteRecovery",
+    "privateEndpointConnections", "secureScore", "bcdrSecurityLevel", "moveState",
+];
+
+/// The properties that Azure gives a vault whose body says nothing.
+pub(super) fn of_a_new_vault() -> Value {
+    json!({
+        "provisioningState": "Provisioning",
+        "privateEndpointStateForBackup": "None",
+        "privateEndpointStateForSiteRecovery": "None",
+        "monitoringSettings": {
+            "azureMonitorAlertSettings": {
+                "alertsForAllJobFailures": "Enabled",
+                "alertsForAllReplicationIssues": "Enabled",
+                "alertsForAllFailoverIssues": "Enabled",
+            },
+            "classicAlertSettings": { "alertsForCriticalOperations": "Enabled", "emailNotificationsForSiteRecovery": "Enabled" },
+        },
+        "backupStorageVersion": "Unassigned",
+        "securitySettings": {
+            "immutabilitySettings": null,
+            "softDeleteSettings": {
+                "softDeleteRetentionPeriodInDays": 14, "softDeleteState": "Enabled", "enhancedSecurityState": "Enabled",
+            },
+            "multiUserAuthorization": "Disabled",
+        },
+        "redundancySettings": { "standardTierStorageRedundancy": "GeoRedundant", "crossRegionRestore": "Disabled" },
+        "secureScore": "None",
+        "bcdrSecurityLevel": "Poor",
+        "publicNetworkAccess": "Enabled",
+        "restoreSettings": { "crossSubscriptionRestoreSettings": { "crossSubscriptionRestoreState": "Enabled" } },
+    })
+}
+
+/// Refuses what can't name a vault. What passes is a folder's name that stays where it is put.
+pub(super) fn name(name: &str) -> Result<(), Refusal> {
+    let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if letters && (2..=50).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(
+        "InvalidResourceName",
+        format!("'{name}' can't name a vault: 2 to 50 letters, digits and hyphens, beginning with a letter."),
+    ))
+}
+
+/// Tags are a mapping of texts.
+pub(super) fn tags(tags: &Value) -> Result<Value, Refusal> {
+    let fits = tags.as_object().is_some_and(|map| map.len() <= 50 && map.values().all(Value::is_string));
+    if fits {
+        return Ok(tags.clone());
+    }
+    Err(Refusal::bad_request("InvalidTags", "Tags are at most 50 names, each with a text."))
+}
+
+/// Puts what a body's `properties` say over what there is, member by member.
+pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal> {
+    let Some(said) = said.as_object() else {
+        return if said.is_null() {
+            Ok(())
+        } else {
+            Err(Refusal::bad_request(code::INVALID_REQUEST_CONTENT, "'properties' must be a JSON object."))
+        };
+    };
+    for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
+        over(&mut properties[key.as_str()], value);
+    }
+    Ok(())
+}
+
+fn over(old: &mut Value, new: &Value) {
+    match (old.as_object_mut(), new) {
+        (_, Value::Null) => {}
+        (Some(old), Value::Object(new)) => {
+            for (key, value) in new {
+                over(old.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        _ => *old = new.clone(),
+    }
+}
+
+/// Refuses properties that are not understood, and changes that Azure does not allow. `locked`: something was protected.
+pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusal> {
+    let word = |pointer: &str, among: &[&str]| match new.pointer(pointer) {
+        None | Some(Value::Null) => Ok(()),
+        Some(value) if value.as_str().is_some_and(|word| among.iter().any(|known| known.eq_ignore_ascii_case(word))) => Ok(()),
+        Some(value) => Err(Refusal::bad_request(
+            code::INVALID_INPUT,
+            format!("'properties{}' is {value}; it may be one of {}.", pointer.replace('/', "."), among.join(", ")),
+        )),
+    };
+    word(REDUNDANCY, &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"])?;
+    word(CROSS_REGION, &["Enabled", "Disabled"])?;
+    word(SOFT_DELETE, &["Enabled", "Disabled", "AlwaysON"])?;
+    word(IMMUTABILITY, &["Disabled", "Unlocked", "Locked"])?;
+    word("/publicNetworkAccess", &["Enabled", "Disabled"])?;
+    let days = new.pointer(SOFT_DELETE_DAYS).filter(|days| !days.is_null());
+    if days.is_some_and(|days| !days.as_u64().is_some_and(|days| (14..=180).contains(&days))) {
+        return Err(Refusal::bad_request(
+            code::INVALID_INPUT,
+            "'softDeleteRetentionPeriodInDays' must be a number of days from 14 to 180.",
+        ));
+    }
+    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    if locked && text(old, REDUNDANCY) != text(new, REDUNDANCY) {
+        return Err(Refusal::bad_request(
+            code::STORAGE_TYPE_LOCKED,
+            "The storage redundancy can't change once items are registered in the vault; it stays as it is.",
+        ));
+    }
+    if text(old, SOFT_DELETE) == "alwayson" && text(new, SOFT_DELETE) != "alwayson" {
+        return Err(Refusal::bad_request(
+            code::SOFT_DELETE_ALWAYS_ON,
+            "Soft delete of this vault is always on: it can't be turned off or made optional again.",
+        ));
+    }
+    if text(old, IMMUTABILITY) == "locked" && text(new, IMMUTABILITY) != "locked" {
+        return Err(Refusal::bad_request(
+            "UserErrorUnsupportedVaultImmutabilityStateChange",
+            "The vault's immutability is locked: it can't be changed any more.",
+        ));
+    }
+    if text(new, CROSS_REGION) == "enabled" && text(new, REDUNDANCY) != "georedundant" {
+        return Err(Refusal::bad_request(
+            "UserErrorCrossRegionRestoreStateChangeNotAllowed",
+            "Cross region restore needs a vault whose redundancy is GeoRedundant.",
+        ));
+    }
+    Ok(())
+}
+
+const REDUNDANCY: &str = "/redundancySettings/standardTierStorageRedundancy";
+const CROSS_REGION: &str = "/redundancySettings/crossRegionRestore";
+const SOFT_DELETE: &str = "/securitySettings/softDeleteSettings/softDeleteState";
+const SOFT_DELETE_DAYS: &str = "/securitySettings/softDeleteSettings/softDeleteRetentionPeriodInDays";
+const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";
