@@ -1,1 +1,28 @@
-//! Under way.
+//! The functional core: a [`World`] goes in, a [`Plan`] comes out.
+//!
+//! A world is what is known: the objects as the API server has them, what ARM says, and what time it is. A plan is what follows:
+//! the steps to take, the status to write, and when to look again. Planning is the same computation every time; it does no IO, asks
+//! no clock and rolls no dice, so that a plan can be compared, printed, and tested by the thousand.
+//!
+//! What a decision needs from ARM and does not have yet, the world names itself ([`World::wants`]); the shell reads that and nothing
+//! else. Reasons for not acting are values ([`Waiting`]), and become a condition's reason and message in one place.
+
+mod failure;
+mod fingerprint;
+mod key;
+mod plan;
+mod report;
+mod step;
+mod world;
+
+pub use failure::{ArmFailure, Cause};
+pub use fingerprint::Fingerprint;
+pub use key::{Kind, ObjectKey};
+pub use plan::{Next, Outcome, Plan};
+pub use report::{Event, EventKind, Report, Status};
+pub use step::{Action, Call, CallError, Method, Precondition, Slot, Step};
+pub use world::{
+    Access, BackupJobWorld, DiskFact, Fact, Observed, PolicyVaultFacts, PolicyWorld, Progress,
+    ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld, StorageAccountFact, SubscriptionFact,
+    VaultWorld, VmFact, Want, World,
+};

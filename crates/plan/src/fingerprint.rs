@@ -1,0 +1,26 @@
+//! A short stand-in for what was observed, so that execution can tell whether it still holds.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::world::Fact;
+
+/// The first 16 hexadecimal digits of the SHA-256 of a fact. It is made and compared by the same program, never stored: its form may
+/// change from one version to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of what was read.
+    pub fn of(fact: &Fact) -> Self {
+        let digest = Sha256::digest(format!("{fact:?}").as_bytes());
+        Self(hex::encode(digest.get(..8).unwrap_or_default()))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,205 @@
+//! Steps: what to bring about, with every id, body and precondition inside, so that taking one needs no decision.
+
+use std::fmt;
+
+use kluis_api::OperationKind;
+use kluis_arm::backup::TriggerBackup;
+use kluis_arm::id::{ItemId, PolicyId, RecoveryPointId, VaultId};
+use kluis_arm::item::Item;
+use kluis_arm::policy::Policy;
+use kluis_arm::restore::TriggerRestore;
+use kluis_arm::vault::Vault;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fingerprint::Fingerprint;
+use crate::key::ObjectKey;
+use crate::world::Want;
+
+/// One thing to bring about, while what it was decided from still holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub action: Action,
+    pub guard: Precondition,
+    /// Where the status keeps the operation that this starts.
+    pub slot: Option<Slot>,
+}
+
+/// What has to hold still when the step is taken (law 2). Azure offers no If-Match here: between this check and the write lies a window
+/// of one round trip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precondition {
+    pub object: ObjectKey,
+    /// The object's generation that the plan was made from.
+    pub generation: i64,
+    /// What to read again, and what it looked like.
+    pub observed: Option<(Want, Fingerprint)>,
+}
+
+/// Where a status keeps an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// `status.operation`.
+    Operation,
+    /// `status.backup` of a protected item.
+    Backup,
+    /// `status.vaults[name].operation` of a policy.
+    PolicyVault(String),
+}
+
+/// What to bring about. The first three are Kubernetes', of the object in the precondition; the others are calls to ARM.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// The object has our finalizer.
+    HoldFinalizer,
+    /// The object has no finalizer of ours.
+    ReleaseFinalizer,
+    /// The object is gone (a finished BackupJob whose time is over).
+    DeleteObject,
+    CreateVault {
+        id: VaultId,
+        body: Box<Vault>,
+    },
+    UpdateVault {
+        id: VaultId,
+        body: Box<Vault>,
+    },
+    DeleteVault {
+        id: VaultId,
+    },
+    PutPolicy {
+        id: PolicyId,
+        body: Box<Policy>,
+    },
+    DeletePolicy {
+        id: PolicyId,
+    },
+    DiscoverContainers {
+        vault: VaultId,
+    },
+    /// The item is as the body says; `kind` is what that amounts to.
+    PutItem {
+        id: ItemId,
+        kind: OperationKind,
+        body: Box<Item>,
+    },
+    DeleteItem {
+        id: ItemId,
+    },
+    StartBackup {
+        item: ItemId,
+        body: Box<TriggerBackup>,
+    },
+    StartRestore {
+        point: RecoveryPointId,
+        body: Box<TriggerRestore>,
+    },
+}
+
+/// A call to ARM.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub method: Method,
+    /// The path, from `/subscriptions` on, not escaped.
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+/// The methods that write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Put,
+    Patch,
+    Post,
+    Delete,
+}
+
+/// A body that cannot be written as JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("writing the body of the call to {path}")]
+pub struct CallError {
+    pub path: String,
+    pub source: serde_json::Error,
+}
+
+impl Action {
+    /// The call that brings it about; None when it is Kubernetes' to do.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON.
+    pub fn call(&self) -> Result<Option<Call>, CallError> {
+        let call = match self {
+            Self::HoldFinalizer | Self::ReleaseFinalizer | Self::DeleteObject => return Ok(None),
+            Self::CreateVault { id, body } => write(Method::Put, id.to_string(), body)?,
+            Self::UpdateVault { id, body } => write(Method::Patch, id.to_string(), body)?,
+            Self::DeleteVault { id } => bare(Method::Delete, id.to_string()),
+            Self::PutPolicy { id, body } => write(Method::Put, id.to_string(), body)?,
+            Self::DeletePolicy { id } => bare(Method::Delete, id.to_string()),
+            Self::DiscoverContainers { vault } => bare(
+                Method::Post,
+                format!(
+                    "{vault}/backupFabrics/{}/refreshContainers",
+                    kluis_arm::id::FABRIC
+                ),
+            ),
+            Self::PutItem { id, kind: _, body } => write(Method::Put, id.to_string(), body)?,
+            Self::DeleteItem { id } => bare(Method::Delete, id.to_string()),
+            Self::StartBackup { item, body } => {
+                write(Method::Post, format!("{item}/backup"), body)?
+            }
+            Self::StartRestore { point, body } => {
+                write(Method::Post, format!("{point}/restore"), body)?
+            }
+        };
+        Ok(Some(call))
+    }
+
+    /// What kind of operation it starts; None when it starts none.
+    pub fn operation(&self) -> Option<OperationKind> {
+        match self {
+            Self::HoldFinalizer
+            | Self::ReleaseFinalizer
+            | Self::DeleteObject
+            | Self::DeletePolicy { .. } => None,
+            Self::CreateVault { .. } => Some(OperationKind::CreateVault),
+            Self::UpdateVault { .. } => Some(OperationKind::UpdateVault),
+            Self::DeleteVault { .. } => Some(OperationKind::DeleteVault),
+            Self::PutPolicy { .. } => Some(OperationKind::UpdatePolicy),
+            Self::DiscoverContainers { .. } => Some(OperationKind::DiscoverContainers),
+            Self::PutItem { kind, .. } => Some(*kind),
+            Self::DeleteItem { .. } => Some(OperationKind::DeleteBackupData),
+            Self::StartBackup { .. } => Some(OperationKind::Backup),
+            Self::StartRestore { .. } => Some(OperationKind::Restore),
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        })
+    }
+}
+
+fn bare(method: Method, path: String) -> Call {
+    Call {
+        method,
+        path,
+        body: None,
+    }
+}
+
+fn write(method: Method, path: String, body: &impl Serialize) -> Result<Call, CallError> {
+    match serde_json::to_value(body) {
+        Ok(body) => Ok(Call {
+            method,
+            path,
+            body: Some(body),
+        }),
+        Err(source) => Err(CallError { path, source }),
+    }
+}

@@ -1,0 +1,143 @@
+//! What can be read from ARM, and what reading it gives.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use kluis_arm::id::{
+    DiskId, ItemId, JobId, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VmId,
+};
+use kluis_arm::item::Item;
+use kluis_arm::job::{Job, JobOperation};
+use kluis_arm::policy::Policy;
+use kluis_arm::recovery_point::RecoveryPoint;
+use kluis_arm::vault::Vault;
+
+use super::observed::{Observed, Progress};
+
+/// Something to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// `GET /subscriptions/{id}`.
+    Subscription {
+        id: String,
+    },
+    Vault(VaultId),
+    Policy(PolicyId),
+    /// The item; with `filter=expand eq 'extendedinfo'` not needed.
+    Item(ItemId),
+    Vm(VmId),
+    /// How an operation stands, from the URL that the service gave.
+    Progress {
+        url: String,
+    },
+    /// Whether the machine is among the vault's protectable items.
+    Protectable {
+        vault: VaultId,
+        vm: VmId,
+    },
+    /// One job, with its extended information. Counts against the 150 job reads an hour.
+    Job(JobId),
+    /// The vault's jobs of an operation that began at or after a moment: one read for all items of a vault, to be shared. Counts against
+    /// the 150 job reads an hour.
+    Jobs {
+        vault: VaultId,
+        operation: JobOperation,
+        since: Timestamp,
+    },
+    /// All recovery points of an item.
+    Points(ItemId),
+    /// All storage accounts of a subscription.
+    StorageAccounts {
+        subscription: String,
+    },
+    /// The managed disks of a resource group.
+    Disks(ResourceGroupId),
+}
+
+/// What a read gave: of the want's own name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    Subscription(Observed<SubscriptionFact>),
+    Vault(Observed<Box<Vault>>),
+    Policy(Observed<Box<Policy>>),
+    Item(Observed<Box<Item>>),
+    Vm(Observed<VmFact>),
+    Progress(Observed<Progress>),
+    /// Found(true) when it is among them, Found(false) when it is not.
+    Protectable(Observed<bool>),
+    Job(Observed<Box<Job>>),
+    Jobs(Observed<Vec<Job>>),
+    Points(Observed<Vec<RecoveryPoint>>),
+    StorageAccounts(Observed<Vec<StorageAccountFact>>),
+    Disks(Observed<Vec<DiskFact>>),
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionFact {
+    /// `displayName`.
+    pub name: String,
+}
+
+/// A virtual machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmFact {
+    pub id: VmId,
+    pub location: String,
+}
+
+/// A storage account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageAccountFact {
+    pub id: StorageAccountId,
+    pub location: String,
+}
+
+/// A managed disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskFact {
+    pub id: DiskId,
+    /// `properties.timeCreated`.
+    pub created: Option<Timestamp>,
+    pub size_bytes: Option<u64>,
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subscription { id } => write!(f, "the subscription {id}"),
+            Self::Vault(id) => write!(f, "the vault {}", id.name),
+            Self::Policy(id) => write!(f, "the policy {} of the vault {}", id.name, id.vault.name),
+            Self::Item(id) => write!(f, "the item {} of the vault {}", id.name, id.vault().name),
+            Self::Vm(id) => write!(f, "the virtual machine {}/{}", id.resource_group, id.name),
+            Self::Progress { url } => write!(f, "the operation at {url}"),
+            Self::Protectable { vault, vm } => {
+                write!(
+                    f,
+                    "the protectable items of the vault {} for {}/{}",
+                    vault.name, vm.resource_group, vm.name
+                )
+            }
+            Self::Job(id) => write!(f, "the job {} of the vault {}", id.name, id.vault.name),
+            Self::Jobs {
+                vault,
+                operation,
+                since,
+            } => write!(
+                f,
+                "the {operation} jobs of the vault {} since {since}",
+                vault.name
+            ),
+            Self::Points(id) => write!(
+                f,
+                "the recovery points of {} in the vault {}",
+                id.name,
+                id.vault().name
+            ),
+            Self::StorageAccounts { subscription } => {
+                write!(f, "the storage accounts of the subscription {subscription}")
+            }
+            Self::Disks(group) => write!(f, "the disks of the resource group {}", group.name),
+        }
+    }
+}

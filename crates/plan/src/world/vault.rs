@@ -1,0 +1,21 @@
+//! What is known about a Vault.
+
+use jiff::Timestamp;
+use kluis_api::Vault;
+
+use super::observed::{Access, Observed, Progress};
+use crate::key::ObjectKey;
+
+/// A Vault and its surroundings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VaultWorld {
+    pub now: Timestamp,
+    pub vault: Vault,
+    pub access: Access,
+    /// The ProtectedVMs that name it, and the BackupPolicies whose status lists it.
+    pub users: Vec<ObjectKey>,
+    /// From ARM: the vault.
+    pub arm: Option<Observed<Box<kluis_arm::vault::Vault>>>,
+    /// From ARM: the operation in its status.
+    pub progress: Option<Observed<Progress>>,
+}
