@@ -1,14 +1,27 @@
 //! Backup policies as the wire has them, and what can be said of them without a service.
 //!
-//! [`render`](fn@render) and [`parse`](fn@parse) lead from and to the values of `kluis_policy`; [`differences`] tells whether a policy in force has to be
-//! written; [`check_limits`] holds the limits that a service enforces on a write. Reading enforces none: published
-//! examples break them.
+//! [`render`](fn@render) and [`parse`](fn@parse) lead from and to [`Terms`], which hold the values of `kluis_policy`;
+//! [`differences`](fn@differences) tells whether a policy in force has to be written; [`check_limits`] holds the limits
+//! that a service enforces on a write. Reading enforces none: published examples break them.
 
+mod differences;
+mod limits;
+mod parse;
+mod render;
 mod retention;
 mod schedule;
+mod stored;
+mod terms;
+mod words;
 
+pub use differences::{Difference, differences};
+pub use limits::{LimitBroken, check_limits};
+pub use parse::{ParseError, parse, parse_vm};
+pub use render::{RenderError, render};
 pub use retention::*;
 pub use schedule::*;
+pub use stored::as_stored;
+pub use terms::{Generation, Terms};
 
 use std::collections::BTreeMap;
 

@@ -40,7 +40,7 @@ pub struct Resource<P> {
 impl<P> Resource<P> {
     /// A resource as a service answers with it.
     pub fn new(
-        id: impl ToString,
+        id: &(impl ToString + ?Sized),
         name: impl Into<String>,
         kind: impl Into<String>,
         properties: P,
