@@ -1,0 +1,87 @@
+//! What a person types. The words and defaults of the commands are used from
+//! outside and stay as they are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Backup as code: keeps Azure Backup the way Git says it should be.
+#[derive(Debug, Parser)]
+#[command(name = "kluis", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "KLUIS_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the reconcilers against the current kubeconfig, or in-cluster configuration.
+    Operator(OperatorArgs),
+    /// Run the backup service that speaks Azure Backup's REST protocol.
+    Service(ServiceArgs),
+    /// Print the custom resource definitions.
+    Crds,
+    /// Move the bytes of one job. Started by the service, not by people.
+    #[command(hide = true)]
+    Mover {
+        /// The job file that the service wrote.
+        job_file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OperatorArgs {
+    /// The operator's own namespace: credentials are read from Secrets there, and only there.
+    #[arg(long, default_value = "kluis-system", env = "KLUIS_NAMESPACE")]
+    pub(crate) namespace: String,
+    /// Take turns with other replicas by a Lease in the operator's namespace.
+    #[arg(long, env = "KLUIS_LEADER_ELECTION")]
+    pub(crate) leader_election: bool,
+    /// Where /healthz and /metrics are served, over plain HTTP; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080", env = "KLUIS_METRICS_LISTEN")]
+    pub(crate) metrics_listen: SocketAddr,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServiceArgs {
+    /// Where vaults, keys and state live.
+    #[arg(long)]
+    pub(crate) data_dir: PathBuf,
+    /// The YAML file that names what exists to be protected.
+    #[arg(long)]
+    pub(crate) inventory: PathBuf,
+    /// The address of the HTTPS endpoint; port 0 takes a free one and prints it.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// A loopback address for the managed-identity token endpoint, over plain HTTP.
+    #[arg(long)]
+    pub(crate) listen_http: Option<SocketAddr>,
+    /// The clock that schedules and recovery points follow.
+    #[arg(long, value_enum, default_value_t = ClockKind::System)]
+    pub(crate) clock: ClockKind,
+    /// How many jobs run at once; the rest queue. Default: the number of cores.
+    #[arg(long)]
+    pub(crate) max_jobs: Option<usize>,
+    /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
+    #[arg(long)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClockKind {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until it is told to advance: for tests and demonstrations.
+    Virtual,
+}

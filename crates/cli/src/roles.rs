@@ -1,0 +1,60 @@
+//! What each command does: its arguments become a library's configuration, and the library does the rest.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use kluis_operator::OperatorConfig;
+use kluis_service::{Clock, Config};
+
+use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
+
+pub(crate) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Operator(args) => operator(args),
+        Command::Service(args) => service(args),
+        Command::Crds => crds(&mut std::io::stdout().lock()),
+        Command::Mover { .. } => bail!("a mover is started before anything else is set up"),
+    }
+}
+
+fn operator(args: OperatorArgs) -> Result<()> {
+    let config = OperatorConfig {
+        namespace: args.namespace,
+        leader_election: args.leader_election,
+        listen: args.metrics_listen,
+    };
+    runtime()?.block_on(kluis_operator::run(config)).context("running the operator")
+}
+
+fn service(args: ServiceArgs) -> Result<()> {
+    let config = Config {
+        data_dir: args.data_dir,
+        inventory: args.inventory,
+        listen: args.listen,
+        listen_http: args.listen_http,
+        clock: match args.clock {
+            ClockKind::System => Clock::System,
+            ClockKind::Virtual => Clock::Virtual,
+        },
+        max_jobs: args.max_jobs,
+        passphrase_file: args.passphrase_file,
+    };
+    runtime()?.block_on(kluis_service::run(config)).context("running the backup service")
+}
+
+/// One YAML document a definition, in the order in which they may be applied.
+fn crds(out: &mut impl Write) -> Result<()> {
+    for definition in kluis_api::crds() {
+        let text = serde_yaml::to_string(&definition).context("writing a definition as YAML")?;
+        writeln!(out, "---\n{}", text.trim_end()).context("writing to standard output")?;
+    }
+    Ok(())
+}
+
+/// The runtime of the two long-lived roles, with the TLS provider that all of this process's connections use.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        bail!("a TLS provider is already installed: this process was set up twice");
+    }
+    tokio::runtime::Runtime::new().context("starting the asynchronous runtime")
+}
