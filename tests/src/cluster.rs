@@ -11,11 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use serde_json::json;
 
@@ -34,7 +34,7 @@ pub struct Cluster {
     api: Https,
     daemons: Vec<Daemon>,
     /// Last, so that the processes end before their directory goes.
-    dir: Scratch,
+    _dir: Option<Scratch>,
 }
 
 impl Cluster {
@@ -42,23 +42,37 @@ impl Cluster {
     /// with the process: a static is never dropped, the kernel sees to it.
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| Self::start(Life::WithUs).map_err(|why| format!("{why:#}")));
+        let shared = SHARED.get_or_init(|| Self::start().map_err(|why| format!("{why:#}")));
         shared.as_ref().map_err(|why| anyhow!("{why}"))
     }
 
-    /// A server with the CRDs applied and established.
-    pub fn start(life: Life) -> Result<Self> {
-        let binary = controlplane::binary()?;
+    /// A server of one's own, gone with this value.
+    pub fn start() -> Result<Self> {
         let dir = scratch("cluster")?;
-        let pki = Pki::make(dir.path())?;
-        let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
-        let log = |name: &str| dir.path().join(format!("{name}.log"));
+        let path = dir.path().to_path_buf();
+        Ok(Self {
+            _dir: Some(dir),
+            ..Self::start_in(&path, Life::WithUs)?
+        })
+    }
 
-        let etcd = Daemon::start("etcd", etcd(&binary, dir.path(), client, peer), &log("etcd"), life)?;
-        let server = kube_apiserver(&binary, dir.path(), client, secure);
+    /// A server whose files are in `dir`, with the CRDs applied and established.
+    pub fn start_in(dir: &Path, life: Life) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let binary = controlplane::binary()?;
+        let pki = Pki::make(dir)?;
+        let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
+        let log = |name: &str| dir.join(format!("{name}.log"));
+
+        let etcd = Daemon::start("etcd", etcd(&binary, dir, client, peer), &log("etcd"), life)?;
+        let server = kube_apiserver(&binary, dir, client, secure);
         let mut server = Daemon::start("kube-apiserver", server, &log("kube-apiserver"), life)?;
 
-        let api = Https::new(&format!("https://127.0.0.1:{secure}"), &pki.ca, Some(&pki.token))?;
+        let api = Https::new(
+            &format!("https://127.0.0.1:{secure}"),
+            &pki.ca,
+            Some(&pki.token),
+        )?;
         server.ready(patience(), || {
             Ok(match api.get("/readyz") {
                 Ok(answer) if answer.status == 200 => Look::Done(()),
@@ -67,11 +81,22 @@ impl Cluster {
             })
         })?;
 
-        let kubeconfig = kubeconfig(dir.path(), secure, &pki)?;
-        let controllers = controller_manager(&binary, &kubeconfig, dir.path());
-        let controllers = Daemon::start("kube-controller-manager", controllers, &log("kube-controller-manager"), life)?;
+        let kubeconfig = kubeconfig(dir, secure, &pki)?;
+        let controllers = controller_manager(&binary, &kubeconfig, dir);
+        let controllers = Daemon::start(
+            "kube-controller-manager",
+            controllers,
+            &log("kube-controller-manager"),
+            life,
+        )?;
         let kubectl = Kubectl::new(&binary, &kubeconfig);
-        let cluster = Self { kubeconfig, kubectl, api, daemons: vec![controllers, server, etcd], dir };
+        let cluster = Self {
+            kubeconfig,
+            kubectl,
+            api,
+            daemons: vec![controllers, server, etcd],
+            _dir: None,
+        };
         apply_crds(&cluster.kubectl).context("applying the CRDs")?;
         Ok(cluster)
     }
@@ -89,20 +114,9 @@ impl Cluster {
         &self.api
     }
 
-    /// The directory with the logs and the kubeconfig.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
     /// The process ids, for whoever leaves them running.
     pub fn ids(&self) -> Vec<u32> {
         self.daemons.iter().map(Daemon::id).collect()
-    }
-
-    /// Leaves the directory behind when this value goes; the processes stay
-    /// if they were started [`Life::OnItsOwn`].
-    pub fn keep(&mut self) {
-        self.dir.keep();
     }
 
     /// Makes a namespace nobody else has: `prefix` and a few random letters.
@@ -119,8 +133,20 @@ impl Cluster {
 pub fn apply_crds(kubectl: &Kubectl) -> Result<()> {
     let crds = place::workspace().join("crds");
     // Server-side: a CRD's schema does not fit the annotation of a client-side apply.
-    kubectl.run([OsStr::new("apply"), OsStr::new("--server-side"), OsStr::new("--force-conflicts"), OsStr::new("-f"), crds.as_os_str()])?;
-    kubectl.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
+    kubectl.run([
+        OsStr::new("apply"),
+        OsStr::new("--server-side"),
+        OsStr::new("--force-conflicts"),
+        OsStr::new("-f"),
+        crds.as_os_str(),
+    ])?;
+    kubectl.run([
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "crd",
+        "--all",
+    ])?;
     Ok(())
 }
 
@@ -135,14 +161,23 @@ impl Pki {
     fn make(dir: &Path) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "kluis test cluster");
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "kluis test cluster");
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let key = KeyPair::generate()?;
         let ca = params.self_signed(&key)?.pem();
         let issuer = Issuer::new(params, key);
 
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
-        params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+        let mut params =
+            CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "kube-apiserver");
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -151,7 +186,8 @@ impl Pki {
 
         let token = uuid::Uuid::new_v4().simple().to_string();
         let write = |name: &str, text: &str| {
-            fs::write(dir.join(name), text).with_context(|| format!("writing {name} of the cluster"))
+            fs::write(dir.join(name), text)
+                .with_context(|| format!("writing {name} of the cluster"))
         };
         write("ca.crt", &ca)?;
         write("api.crt", &certificate.pem())?;
@@ -159,24 +195,34 @@ impl Pki {
         let accounts = KeyPair::generate()?;
         write("accounts.key", &accounts.serialize_pem())?;
         write("accounts.pub", &accounts.public_key_pem())?;
-        write("tokens.csv", &format!("{token},admin,admin,\"system:masters\"\n"))?;
+        write(
+            "tokens.csv",
+            &format!("{token},admin,admin,\"system:masters\"\n"),
+        )?;
         Ok(Self { ca, token })
     }
 }
 
 fn etcd(binary: &Path, dir: &Path, client: u16, peer: u16) -> Command {
-    let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+    let (client, peer) = (
+        format!("http://127.0.0.1:{client}"),
+        format!("http://127.0.0.1:{peer}"),
+    );
     let mut command = Command::new(binary);
-    command.arg("etcd").arg("--data-dir").arg(dir.join("etcd")).args([
-        &format!("--listen-client-urls={client}"),
-        &format!("--advertise-client-urls={client}"),
-        &format!("--listen-peer-urls={peer}"),
-        &format!("--initial-advertise-peer-urls={peer}"),
-        &format!("--initial-cluster=default={peer}"),
-        // The data lives as long as the test run: nothing is lost with a power cut.
-        "--unsafe-no-fsync",
-        "--log-level=warn",
-    ]);
+    command
+        .arg("etcd")
+        .arg("--data-dir")
+        .arg(dir.join("etcd"))
+        .args([
+            &format!("--listen-client-urls={client}"),
+            &format!("--advertise-client-urls={client}"),
+            &format!("--listen-peer-urls={peer}"),
+            &format!("--initial-advertise-peer-urls={peer}"),
+            &format!("--initial-cluster=default={peer}"),
+            // The data lives as long as the test run: nothing is lost with a power cut.
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ]);
     command
 }
 
@@ -208,8 +254,12 @@ fn controller_manager(binary: &Path, kubeconfig: &Path, dir: &Path) -> Command {
     let mut command = Command::new(binary);
     command.arg("kube-controller-manager").args([
         format!("--kubeconfig={}", kubeconfig.display()),
-        format!("--service-account-private-key-file={}", dir.join("accounts.key").display()),
-        "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller".to_owned(),
+        format!(
+            "--service-account-private-key-file={}",
+            dir.join("accounts.key").display()
+        ),
+        "--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller"
+            .to_owned(),
         "--leader-elect=false".to_owned(),
         "--secure-port=0".to_owned(),
     ]);
@@ -232,6 +282,3 @@ fn kubeconfig(dir: &Path, port: u16, pki: &Pki) -> Result<PathBuf> {
     fs::write(&path, text.to_string()).with_context(|| format!("writing {}", path.display()))?;
     Ok(path)
 }
-
-/// How long an object may take to get somewhere, for suites to share.
-pub const SOON: Duration = Duration::from_secs(60);

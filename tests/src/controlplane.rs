@@ -42,7 +42,8 @@ fn build() -> Result<PathBuf> {
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
     // Two runs that start together: the second waits here and finds it built.
     let lock = File::create(dir.join("lock"))?;
-    lock.lock().context("waiting for another build of the control plane")?;
+    lock.lock()
+        .context("waiting for another build of the control plane")?;
     if binary.exists() {
         return Ok(binary);
     }
@@ -56,7 +57,8 @@ fn build() -> Result<PathBuf> {
 
 /// The hash of all that decides what the binary will be.
 fn key(source: &Path) -> Result<String> {
-    let go = run(Command::new("go").arg("version")).context("the control plane is built with Go 1.26 or later: install it")?;
+    let go = run(Command::new("go").arg("version"))
+        .context("the control plane is built with Go 1.26 or later: install it")?;
     let mut hash = Sha256::new();
     for name in ["go.sum", "go.mod", "main.go"] {
         let path = source.join(name);
@@ -91,7 +93,10 @@ fn compile(source: &Path, out: &Path) -> Result<()> {
         }
         if said.elapsed() >= PULSE {
             said = Instant::now();
-            say(&format!("still building the control plane, {} s", begun.elapsed().as_secs()));
+            say(&format!(
+                "still building the control plane, {} s",
+                begun.elapsed().as_secs()
+            ));
         }
         std::thread::sleep(Duration::from_millis(200));
     }

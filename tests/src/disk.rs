@@ -19,7 +19,7 @@ const START: u64 = 1 << 20;
 const END: u64 = 1 << 20;
 
 /// Files larger than this are left out, so that a disk holds thousands.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: u64 = 128 << 10;
 
 /// What a disk was filled with.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,17 @@ pub fn make(path: &Path, mib: u64, fill: u64) -> Result<Filled> {
     partition(path)?;
     let kib = ((mib << 20) - START - END) >> 10;
     run(Command::new(tool("mke2fs"))
-        .args(["-q", "-F", "-t", "ext4", "-L", "kluis", "-E", &format!("offset={START},nodiscard"), "-d"])
+        .args([
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-L",
+            "kluis",
+            "-E",
+            &format!("offset={START},nodiscard"),
+            "-d",
+        ])
         .arg(staging.path())
         .arg(path)
         .arg(format!("{kib}k")))
@@ -78,12 +88,21 @@ pub fn change(path: &Path, bytes: u64) -> Result<u64> {
     }
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!("debugfs on {}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "debugfs on {}: {}",
+            path.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    let listed = run(Command::new(tool("debugfs")).args(["-R", "ls -p /"]).arg(format!("{}?offset={START}", path.display())))?;
+    let listed = run(Command::new(tool("debugfs"))
+        .args(["-R", "ls -p /"])
+        .arg(format!("{}?offset={START}", path.display())))?;
     let written = listed.lines().filter(|line| line.contains(&mark)).count();
     if written as u64 != count {
-        bail!("debugfs wrote {written} of {count} files into {}: is it full?", path.display());
+        bail!(
+            "debugfs wrote {written} of {count} files into {}: is it full?",
+            path.display()
+        );
     }
     Ok(count << 20)
 }
@@ -107,11 +126,16 @@ pub fn digest(path: &Path) -> Result<String> {
 /// # Errors
 /// Says where the first difference is.
 pub fn same(left: &Path, right: &Path) -> Result<u64> {
-    let open = |path: &Path| File::open(path).with_context(|| format!("opening {}", path.display()));
+    let open =
+        |path: &Path| File::open(path).with_context(|| format!("opening {}", path.display()));
     let (mut one, mut other) = (open(left)?, open(right)?);
     let (size, other_size) = (one.metadata()?.len(), other.metadata()?.len());
     if size != other_size {
-        bail!("{} has {size} bytes, {} has {other_size}", left.display(), right.display());
+        bail!(
+            "{} has {size} bytes, {} has {other_size}",
+            left.display(),
+            right.display()
+        );
     }
     let (mut a, mut b) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut at = 0;
@@ -120,7 +144,12 @@ pub fn same(left: &Path, right: &Path) -> Result<u64> {
         one.read_exact(&mut a[..want])?;
         other.read_exact(&mut b[..want])?;
         if let Some(offset) = a[..want].iter().zip(&b[..want]).position(|(x, y)| x != y) {
-            bail!("{} and {} differ at byte {}", left.display(), right.display(), at + offset as u64);
+            bail!(
+                "{} and {} differ at byte {}",
+                left.display(),
+                right.display(),
+                at + offset as u64
+            );
         }
         at += want as u64;
     }
@@ -146,7 +175,11 @@ fn partition(path: &Path) -> Result<()> {
     }
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!("sfdisk on {}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "sfdisk on {}: {}",
+            path.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
@@ -154,13 +187,21 @@ fn partition(path: &Path) -> Result<()> {
 /// Copies this machine's own files into `to` until `fill` bytes are there.
 fn gather(to: &Path, fill: u64) -> Result<Filled> {
     let mut filled = Filled { files: 0, bytes: 0 };
-    let mut folders: Vec<PathBuf> = ["/usr/lib", "/usr/share", "/usr/include"].iter().rev().map(PathBuf::from).collect();
+    let mut folders: Vec<PathBuf> = ["/usr/share", "/usr/lib", "/usr/include"]
+        .iter()
+        .rev()
+        .map(PathBuf::from)
+        .collect();
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         let mut entries: Vec<_> = entries.flatten().collect();
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            let Ok(found) = entry.metadata() else { continue };
+            let Ok(found) = entry.metadata() else {
+                continue;
+            };
             if found.is_dir() {
                 folders.push(entry.path());
             } else if found.is_file() && found.len() <= LARGEST {
@@ -187,5 +228,9 @@ fn gather(to: &Path, fill: u64) -> Result<Filled> {
 /// Debian keeps these out of a plain user's PATH.
 fn tool(name: &str) -> PathBuf {
     let beside = Path::new("/usr/sbin").join(name);
-    if beside.exists() { beside } else { PathBuf::from(name) }
+    if beside.exists() {
+        beside
+    } else {
+        PathBuf::from(name)
+    }
 }

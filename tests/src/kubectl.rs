@@ -21,13 +21,24 @@ pub struct Kubectl {
 impl Kubectl {
     /// `binary` is the control plane's.
     pub fn new(binary: &Path, kubeconfig: &Path) -> Self {
-        Self { binary: binary.to_path_buf(), kubeconfig: kubeconfig.to_path_buf(), namespace: None }
+        Self {
+            binary: binary.to_path_buf(),
+            kubeconfig: kubeconfig.to_path_buf(),
+            namespace: None,
+        }
     }
 
     /// The same, in a namespace.
     #[must_use]
     pub fn within(&self, namespace: &str) -> Self {
-        Self { namespace: Some(namespace.to_owned()), ..self.clone() }
+        Self {
+            namespace: Some(namespace.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     pub fn command(&self) -> Command {
@@ -55,11 +66,17 @@ impl Kubectl {
             .spawn()
             .context("starting kubectl")?;
         if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(text.as_bytes()).context("writing to kubectl")?;
+            stdin
+                .write_all(text.as_bytes())
+                .context("writing to kubectl")?;
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {
-            bail!("kubectl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "kubectl {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -75,13 +92,16 @@ impl Kubectl {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        Ok(Some(serde_json::from_str(&text).with_context(|| format!("reading {kind}/{name}"))?))
+        Ok(Some(
+            serde_json::from_str(&text).with_context(|| format!("reading {kind}/{name}"))?,
+        ))
     }
 
     /// Every object of a kind.
     pub fn list(&self, kind: &str) -> Result<Vec<Value>> {
         let text = self.run(["get", kind, "--output=json"])?;
-        let mut list: Value = serde_json::from_str(&text).with_context(|| format!("reading the list of {kind}"))?;
+        let mut list: Value =
+            serde_json::from_str(&text).with_context(|| format!("reading the list of {kind}"))?;
         match list["items"].take() {
             Value::Array(items) => Ok(items),
             other => bail!("kubectl get {kind} gave no list but {other}"),

@@ -5,10 +5,19 @@
 //! to them as a person would (kubectl, HTTPS, files) and waits for what they
 //! say with a deadline, never with a pause that is hoped to be long enough.
 
+pub mod azure;
+pub mod binary;
 pub mod cluster;
 pub mod controlplane;
+pub mod demo;
+pub mod disk;
 pub mod https;
 pub mod kubectl;
+pub mod operator;
 pub mod place;
 pub mod process;
+pub mod restic;
+pub mod service;
 pub mod until;
+pub mod venv;
+pub mod world;

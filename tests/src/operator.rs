@@ -42,11 +42,16 @@ impl Setup {
 impl Operator {
     pub fn start(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(kluis()?);
-        command.arg("operator").env("KUBECONFIG", &setup.kubeconfig).env("KLUIS_NAMESPACE", NAMESPACE);
+        command
+            .arg("operator")
+            .env("KUBECONFIG", &setup.kubeconfig)
+            .env("KLUIS_NAMESPACE", NAMESPACE);
         if let Some(step) = setup.crash_after_step {
             command.env("KLUIS_CRASH_AFTER_STEP", step.to_string());
         }
-        Ok(Self { daemon: Daemon::start("kluis operator", command, &setup.log, setup.life)? })
+        Ok(Self {
+            daemon: Daemon::start("kluis operator", command, &setup.log, setup.life)?,
+        })
     }
 
     pub fn daemon(&mut self) -> &mut Daemon {

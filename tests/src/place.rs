@@ -17,7 +17,10 @@ pub fn workspace() -> PathBuf {
 pub fn cache() -> Result<PathBuf> {
     let base = match env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
         Some(base) => PathBuf::from(base),
-        None => PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
+        None => {
+            PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
+                .join(".cache")
+        }
     };
     Ok(base.join("kluis"))
 }
@@ -28,8 +31,14 @@ pub fn scratch(name: &str) -> Result<Scratch> {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
     let prefix = format!("{PREFIX}{}-{name}-", process::id());
-    let dir = tempfile::Builder::new().prefix(&prefix).tempdir().context("making a scratch directory")?;
-    Ok(Scratch { path: dir.path().to_path_buf(), dir: Some(dir) })
+    let dir = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir()
+        .context("making a scratch directory")?;
+    Ok(Scratch {
+        path: dir.path().to_path_buf(),
+        dir: Some(dir),
+    })
 }
 
 const PREFIX: &str = "kluis-test-";
@@ -71,11 +80,18 @@ impl Drop for Scratch {
 /// Removes what runs that were killed, or that hold a cluster in a static, left
 /// behind. A name carries its owner's process id; a live owner's is left alone.
 fn sweep() {
-    let Ok(entries) = fs::read_dir(env::temp_dir()) else { return };
+    let Ok(entries) = fs::read_dir(env::temp_dir()) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|rest| rest.split('-').next());
-        let Some(owner) = owner.and_then(|owner| owner.parse::<u32>().ok()) else { continue };
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX))
+            .and_then(|rest| rest.split('-').next());
+        let Some(owner) = owner.and_then(|owner| owner.parse::<u32>().ok()) else {
+            continue;
+        };
         let alive = Path::new(&format!("/proc/{owner}")).exists();
         if !alive && !entry.path().join(KEPT).exists() {
             // Another run may be sweeping too; what is gone is gone.

@@ -40,15 +40,28 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `command` with both outputs appended to `log`.
     pub fn start(name: &str, command: Command, log: &Path, life: Life) -> Result<Self> {
-        let out = File::options().create(true).append(true).open(log).with_context(|| format!("opening {}", log.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("opening {}", log.display()))?;
         let err = out.try_clone()?;
         let mut command = match life {
             Life::WithUs => tied(&command),
             Life::OnItsOwn => command,
         };
-        command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0);
         let child = spawn(command).with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_path_buf(), life })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_path_buf(),
+            life,
+        })
     }
 
     pub fn id(&self) -> u32 {
@@ -64,7 +77,12 @@ impl Daemon {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let from = lines.len().saturating_sub(25);
-        format!("the end of {}'s log ({}):\n{}", self.name, self.log.display(), lines[from..].join("\n"))
+        format!(
+            "the end of {}'s log ({}):\n{}",
+            self.name,
+            self.log.display(),
+            lines[from..].join("\n")
+        )
     }
 
     /// How it ended, when it has.
@@ -81,7 +99,11 @@ impl Daemon {
     }
 
     /// Waits for `ready`, and fails at once when the process ends before.
-    pub fn ready<T>(&mut self, limit: Duration, mut ready: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+    pub fn ready<T>(
+        &mut self,
+        limit: Duration,
+        mut ready: impl FnMut() -> Result<Look<T>>,
+    ) -> Result<T> {
         let what = format!("{} to be ready", self.name);
         let found = until(&what, limit, || {
             self.check()?;
@@ -92,7 +114,9 @@ impl Daemon {
 
     /// kill -9, and gone when this returns.
     pub fn kill(&mut self) -> Result<()> {
-        self.child.kill().with_context(|| format!("killing {}", self.name))?;
+        self.child
+            .kill()
+            .with_context(|| format!("killing {}", self.name))?;
         self.child.wait()?;
         Ok(())
     }
@@ -131,7 +155,10 @@ impl Drop for Daemon {
 
 /// Sends `signal` to the process `id`.
 pub fn signal(id: u32, signal: Signal) -> Result<()> {
-    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or_else(|| anyhow!("{id} is no process id"))?;
+    let pid = i32::try_from(id)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| anyhow!("{id} is no process id"))?;
     kill_process(pid, signal).with_context(|| format!("sending a signal to process {id}"))
 }
 
@@ -141,7 +168,10 @@ pub fn signal(id: u32, signal: Signal) -> Result<()> {
 /// Names the command, its exit code and what it wrote to its standard error.
 pub fn run(command: &mut Command) -> Result<String> {
     let shown = shown(command);
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {shown}: is it installed?"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("running {shown}: is it installed?"))?;
     if !output.status.success() {
         bail!(
             "{shown}: {}\n{}{}",
@@ -166,7 +196,10 @@ pub fn patience() -> Duration {
 
 fn shown(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
-    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
     format!("`{program} {}`", arguments.join(" "))
 }
 
@@ -180,7 +213,8 @@ fn tied(command: &Command) -> Command {
         return plain;
     }
     let mut tied = Command::new("/usr/bin/setpriv");
-    tied.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program());
+    tied.args(["--pdeathsig", "KILL", "--"])
+        .arg(command.get_program());
     copy(command, &mut tied);
     tied
 }
@@ -216,6 +250,10 @@ fn spawn(command: Command) -> Result<Child> {
         sender
     });
     let (sender, answer) = mpsc::channel();
-    nursery.send((command, sender)).map_err(|_| anyhow!("the thread that starts processes is gone"))?;
-    Ok(answer.recv().context("the thread that starts processes is gone")??)
+    nursery
+        .send((command, sender))
+        .map_err(|_| anyhow!("the thread that starts processes is gone"))?;
+    Ok(answer
+        .recv()
+        .context("the thread that starts processes is gone")??)
 }

@@ -18,12 +18,18 @@ pub struct Restic {
 
 impl Restic {
     pub fn new(repository: &Path, passphrase: &Path) -> Self {
-        Self { repository: repository.to_path_buf(), passphrase: passphrase.to_path_buf() }
+        Self {
+            repository: repository.to_path_buf(),
+            passphrase: passphrase.to_path_buf(),
+        }
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new("restic");
-        command.env("RESTIC_PASSWORD_FILE", &self.passphrase).arg("-r").arg(&self.repository);
+        command
+            .env("RESTIC_PASSWORD_FILE", &self.passphrase)
+            .arg("-r")
+            .arg(&self.repository);
         // A live vault is only read: no lock file, no cache beside it.
         command.args(["--no-lock", "--no-cache", "--quiet"]);
         command
@@ -40,14 +46,20 @@ impl Restic {
     /// The snapshots, oldest first.
     pub fn snapshots(&self) -> Result<Vec<Value>> {
         let text = run(self.command().args(["snapshots", "--json"]))?;
-        let mut rows: Vec<Value> = serde_json::from_str(&text).context("reading restic's list of snapshots")?;
+        let mut rows: Vec<Value> =
+            serde_json::from_str(&text).context("reading restic's list of snapshots")?;
         rows.sort_by_key(|row| row["time"].as_str().map(str::to_owned));
         Ok(rows)
     }
 
     /// The SHA-256 of a file in a snapshot.
     pub fn digest(&self, snapshot: &str, path: &str) -> Result<String> {
-        let mut child = self.command().args(["dump", snapshot, path]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command()
+            .args(["dump", snapshot, path])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let mut hash = Sha256::new();
         if let Some(mut out) = child.stdout.take() {
             std::io::copy(&mut out, &mut Sink(&mut hash)).context("reading what restic dumps")?;
@@ -64,7 +76,9 @@ impl Restic {
         let mut total = 0;
         let mut dirs = vec![self.repository.clone()];
         while let Some(dir) = dirs.pop() {
-            for entry in std::fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
+            for entry in
+                std::fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?
+            {
                 let entry = entry?;
                 let found = entry.metadata()?;
                 if found.is_dir() {

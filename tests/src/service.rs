@@ -76,19 +76,35 @@ pub struct Service {
 impl Service {
     /// Starts it and waits for `GET /healthz` to answer 200.
     pub fn start(setup: Setup) -> Result<Self> {
-        fs::create_dir_all(&setup.data).with_context(|| format!("making {}", setup.data.display()))?;
-        let before = fs::metadata(setup.data.join("credentials.json")).and_then(|found| found.modified()).ok();
-        let mut daemon = Daemon::start("kluis service", command(&setup)?, &setup.data.with_extension("log"), setup.life)?;
-        let (credentials, ca, arm) = daemon.ready(patience(), || Ok(match reach(&setup.data, before) {
-            Ok(reached) => Look::Done(reached),
-            Err(why) => Look::NotYet(format!("{why:#}")),
-        }))?;
+        fs::create_dir_all(&setup.data)
+            .with_context(|| format!("making {}", setup.data.display()))?;
+        let before = fs::metadata(setup.data.join("credentials.json"))
+            .and_then(|found| found.modified())
+            .ok();
+        let mut daemon = Daemon::start(
+            "kluis service",
+            command(&setup)?,
+            &setup.data.with_extension("log"),
+            setup.life,
+        )?;
+        let (credentials, ca, arm) = daemon.ready(patience(), || {
+            Ok(match reach(&setup.data, before) {
+                Ok(reached) => Look::Done(reached),
+                Err(why) => Look::NotYet(format!("{why:#}")),
+            })
+        })?;
         let mut setup = setup;
         if let Some(address) = credentials.endpoint.strip_prefix("https://") {
             setup.listen = address.trim_end_matches('/').to_owned();
         }
         let token = token(&arm, &credentials)?;
-        Ok(Self { daemon, setup, arm: arm.with_token(Some(&token)), credentials, ca })
+        Ok(Self {
+            daemon,
+            setup,
+            arm: arm.with_token(Some(&token)),
+            credentials,
+            ca,
+        })
     }
 
     pub fn credentials(&self) -> &Credentials {
@@ -120,7 +136,10 @@ impl Service {
     /// `path` below the subscription, with an api-version: `get("resourceGroups/rg/…")`.
     pub fn path(&self, path: &str) -> String {
         let joint = if path.contains('?') { '&' } else { '?' };
-        format!("/subscriptions/{}/{path}{joint}api-version={API_VERSION}", self.credentials.subscription_id)
+        format!(
+            "/subscriptions/{}/{path}{joint}api-version={API_VERSION}",
+            self.credentials.subscription_id
+        )
     }
 
     /// GET of a path below the subscription; an error unless it is 200.
@@ -176,14 +195,23 @@ impl Service {
     }
 
     /// Waits until something holds on the wire.
-    pub fn until<T>(&mut self, what: &str, limit: Duration, mut look: impl FnMut(&Self) -> Result<Look<T>>) -> Result<T> {
+    pub fn until<T>(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut look: impl FnMut(&Self) -> Result<Look<T>>,
+    ) -> Result<T> {
         let found = until(what, limit, || look(self));
         found.map_err(|why| why.context(self.daemon.tail()))
     }
 
     /// The folder of a vault's repository.
     pub fn vault_dir(&self, resource_group: &str, vault: &str) -> PathBuf {
-        self.setup.data.join("vaults").join(resource_group).join(vault)
+        self.setup
+            .data
+            .join("vaults")
+            .join(resource_group)
+            .join(vault)
     }
 
     /// The file with the passphrase that opens every vault.
@@ -194,9 +222,21 @@ impl Service {
 
 fn command(setup: &Setup) -> Result<Command> {
     let mut command = Command::new(kluis()?);
-    command.arg("service").arg("--data-dir").arg(&setup.data).arg("--inventory").arg(&setup.inventory);
+    command
+        .arg("service")
+        .arg("--data-dir")
+        .arg(&setup.data)
+        .arg("--inventory")
+        .arg(&setup.inventory);
     command.args(["--listen", &setup.listen]);
-    command.args(["--clock", if setup.virtual_clock { "virtual" } else { "system" }]);
+    command.args([
+        "--clock",
+        if setup.virtual_clock {
+            "virtual"
+        } else {
+            "system"
+        },
+    ]);
     if let Some(jobs) = setup.max_jobs {
         command.args(["--max-jobs", &jobs.to_string()]);
     }
@@ -210,13 +250,24 @@ type Reached = (Credentials, String, Https);
 /// earlier start are not taken for those of this one.
 fn reach(data: &Path, before: Option<std::time::SystemTime>) -> Result<Reached> {
     let path = data.join("credentials.json");
-    let written = fs::metadata(&path).and_then(|found| found.modified()).context("no credentials.json yet")?;
-    let credentials: Credentials = serde_json::from_str(&fs::read_to_string(&path)?).context("reading credentials.json")?;
+    let written = fs::metadata(&path)
+        .and_then(|found| found.modified())
+        .context("no credentials.json yet")?;
+    let credentials: Credentials =
+        serde_json::from_str(&fs::read_to_string(&path)?).context("reading credentials.json")?;
     let ca = fs::read_to_string(data.join("ca.pem")).context("reading ca.pem")?;
     let arm = Https::new(&credentials.endpoint, &ca, None)?;
     let answer = arm.get("/healthz")?;
     if answer.status != 200 {
-        bail!("healthz answered {}{}", answer.status, if before == Some(written) { " (credentials of an earlier start)" } else { "" });
+        bail!(
+            "healthz answered {}{}",
+            answer.status,
+            if before == Some(written) {
+                " (credentials of an earlier start)"
+            } else {
+                ""
+            }
+        );
     }
     Ok((credentials, ca, arm))
 }
@@ -229,26 +280,50 @@ fn token(arm: &Https, credentials: &Credentials) -> Result<String> {
         encode(&credentials.endpoint)
     );
     let path = format!("/{}/oauth2/v2.0/token", credentials.tenant_id);
-    let answer = arm.raw("POST", &path, Some(("application/x-www-form-urlencoded", form)))?;
+    let answer = arm.raw(
+        "POST",
+        &path,
+        Some(("application/x-www-form-urlencoded", form)),
+    )?;
     match answer.body["access_token"].as_str() {
         Some(token) => Ok(token.to_owned()),
-        None => bail!("the token endpoint answered {}: {}", answer.status, answer.text),
+        None => bail!(
+            "the token endpoint answered {}: {}",
+            answer.status,
+            answer.text
+        ),
     }
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986).
 fn encode(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if plain(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 /// The processes whose parent is `id`, as /proc knows them.
 fn children(id: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").context("reading /proc")?.flatten() {
-        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(child) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
         // "pid (name) state parent …", where a name may hold spaces: what follows the last bracket counts.
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
         let mut fields = after.split_whitespace();
         let (state, parent) = (fields.next(), fields.next());

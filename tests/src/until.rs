@@ -22,7 +22,20 @@ pub enum Look<T> {
 ///
 /// # Errors
 /// What `look` failed with, or a sentence that names `what` and what was seen last.
-pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+pub fn until<T>(what: &str, limit: Duration, look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+    every(GRAIN, what, limit, look)
+}
+
+/// [`until`] for a look that takes work of its own, and so should be rarer.
+///
+/// # Errors
+/// As [`until`].
+pub fn every<T>(
+    grain: Duration,
+    what: &str,
+    limit: Duration,
+    mut look: impl FnMut() -> Result<Look<T>>,
+) -> Result<T> {
     let deadline = Instant::now() + limit;
     loop {
         let seen = match look()? {
@@ -32,11 +45,11 @@ pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<Lo
         if Instant::now() >= deadline {
             bail!("waited {} s for {what}; last seen: {seen}", limit.as_secs());
         }
-        thread::sleep(GRAIN);
+        thread::sleep(grain);
     }
 }
 
 /// Seconds, to keep deadlines short to write.
-pub fn seconds(count: u64) -> Duration {
+pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }

@@ -1,6 +1,18 @@
 //! The suites that need real parts: one binary, so that they share one API server.
 
 #[cfg(test)]
+mod apiserver;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
-mod apiserver;
+mod crds;
+#[cfg(test)]
+mod disks;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod merge;
+#[cfg(test)]
+mod python;
+#[cfg(test)]
+mod traces;

@@ -1,0 +1,78 @@
+# What a person or a machine does with this work tree. Everything that takes
+# minutes is built once and kept in the cache; everything prints what it is at.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kluis
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+# One set of flags for every command, so that nothing is built twice. Debug
+# information and incremental state take more time than they save here.
+export CARGO_TERM_COLOR ?= auto
+export CARGO_INCREMENTAL ?= 0
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: fmt clippy deny docs ## format, lints, licences and documentation, with warnings as errors
+
+.PHONY: fmt
+fmt:
+	cargo fmt --all --check
+
+.PHONY: clippy
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: docs
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+.PHONY: deny
+deny: $(DENY)
+	$(DENY) --locked check licenses bans sources
+
+.PHONY: advisories
+advisories: $(DENY) ## known vulnerabilities in what we depend on (fetches the RustSec database)
+	$(DENY) --locked check advisories
+
+$(DENY):
+	@echo "building cargo-deny $(DENY_VERSION) (once, a few minutes)"
+	cargo install --quiet --locked cargo-deny@$(DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(DENY_VERSION) --target-dir $(CACHE)/tools/build
+
+.PHONY: tools
+tools: ## installs what the tests run (as root), or lists what is missing
+	@.ci/tools
+
+.PHONY: controlplane
+controlplane: ## builds the Kubernetes control plane of the tests into the cache
+	cargo run --quiet --locked --package kluis-tests --bin controlplane
+
+# What the tests drive is built first and handed to them, so that they do not
+# find out in the middle that they have to wait for a compiler.
+.PHONY: test
+test: tools check controlplane ## everything: check, and every test on real parts
+	cargo build --locked --package kluis --bin kluis
+	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" cargo test --workspace --locked --no-fail-fast
+
+.PHONY: demo
+demo: tools controlplane ## shows it all on a real API server; KEEP=1 leaves it running, KUBECONFIG=… takes that cluster
+	cargo build --locked --package kluis --bin kluis
+	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" cargo run --quiet --locked --package kluis-tests --bin demo
+
+.PHONY: demo-stop
+demo-stop: ## ends what `make demo KEEP=1` left running
+	cargo run --quiet --locked --package kluis-tests --bin demo -- stop
+
+.PHONY: bench
+bench: tools ## measures against stock restic on the same data, one line a figure
+	cargo run --release --quiet --locked --package kluis-vault --example bench
+
+.PHONY: crds
+crds: ## prints the CRDs into crds/ again
+	cargo run --quiet --locked --package kluis -- crds --dir crds
