@@ -1,0 +1,318 @@
+//! A backup: the disks of a machine become one snapshot, and that it is complete is proved before it is said.
+//!
+//! Packs, then the index, then the snapshot: whatever happens in between, the vault is whole and holds what it held
+//! before. A job that is run again after a crash finds the snapshot it saved, if it got that far, and proves that one.
+
+use std::{collections::BTreeSet, sync::mpsc::SyncSender};
+
+use crate::{
+    block_map::{self, BlockMap, ZeroIds},
+    error::{VaultError, describe},
+    event::Event,
+    id::Id,
+    index::Index,
+    job::{BackupTask, DiskSource},
+    layout::{self, ZEROS},
+    lock::Lock,
+    meter::Meter,
+    pack::{Kind, Pack},
+    packer::Packer,
+    repository::Vault,
+    snapshot::{self, Contents, Saved},
+    source::Source,
+    tree::{self, StoredDisk, Tree},
+};
+
+pub(crate) fn run(
+    vault: &Vault,
+    job: &str,
+    task: &BackupTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
+    check_task(job, task)?;
+    if let Some(_alone) = Lock::alone(vault.path())? {
+        vault.store().remove_temporaries()?;
+    }
+    let _lock = Lock::shared(vault.path())?;
+    let (saved, fresh) = match snapshot::of_job(vault, job)? {
+        Some(snapshot) => (snapshot.saved, false),
+        None => (back_up(vault, job, task, emit)?, true),
+    };
+    prove(vault, task, &saved).inspect_err(|_| {
+        // Nobody was told of it yet. An older one stays: somebody may have been.
+        if fresh && let Ok(id) = saved.snapshot.parse() {
+            let _ = vault.store().remove(rustic_core::FileType::Snapshot, &id);
+        }
+    })?;
+    let Saved {
+        snapshot,
+        logical,
+        read,
+        stored,
+    } = saved;
+    emit(Event::Saved {
+        snapshot,
+        logical,
+        read,
+        stored,
+    });
+    Ok(())
+}
+
+fn check_task(job: &str, task: &BackupTask) -> Result<(), VaultError> {
+    let invalid = |why: &str| Err(VaultError::InvalidJob(why.to_owned()));
+    layout::check_name("virtual machine", &task.vm)?;
+    if task.disks.is_empty() {
+        return invalid("a backup needs a disk");
+    }
+    let mut names = BTreeSet::new();
+    for disk in &task.disks {
+        layout::check_name("disk", &disk.name)?;
+        if !names.insert(&disk.name) {
+            return invalid(&format!("two disks are called {}", disk.name));
+        }
+    }
+    if job.is_empty()
+        || task
+            .tags
+            .iter()
+            .map(String::as_str)
+            .chain([job])
+            .any(|tag| tag.contains(','))
+    {
+        return invalid("a job's id must not be empty, and neither it nor a tag may have a comma");
+    }
+    Ok(())
+}
+
+fn back_up(
+    vault: &Vault,
+    job: &str,
+    task: &BackupTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Saved, VaultError> {
+    let sources = task
+        .disks
+        .iter()
+        .map(Source::open)
+        .collect::<Result<Vec<_>, _>>()?;
+    for source in &sources {
+        emit(Event::Disk {
+            name: source.name.clone(),
+            size: source.size,
+        });
+    }
+    let logical = sources.iter().map(|source| source.size).sum();
+    let index = Index::load(vault, true)?;
+    let packer = Packer::new(vault, &index);
+    let zeros = ZeroIds::new();
+    let parent = Parent::find(vault, &index, task, emit);
+    let mut maps = Vec::with_capacity(sources.len());
+    for (source, disk) in sources.into_iter().zip(&task.disks) {
+        maps.push(map(source, disk, &parent, &zeros, &packer, emit)?);
+    }
+    let meter = Meter::new(maps.iter().map(BlockMap::bytes_to_read).sum());
+    let written = meter.watch(emit, || {
+        packer.while_writing(|full| {
+            let read = block_map::fill(&maps, &zeros, &packer, &meter, full)?;
+            let disks = maps.into_iter().map(BlockMap::finish).collect::<Vec<_>>();
+            let touched = settle(&disks, &zeros, &packer, full)?;
+            let tree = plant(task, &disks, &packer, full)?;
+            Ok((read, tree, touched))
+        })
+    });
+    let (read, tree, touched) = written.inspect_err(|_| packer.discard())?;
+    for disk in touched {
+        let message = format!(
+            "Disk {disk} was written to while it was read: the recovery point is no single moment of it."
+        );
+        emit(Event::Note { message });
+    }
+    let stored = packer.seal()?;
+    snapshot::save(
+        vault,
+        job,
+        task,
+        &Contents {
+            tree,
+            parent: parent.id(),
+            logical,
+            read,
+            stored,
+        },
+    )
+}
+
+/// The snapshot that a backup is relative to.
+struct Parent<'a> {
+    vault: &'a Vault,
+    index: &'a Index,
+    /// The snapshot, and the machine's disks in it.
+    found: Option<(Id, Tree)>,
+}
+
+impl<'a> Parent<'a> {
+    /// A parent that cannot be used is no failure: everything is read instead, and that is said.
+    fn find(
+        vault: &'a Vault,
+        index: &'a Index,
+        task: &BackupTask,
+        emit: &mut dyn FnMut(Event),
+    ) -> Self {
+        let find = |id: &str| {
+            let snapshot = snapshot::find(vault, id)?;
+            let machine = tree::machine(
+                vault,
+                index,
+                &mut vault.decoder()?,
+                &snapshot.tree,
+                &task.vm,
+            )?;
+            Ok::<_, VaultError>((id.parse()?, machine))
+        };
+        let found = task.parent.as_deref().and_then(|id| {
+            let unusable = |error: VaultError| {
+                let why = describe(&error);
+                emit(Event::Note {
+                    message: format!(
+                        "The parent snapshot cannot be used, so the disks are read whole: {why}."
+                    ),
+                });
+            };
+            find(id).map_err(unusable).ok()
+        });
+        Self {
+            vault,
+            index,
+            found,
+        }
+    }
+
+    fn id(&self) -> Option<Id> {
+        self.found.as_ref().map(|(id, _)| *id)
+    }
+
+    fn disk(&self, name: &str) -> Result<Option<StoredDisk>, VaultError> {
+        let Some((_, machine)) = &self.found else {
+            return Ok(None);
+        };
+        tree::disk(
+            self.vault,
+            self.index,
+            &mut self.vault.decoder()?,
+            machine,
+            name,
+        )
+    }
+}
+
+/// Decides what has to be read of a disk.
+fn map(
+    source: Source,
+    disk: &DiskSource,
+    parent: &Parent<'_>,
+    zeros: &ZeroIds,
+    packer: &Packer<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<BlockMap, VaultError> {
+    let before = parent.disk(&disk.name);
+    let Some(changed) = &disk.changed else {
+        return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
+    };
+    let why = match before {
+        Ok(Some(before)) if before.size == source.size => {
+            let changed = layout::chunks_of(changed, source.size);
+            return Ok(BlockMap::changes(source, before, changed, packer));
+        }
+        Ok(Some(before)) => format!(
+            "it had {} bytes in the parent and has {}",
+            before.size, source.size
+        ),
+        Ok(None) => "the parent does not have it".to_owned(),
+        Err(error) => describe(&error),
+    };
+    emit(Event::Note {
+        message: format!("Disk {} is read whole: {why}.", disk.name),
+    });
+    BlockMap::whole(source, None, zeros)
+}
+
+/// Closes the disks: stores the chunks of zeros that holes stand for, and returns the names of disks that were written to
+/// while they were read.
+fn settle(
+    disks: &[(Source, StoredDisk)],
+    zeros: &ZeroIds,
+    packer: &Packer<'_>,
+    full: &SyncSender<Pack>,
+) -> Result<Vec<String>, VaultError> {
+    let mut encoder = packer.encoder()?;
+    let mut touched = Vec::new();
+    for (source, disk) in disks {
+        if !source.check_unchanged()? {
+            touched.push(source.name.clone());
+        }
+        for length in [ZEROS.len(), layout::last_chunk_length(disk.size)] {
+            let id = zeros.of_length(length);
+            if disk.ids.contains(&id) {
+                packer.add(Kind::Data, id, &ZEROS[..length], &mut encoder, full)?;
+            }
+        }
+    }
+    Ok(touched)
+}
+
+/// Stores the snapshot's directories and returns the top one.
+fn plant(
+    task: &BackupTask,
+    disks: &[(Source, StoredDisk)],
+    packer: &Packer<'_>,
+    full: &SyncSender<Pack>,
+) -> Result<Id, VaultError> {
+    let mut encoder = packer.encoder()?;
+    let mut add = |tree: &Tree| {
+        let bytes = tree.to_bytes()?;
+        let id = Id::of(&bytes);
+        packer.add(Kind::Tree, id, &bytes, &mut encoder, full)?;
+        Ok(id)
+    };
+    let mut machine = Tree::default();
+    for (source, disk) in disks {
+        machine
+            .nodes
+            .push(tree::disk_node(&source.name, disk, &mut add)?);
+    }
+    tree::root(&task.vm, machine, &mut add)
+}
+
+/// Reads the snapshot from the vault as a restore would find it: each disk there, in its size, each chunk in the index in
+/// its length, each pack on disk in its size. The packs' content was proved when they were written.
+fn prove(vault: &Vault, task: &BackupTask, saved: &Saved) -> Result<(), VaultError> {
+    let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
+    let snapshot = snapshot::find(vault, &saved.snapshot)?;
+    let index = Index::load(vault, true)?;
+    let mut decoder = vault.decoder()?;
+    let machine = tree::machine(vault, &index, &mut decoder, &snapshot.tree, &task.vm)?;
+    let mut logical = 0;
+    for disk in &task.disks {
+        let stored = tree::disk(vault, &index, &mut decoder, &machine, &disk.name)?;
+        let stored = stored.ok_or_else(|| damaged(format!("disk {} is missing", disk.name)))?;
+        if let Some(lost) = stored
+            .ids
+            .iter()
+            .find(|id| index.find(Kind::Data, id).is_none())
+        {
+            return Err(damaged(format!(
+                "chunk {lost} of disk {} is missing",
+                disk.name
+            )));
+        }
+        logical += stored.size;
+    }
+    if logical != saved.logical {
+        return Err(damaged(format!(
+            "its disks have {logical} bytes, not {}",
+            saved.logical
+        )));
+    }
+    Ok(())
+}

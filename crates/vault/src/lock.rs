@@ -1,0 +1,58 @@
+//! Who may use a vault at a time: any number of jobs that write and read, or one that removes.
+//!
+//! The lock is the kernel's (`flock`, on the file `config`), so that it ends with its process and a crash leaves none
+//! behind. Because a prune holds the vault alone, it may remove at once what nothing refers to: rustic's two-phase
+//! deletion waits 23 hours of the machine's clock, which a recovery point's time, that may be virtual, knows nothing of.
+
+use std::{fs::File, path::Path};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+
+use crate::error::VaultError;
+
+/// Held for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "the lock ends when the file is closed")] File);
+
+impl Lock {
+    /// Waits for a prune to end, if one is running, and lets none begin.
+    pub(crate) fn shared(vault: &Path) -> Result<Self, VaultError> {
+        let file = open(vault)?;
+        retry(vault, || flock(&file, FlockOperation::LockShared))?;
+        Ok(Self(file))
+    }
+
+    /// The vault for oneself; `None` if any other job is using it.
+    pub(crate) fn alone(vault: &Path) -> Result<Option<Self>, VaultError> {
+        let file = open(vault)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+            Err(errno) => Err(VaultError::io("lock", vault, errno)),
+        }
+    }
+}
+
+/// Keeps a second process from running the same job file; waits until the first has ended.
+pub(crate) fn hold_job(path: &Path) -> Result<File, VaultError> {
+    let file = File::open(path).map_err(|source| VaultError::io("open", path, source))?;
+    retry(path, || flock(&file, FlockOperation::LockExclusive))?;
+    Ok(file)
+}
+
+fn open(vault: &Path) -> Result<File, VaultError> {
+    let path = vault.join("config");
+    File::open(&path).map_err(|source| VaultError::io("open", path, source))
+}
+
+fn retry(path: &Path, mut call: impl FnMut() -> rustix::io::Result<()>) -> Result<(), VaultError> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return done.map_err(|errno| VaultError::io("lock", path, errno)),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The mover: one job, from its file to its last event.
+//!
+//! `kluis mover` is a process of its own for each job, so that its memory goes back with it, cancelling is killing, and a
+//! crash ends one job. It is not for people.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    process::{self, ExitCode},
+    thread,
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use zeroize::Zeroizing;
+
+use crate::{
+    backup, check,
+    error::{VaultError, describe},
+    event::Event,
+    forget,
+    job::{JobFile, Task},
+    key::MasterKey,
+    lock,
+    repository::Vault,
+    restore,
+};
+
+/// Why a job failed.
+pub type MoverError = VaultError;
+
+/// A job file's and a key's greatest size: a list of changed blocks of a large disk is long.
+const LARGEST_JOB: u64 = 256 << 20;
+const LARGEST_KEY: u64 = 4 << 10;
+
+/// Does the job and tells of it, from [`Event::Started`] to [`Event::Finished`] or [`Event::Failed`].
+///
+/// # Errors
+/// What `Failed` said, for a caller in the same process.
+pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<(), MoverError> {
+    emit(Event::Started { pid: process::id() });
+    let done = work(job, key, emit);
+    match &done {
+        Ok(()) => emit(Event::Finished),
+        Err(error) => emit(failed(error)),
+    }
+    done
+}
+
+/// The process: the job file by its path, the key from standard input, events to standard output.
+#[must_use]
+pub fn main(path: &Path) -> ExitCode {
+    end_with_the_reader();
+    let mut tell = |event| {
+        if tell(&event).is_err() {
+            // Nobody hears of the job any more: it stops like one that was killed, and is run again.
+            process::exit(1);
+        }
+    };
+    let read =
+        lock::hold_job(path).and_then(|held| Ok((read_job(path, &held)?, read_key()?, held)));
+    match read {
+        Ok((job, key, _held)) => match run(&job, key, &mut tell) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            tell(failed(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn work(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<(), VaultError> {
+    let vault = Vault::open(&job.vault, key)?;
+    match &job.task {
+        Task::Backup(task) => backup::run(&vault, &job.job, task, emit),
+        Task::Restore(task) => restore::run(&vault, &job.job, task, emit),
+        Task::Forget(task) => forget::run(&vault, task, emit),
+        Task::Check => check::run(&vault, emit),
+    }
+}
+
+fn failed(error: &VaultError) -> Event {
+    Event::Failed {
+        code: error.code(),
+        message: describe(error),
+        recommendation: error.recommendation().to_owned(),
+    }
+}
+
+fn tell(event: &Event) -> io::Result<()> {
+    let mut line = serde_json::to_vec(event)?;
+    line.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}
+
+fn read_job(path: &Path, file: &File) -> Result<JobFile, VaultError> {
+    let mut text = String::new();
+    file.take(LARGEST_JOB)
+        .read_to_string(&mut text)
+        .map_err(|source| VaultError::io("read", path, source))?;
+    serde_json::from_str(&text).map_err(|error| VaultError::InvalidJob(error.to_string()))
+}
+
+fn read_key() -> Result<MasterKey, VaultError> {
+    let mut text = Zeroizing::new(String::with_capacity(LARGEST_KEY as usize));
+    io::stdin()
+        .take(LARGEST_KEY)
+        .read_to_string(&mut text)
+        .map_err(|source| VaultError::io("read", "the key", source))?;
+    MasterKey::from_json(&text)
+}
+
+/// Ends the process when whoever reads its events has gone, even in the middle of work that says nothing: otherwise a
+/// service that was killed and started again would run the job a second time beside this one.
+fn end_with_the_reader() {
+    thread::spawn(|| {
+        let out = io::stdout();
+        loop {
+            let mut waiting = [PollFd::new(&out, PollFlags::empty())];
+            match poll(&mut waiting, None) {
+                Ok(_)
+                    if waiting[0]
+                        .revents()
+                        .intersects(PollFlags::ERR | PollFlags::HUP) =>
+                {
+                    process::exit(1)
+                }
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    });
+}

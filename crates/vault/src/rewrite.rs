@@ -1,0 +1,378 @@
+//! Chunks become a disk again: written by workers in any order, read back and compared in the disk's own.
+//!
+//! Behind the workers follows one reader a disk. It waits until a stretch of the disk is complete, has it written out,
+//! drops it from the cache, reads it again, compares each chunk with its id, and carries on the hash of the whole disk.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use rustic_core::FileType;
+use rustix::{
+    fs::{Advice, SeekFrom},
+    io::Errno,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    block_map::ZeroIds,
+    codec::Decoder,
+    error::VaultError,
+    id::Id,
+    index::Index,
+    layout::{self, CHUNK, ZEROS},
+    meter::{Failure, Meter, workers},
+    pack::Kind,
+    repository::Vault,
+    target::Target,
+    tree::StoredDisk,
+};
+
+/// Chunks that a worker takes at a time.
+const TURN: usize = 8;
+
+/// Turns that are written out and read back together: 128 MiB.
+const STRETCH: usize = 16;
+
+/// What is looked at for zeros within a chunk, and left a hole: fine enough for file systems, coarse enough for few pieces.
+const PIECE: usize = 64 << 10;
+
+/// Packs that a worker keeps open.
+const OPEN_PACKS: usize = 8;
+
+/// A disk and where it goes.
+pub(crate) struct Disk {
+    pub(crate) name: String,
+    pub(crate) stored: StoredDisk,
+    pub(crate) target: Target,
+    turns: Mutex<TurnsDone>,
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct TurnsDone {
+    next: usize,
+    done: Vec<bool>,
+}
+
+impl Disk {
+    pub(crate) fn new(name: &str, stored: StoredDisk, target: Target) -> Self {
+        let count = stored.ids.len().div_ceil(TURN);
+        let next = if target.is_new() { 0 } else { count };
+        let turns = Mutex::new(TurnsDone {
+            next,
+            done: vec![!target.is_new(); count],
+        });
+        Self {
+            name: name.to_owned(),
+            stored,
+            target,
+            turns,
+            done: Condvar::new(),
+        }
+    }
+
+    fn turns(&self) -> MutexGuard<'_, TurnsDone> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<usize> {
+        let mut turns = self.turns();
+        let turn = turns.next;
+        (turn < turns.done.len()).then(|| {
+            turns.next += 1;
+            turn
+        })
+    }
+
+    fn finish(&self, turn: usize) {
+        if let Some(done) = self.turns().done.get_mut(turn) {
+            *done = true;
+        }
+        self.done.notify_all();
+    }
+
+    /// Waits until all of `turns` are done; false if they never will be.
+    fn wait(&self, turns: std::ops::Range<usize>, failure: &Failure) -> bool {
+        let mut state = self.turns();
+        loop {
+            if failure.is_set() {
+                return false;
+            }
+            if state
+                .done
+                .get(turns.clone())
+                .is_none_or(|done| done.iter().all(|done| *done))
+            {
+                return true;
+            }
+            state = self
+                .done
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Bytes of a disk's chunks that are not all zeros: the most that its file will take.
+pub(crate) fn bytes_of_data(disk: &StoredDisk) -> u64 {
+    let zeros = ZeroIds::new();
+    let data = (0..)
+        .zip(&disk.ids)
+        .map(|(number, id)| (layout::chunk_length(disk.size, number), id));
+    data.filter(|(length, id)| **id != zeros.of_length(*length))
+        .map(|(length, _)| length as u64)
+        .sum()
+}
+
+/// Writes the disks that are new and compares all of them; returns each one's SHA-256.
+pub(crate) fn write_and_compare(
+    vault: &Vault,
+    index: &Index,
+    disks: &[Disk],
+    meter: &Meter,
+) -> Result<Vec<[u8; 32]>, VaultError> {
+    let failure = Failure::default();
+    let stop = |result: Result<(), VaultError>| {
+        failure.take(result);
+        if failure.is_set() {
+            // With the lock held, or a reader that is about to wait would miss it.
+            disks.iter().for_each(|disk| {
+                let _held = disk.turns();
+                disk.done.notify_all();
+            });
+        }
+    };
+    let sums = thread::scope(|scope| {
+        let readers: Vec<_> = disks
+            .iter()
+            .map(|disk| {
+                scope.spawn(|| {
+                    let sum = compare(disk, meter, &failure);
+                    sum.map_err(|error| stop(Err(error))).unwrap_or_default()
+                })
+            })
+            .collect();
+        for worker in 0..workers() {
+            let (failure, stop) = (&failure, &stop);
+            scope.spawn(move || {
+                let mut hand = Worker::new(vault, index);
+                stop(
+                    hand.as_mut()
+                        .map_err(|_| VaultError::Internal("decompression could not be started"))
+                        .and_then(|hand| hand.work(disks, worker, failure)),
+                );
+            });
+        }
+        readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap_or_default())
+            .collect::<Vec<_>>()
+    });
+    match failure.first() {
+        Some(error) => Err(error),
+        None => sums
+            .into_iter()
+            .map(|sum| sum.ok_or(VaultError::Internal("a disk was not compared")))
+            .collect(),
+    }
+}
+
+struct Worker<'a> {
+    vault: &'a Vault,
+    index: &'a Index,
+    decoder: Decoder,
+    zeros: ZeroIds,
+    sealed: Vec<u8>,
+    packs: HashMap<Id, File>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(vault: &'a Vault, index: &'a Index) -> Result<Self, VaultError> {
+        let (decoder, zeros) = (vault.decoder()?, ZeroIds::new());
+        Ok(Self {
+            vault,
+            index,
+            decoder,
+            zeros,
+            sealed: Vec::new(),
+            packs: HashMap::new(),
+        })
+    }
+
+    /// Takes turns of the disks, a different one first than its fellows.
+    fn work(&mut self, disks: &[Disk], first: usize, failure: &Failure) -> Result<(), VaultError> {
+        let mut at = first;
+        loop {
+            let taken = (0..disks.len()).find_map(|step| {
+                let disk = disks.get((at + step) % disks.len())?;
+                disk.take().map(|turn| (disk, turn))
+            });
+            let Some((disk, turn)) = taken else {
+                return Ok(());
+            };
+            for number in turn * TURN..((turn + 1) * TURN).min(disk.stored.ids.len()) {
+                if failure.is_set() {
+                    return Ok(());
+                }
+                self.write(disk, number as u64)?;
+            }
+            disk.finish(turn);
+            at += 1;
+        }
+    }
+
+    fn write(&mut self, disk: &Disk, number: u64) -> Result<(), VaultError> {
+        let Some(id) = disk.stored.ids.get(number as usize) else {
+            return Ok(());
+        };
+        let length = layout::chunk_length(disk.stored.size, number);
+        if *id == self.zeros.of_length(length) {
+            return Ok(());
+        }
+        let lost =
+            |why: &str| VaultError::Damaged(format!("chunk {id} of disk {} {why}", disk.name));
+        let (pack, blob) = self
+            .index
+            .find(Kind::Data, id)
+            .ok_or_else(|| lost("is not in the index"))?;
+        if !self.packs.contains_key(pack) {
+            if self.packs.len() >= OPEN_PACKS {
+                self.packs.clear();
+            }
+            let file =
+                self.vault
+                    .store()
+                    .open(FileType::Pack, pack)
+                    .map_err(|error| match error {
+                        VaultError::Io { source, .. }
+                            if source.kind() == std::io::ErrorKind::NotFound =>
+                        {
+                            lost(&format!("is in pack {pack}, which is gone"))
+                        }
+                        error => error,
+                    })?;
+            self.packs.insert(*pack, file);
+        }
+        let Some(file) = self.packs.get(pack) else {
+            return Err(VaultError::Internal("an open pack is not open"));
+        };
+        self.sealed.resize(blob.length as usize, 0);
+        file.read_exact_at(&mut self.sealed, u64::from(blob.offset))
+            .map_err(|error| lost(&format!("cannot be read from pack {pack} ({error})")))?;
+        let plain = self
+            .decoder
+            .open(id, &mut self.sealed, blob.raw)
+            .ok_or_else(|| lost(&format!("is damaged in pack {pack}")))?;
+        if plain.len() != length {
+            return Err(lost("is not of its length"));
+        }
+        write_pieces(&disk.target.file, plain, number * CHUNK)
+            .map_err(|source| VaultError::io("write", &disk.target.path, source))
+    }
+}
+
+/// Writes the pieces of a chunk that are not zeros, neighbours together.
+fn write_pieces(file: &File, chunk: &[u8], offset: u64) -> std::io::Result<()> {
+    let is_data = |piece: &[u8]| *piece != ZEROS[..piece.len()];
+    let mut start = None;
+    for (at, piece) in (0..).step_by(PIECE).zip(chunk.chunks(PIECE)) {
+        match (start, is_data(piece)) {
+            (None, true) => start = Some(at),
+            (Some(from), false) => {
+                file.write_all_at(&chunk[from..at], offset + from as u64)?;
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    start.map_or(Ok(()), |from| {
+        file.write_all_at(&chunk[from..], offset + from as u64)
+    })
+}
+
+/// Reads a disk back and compares it; its SHA-256, or `None` if the work was given up.
+fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<Option<[u8; 32]>, VaultError> {
+    let Disk { stored, target, .. } = disk;
+    let io = |doing| move |source| VaultError::io(doing, &target.path, source);
+    let size = target.file.metadata().map_err(io("look at"))?.len();
+    let damaged = |how: String| VaultError::TargetDamaged {
+        path: target.path.clone(),
+        how,
+    };
+    if size != stored.size {
+        return Err(damaged(format!("it has {size} bytes, not {}", stored.size)));
+    }
+    let zeros = ZeroIds::new();
+    let mut whole = Sha256::new();
+    let mut buffer = vec![0; CHUNK as usize];
+    let turns = stored.ids.len().div_ceil(TURN);
+    for first in (0..turns).step_by(STRETCH) {
+        let stretch = first..(first + STRETCH).min(turns);
+        if !disk.wait(stretch.clone(), failure) {
+            return Ok(None);
+        }
+        if target.is_new() {
+            target.file.sync_data().map_err(io("write"))?;
+        }
+        let (from, to) = (
+            (stretch.start * TURN) as u64 * CHUNK,
+            ((stretch.end * TURN) as u64 * CHUNK).min(size),
+        );
+        let _ = rustix::fs::fadvise(
+            &target.file,
+            from,
+            std::num::NonZeroU64::new(to - from),
+            Advice::DontNeed,
+        );
+        for number in stretch.start * TURN..(stretch.end * TURN).min(stored.ids.len()) {
+            if failure.is_set() {
+                return Ok(None);
+            }
+            let (Some(id), offset) = (stored.ids.get(number), number as u64 * CHUNK) else {
+                break;
+            };
+            let length = layout::chunk_length(size, number as u64);
+            let zero = *id == zeros.of_length(length);
+            let same = if zero && is_hole(&target.file, offset, length as u64) {
+                whole.update(&ZEROS[..length]);
+                true
+            } else {
+                let chunk = &mut buffer[..length];
+                target
+                    .file
+                    .read_exact_at(chunk, offset)
+                    .map_err(io("read back"))?;
+                whole.update(&*chunk);
+                if zero {
+                    *chunk == ZEROS[..length]
+                } else {
+                    Id::of(chunk) == *id
+                }
+            };
+            if !same {
+                return Err(damaged(format!(
+                    "the {length} bytes from {offset} on are not the vault's"
+                )));
+            }
+            meter.add(length as u64);
+        }
+    }
+    if target.is_new() {
+        target.file.sync_all().map_err(io("write"))?;
+    }
+    Ok(Some(whole.finalize().into()))
+}
+
+/// Whether the file system knows that there is nothing but zeros.
+fn is_hole(file: &File, offset: u64, length: u64) -> bool {
+    match rustix::fs::seek(file, SeekFrom::Data(offset)) {
+        Ok(data) => data >= offset + length,
+        Err(Errno::NXIO) => true,
+        Err(_) => false,
+    }
+}

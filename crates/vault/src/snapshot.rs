@@ -1,0 +1,179 @@
+//! Snapshots: one for each recovery point, with the machine's disks as files in it.
+//!
+//! The document is restic's, with one object of ours in it that restic passes over: what the backup read and stored, so
+//! that a job that crashed after saving can still say so.
+
+use jiff::Timestamp;
+use rustic_core::FileType;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::VaultError, id::Id, job::BackupTask, repository::Vault};
+
+/// The host that a vault's snapshots carry.
+pub(crate) const HOST: &str = "kluis";
+
+/// What a backup can prove. All in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The snapshot's id, in full.
+    pub snapshot: String,
+    /// The disks' sizes together.
+    pub logical: u64,
+    /// What was read from the disks.
+    pub read: u64,
+    /// What the vault grew by.
+    pub stored: u64,
+}
+
+/// A snapshot as the vault lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The recovery point's time.
+    pub time: Timestamp,
+    pub tags: Vec<String>,
+    pub description: String,
+    pub saved: Saved,
+    pub(crate) tree: Id,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Document {
+    time: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<Id>,
+    tree: Id,
+    #[serde(default)]
+    paths: Vec<String>,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    program_version: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    #[serde(default)]
+    kluis: Evidence,
+}
+
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+struct Evidence {
+    logical: u64,
+    read: u64,
+    stored: u64,
+}
+
+/// What a new snapshot says beside its task.
+pub(crate) struct Contents {
+    pub(crate) tree: Id,
+    pub(crate) parent: Option<Id>,
+    pub(crate) logical: u64,
+    pub(crate) read: u64,
+    pub(crate) stored: u64,
+}
+
+/// Writes the snapshot: the last step of a backup. From here on the recovery point exists.
+pub(crate) fn save(
+    vault: &Vault,
+    job: &str,
+    task: &BackupTask,
+    contents: &Contents,
+) -> Result<Saved, VaultError> {
+    let Contents {
+        tree,
+        parent,
+        logical,
+        read,
+        stored,
+    } = *contents;
+    let own = job_tag(job);
+    let others = task.tags.iter().filter(|tag| **tag != own).cloned();
+    let tags = [own.clone()].into_iter().chain(others).collect();
+    let document = Document {
+        time: task.time,
+        parent,
+        tree,
+        paths: vec![format!("/{}", task.vm)],
+        hostname: HOST.to_owned(),
+        username: HOST.to_owned(),
+        tags,
+        program_version: concat!("kluis ", env!("CARGO_PKG_VERSION")).to_owned(),
+        description: task.description.clone(),
+        kluis: Evidence {
+            logical,
+            read,
+            stored,
+        },
+    };
+    let json = serde_json::to_vec(&document)
+        .map_err(|_| VaultError::Internal("a snapshot that is no JSON"))?;
+    let (id, _) = vault.write_document(FileType::Snapshot, &json)?;
+    Ok(Saved {
+        snapshot: id.to_string(),
+        logical,
+        read,
+        stored,
+    })
+}
+
+/// A snapshot by its full id.
+pub(crate) fn find(vault: &Vault, id: &str) -> Result<Snapshot, VaultError> {
+    let not_found = || VaultError::SnapshotNotFound(id.to_owned());
+    let parsed: Id = id.parse().map_err(|_| not_found())?;
+    if !vault.store().path(FileType::Snapshot, &parsed).exists() {
+        return Err(not_found());
+    }
+    load(vault, &parsed)
+}
+
+/// All snapshots, the oldest first.
+pub(crate) fn list(vault: &Vault) -> Result<Vec<Snapshot>, VaultError> {
+    let ids = vault.store().list(FileType::Snapshot)?;
+    let mut snapshots = ids
+        .iter()
+        .map(|(id, _)| load(vault, id))
+        .collect::<Result<Vec<_>, _>>()?;
+    snapshots.sort_by(|a, b| (a.time, &a.saved.snapshot).cmp(&(b.time, &b.saved.snapshot)));
+    Ok(snapshots)
+}
+
+/// The snapshot that a job saved.
+pub(crate) fn of_job(vault: &Vault, job: &str) -> Result<Option<Snapshot>, VaultError> {
+    let tag = job_tag(job);
+    Ok(list(vault)?
+        .into_iter()
+        .find(|snapshot| snapshot.tags.contains(&tag)))
+}
+
+fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
+    let Document {
+        time,
+        tree,
+        tags,
+        description,
+        kluis: Evidence {
+            logical,
+            read,
+            stored,
+        },
+        ..
+    } = vault.document(FileType::Snapshot, id)?;
+    Ok(Snapshot {
+        time,
+        tags,
+        description,
+        tree,
+        saved: Saved {
+            snapshot: id.to_string(),
+            logical,
+            read,
+            stored,
+        },
+    })
+}
+
+fn job_tag(job: &str) -> String {
+    format!("job={job}")
+}
