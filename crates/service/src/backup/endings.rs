@@ -7,7 +7,11 @@ use crate::operations::{self, Progress};
 use crate::store::{StoreError, Tx};
 
 /// Ends a job whose mover says that it is done, if there is evidence that it is.
-pub(super) fn evidence(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+pub(super) fn evidence(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
     match missing(job) {
         None => complete(ctx, tx, job),
         Some(what) => fail(ctx, tx, job, failure::no_evidence(what)),
@@ -18,22 +22,42 @@ pub(super) fn evidence(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Res
 pub(super) fn missing(job: &Job) -> Option<&'static str> {
     match &job.work {
         Work::Nothing => None,
-        Work::Backup(work) => work.saved.is_none().then_some("a recovery point is in the vault"),
-        Work::Restore(work) => {
-            work.disks.iter().any(|disk| disk.sha256.is_none()).then_some("every disk was written and compared")
+        Work::Backup(work) => work
+            .saved
+            .is_none()
+            .then_some("a recovery point is in the vault"),
+        Work::Restore(work) => work
+            .disks
+            .iter()
+            .any(|disk| disk.sha256.is_none())
+            .then_some("every disk was written and compared"),
+        Work::Forget(work) => {
+            (!work.points.is_empty() || !work.items.is_empty()).then_some("the snapshots are gone")
         }
-        Work::Forget(work) => (!work.points.is_empty() || !work.items.is_empty()).then_some("the snapshots are gone"),
     }
 }
 
 /// Ends a job in success.
-pub(super) fn complete(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
-    let outcome = if job.warnings.is_empty() { Outcome::Completed } else { Outcome::CompletedWithWarnings };
+pub(super) fn complete(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
+    let outcome = if job.warnings.is_empty() {
+        Outcome::Completed
+    } else {
+        Outcome::CompletedWithWarnings
+    };
     end(ctx, tx, job, outcome)
 }
 
 /// Ends a job in failure. A backup whose recovery point exists has not failed: it ends with a warning.
-pub(super) fn fail(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job, fault: Fault) -> Result<(), StoreError> {
+pub(super) fn fail(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+    fault: Fault,
+) -> Result<(), StoreError> {
     if job.work != Work::Nothing && missing(job).is_none() {
         job.warnings.push(fault);
         return complete(ctx, tx, job);
@@ -50,8 +74,16 @@ pub(super) fn cancel(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Resul
     end(ctx, tx, job, Outcome::Cancelled)
 }
 
-fn end(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job, outcome: Outcome) -> Result<(), StoreError> {
-    job.stage = Stage::Ended { when: ctx.now, outcome };
+fn end(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+    outcome: Outcome,
+) -> Result<(), StoreError> {
+    job.stage = Stage::Ended {
+        when: ctx.now,
+        outcome,
+    };
     if let Some(operation) = &job.cancel {
         let progress = if outcome == Outcome::Cancelled {
             Progress::Succeeded { result: None }
@@ -68,7 +100,10 @@ fn end(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job, outcome: Outcome) -> R
         && let Some(key) = &job.item
         && let Some(mut item) = tx.get::<Item>(key)?
     {
-        item.last_backup = Some(LastBackup { began: job.began, fault: job.fault.clone() });
+        item.last_backup = Some(LastBackup {
+            began: job.began,
+            fault: job.fault.clone(),
+        });
         tx.put(&item)?;
     }
     job.keep(tx)

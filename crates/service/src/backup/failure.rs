@@ -11,7 +11,10 @@ fn fault(code: i64, title: &str, message: impl Into<String>, recommendations: &[
         code,
         title: title.to_owned(),
         message: message.into(),
-        recommendations: recommendations.iter().map(|&text| text.to_owned()).collect(),
+        recommendations: recommendations
+            .iter()
+            .map(|&text| text.to_owned())
+            .collect(),
     }
 }
 
@@ -34,19 +37,32 @@ pub(super) fn reported(code: FailureCode, message: &str, recommendation: &str) -
         FailureCode::Internal => (900_014, "InternalError"),
         _ => (900_000, "UnknownError"),
     };
-    let advice: &[&str] = if recommendation.is_empty() { &[] } else { &[recommendation] };
+    let advice: &[&str] = if recommendation.is_empty() {
+        &[]
+    } else {
+        &[recommendation]
+    };
     fault(number, title, message, advice)
 }
 
 /// A job's mover ended without a word, again and again.
 pub(super) fn crashed(code: Option<i32>, stderr: &str) -> Fault {
-    let how = code.map_or_else(|| "was ended by a signal or could not be started".to_owned(), |code| format!("ended with exit code {code}"));
-    let said = if stderr.trim().is_empty() { String::new() } else { format!(" Its last words: {}", stderr.trim()) };
+    let how = code.map_or_else(
+        || "was ended by a signal or could not be started".to_owned(),
+        |code| format!("ended with exit code {code}"),
+    );
+    let said = if stderr.trim().is_empty() {
+        String::new()
+    } else {
+        format!(" Its last words: {}", stderr.trim())
+    };
     fault(
         900_015,
         "MoverCrashed",
         format!("The process that moves the data {how}, repeatedly.{said}"),
-        &["Look for the cause in the service's log (memory, killed processes), then run the operation again."],
+        &[
+            "Look for the cause in the service's log (memory, killed processes), then run the operation again.",
+        ],
     )
 }
 
@@ -56,7 +72,9 @@ pub(super) fn no_evidence(what: &str) -> Fault {
         900_016,
         "NoEvidence",
         format!("The process that moves the data said that it was done, but not that {what}."),
-        &["Run the operation again; if it happens again, the service and its mover may be of different versions."],
+        &[
+            "Run the operation again; if it happens again, the service and its mover may be of different versions.",
+        ],
     )
 }
 
@@ -95,7 +113,12 @@ pub(super) fn too_many_points(limit: usize) -> Fault {
 
 /// The vault went away under a queued job.
 pub(super) fn vault_gone() -> Fault {
-    fault(900_019, "ResourceNotFound", "The vault or the item that the job was for no longer exists.", &[])
+    fault(
+        900_019,
+        "ResourceNotFound",
+        "The vault or the item that the job was for no longer exists.",
+        &[],
+    )
 }
 
 /// More on-demand backups in a day than Azure advises.
@@ -103,12 +126,19 @@ pub(super) fn many_on_demand(count: usize) -> Fault {
     fault(
         900_020,
         "UserErrorFrequentOnDemandBackups",
-        format!("This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken."),
+        format!(
+            "This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken."
+        ),
         &["Schedule more frequent backups with an enhanced policy instead."],
     )
 }
 
 /// A run of the schedule that began later than it should have.
 pub(super) fn late(message: String) -> Fault {
-    fault(900_021, "ScheduledBackupStartedLate", message, &["Check that the service was running and that earlier jobs end in time."])
+    fault(
+        900_021,
+        "ScheduledBackupStartedLate",
+        message,
+        &["Check that the service was running and that earlier jobs end in time."],
+    )
 }

@@ -13,8 +13,14 @@ use crate::store::{StoreError, Tx};
 const MOST_CRASHES: u32 = 3;
 
 /// Takes in a report. One of a job that has no mover is old news, and changes nothing.
-pub(super) fn on_mover(report: &MoverReport, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
-    let Some(mut job) = Job::find(tx, &report.job)?.filter(Job::has_mover) else { return Ok(Vec::new()) };
+pub(super) fn on_mover(
+    report: &MoverReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Vec<Effect>, StoreError> {
+    let Some(mut job) = Job::find(tx, &report.job)?.filter(Job::has_mover) else {
+        return Ok(Vec::new());
+    };
     match &report.what {
         What::Event(event) => heard(event, ctx, tx, &mut job)?,
         What::Exited { code, stderr } => exited(*code, stderr, ctx, tx, &mut job)?,
@@ -27,7 +33,11 @@ pub(super) fn on_mover(report: &MoverReport, ctx: &Context<'_>, tx: &mut Tx<'_>)
 }
 
 /// A job no longer has a mover: whoever waited for its item or its place goes on.
-pub(super) fn released(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &Job) -> Result<Vec<Effect>, StoreError> {
+pub(super) fn released(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &Job,
+) -> Result<Vec<Effect>, StoreError> {
     if !job.is_active()
         && let Some(key) = &job.item
         && let Some(item) = tx.get::<Item>(key)?
@@ -37,14 +47,22 @@ pub(super) fn released(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &Job) -> Result<
     queue::dispatch(ctx, tx)
 }
 
-fn heard(event: &Event, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+fn heard(
+    event: &Event,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
     match event {
         Event::Started { .. } => {
             job.copied.started.get_or_insert(ctx.now);
         }
         Event::Disk { name, size } => {
             if let Work::Backup(work) = &mut job.work {
-                work.disks.iter_mut().filter(|disk| disk.name == *name).for_each(|disk| disk.size = Some(*size));
+                work.disks
+                    .iter_mut()
+                    .filter(|disk| disk.name == *name)
+                    .for_each(|disk| disk.size = Some(*size));
             }
         }
         Event::Progress { done, total } => {
@@ -55,14 +73,32 @@ fn heard(event: &Event, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Re
             }
         }
         Event::Note { message } => job.state("Note", message.clone()),
-        Event::Saved { snapshot, logical, read, stored } => {
-            let saved = Saved { snapshot: snapshot.clone(), logical: *logical, read: *read, stored: *stored };
+        Event::Saved {
+            snapshot,
+            logical,
+            read,
+            stored,
+        } => {
+            let saved = Saved {
+                snapshot: snapshot.clone(),
+                logical: *logical,
+                read: *read,
+                stored: *stored,
+            };
             self::saved(saved, ctx, tx, job)?;
         }
-        Event::Restored { disk, bytes, sha256 } => restored(disk, *bytes, sha256, ctx, tx, job)?,
+        Event::Restored {
+            disk,
+            bytes,
+            sha256,
+        } => restored(disk, *bytes, sha256, ctx, tx, job)?,
         Event::Forgotten { .. } => forgotten(tx, job)?,
         Event::Checked { .. } => {}
-        Event::Failed { code, message, recommendation } => {
+        Event::Failed {
+            code,
+            message,
+            recommendation,
+        } => {
             let fault = failure::reported(*code, message, recommendation);
             if job.stage == Stage::Cancelling {
                 endings::cancel(ctx, tx, job)?;
@@ -76,24 +112,46 @@ fn heard(event: &Event, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Re
 }
 
 /// The snapshot is in the vault: now, and not before, there is a recovery point.
-pub(super) fn saved(saved: Saved, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
-    let (Some(key), Work::Backup(work)) = (job.item.clone(), &mut job.work) else { return Ok(()) };
+pub(super) fn saved(
+    saved: Saved,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
+    let (Some(key), Work::Backup(work)) = (job.item.clone(), &mut job.work) else {
+        return Ok(());
+    };
     if work.saved.is_some() {
         return Ok(());
     }
-    let Some(mut item) = tx.get::<Item>(&key)? else { return Ok(()) };
+    let Some(mut item) = tx.get::<Item>(&key)? else {
+        return Ok(());
+    };
     let time = work.taken.unwrap_or(ctx.now);
-    let rules = tx.get::<Policy>(&Policy::key_of(&job.vault, &work.policy))?.and_then(|policy| Rules::of(&policy));
+    let rules = tx
+        .get::<Policy>(&Policy::key_of(&job.vault, &work.policy))?
+        .and_then(|policy| Rules::of(&policy));
     let origin = match (work.due, work.until) {
         (Some(due), _) => {
             let earlier: Vec<_> = Point::of(tx, &key)?
                 .iter()
-                .filter_map(|point| if let Origin::Schedule { due, .. } = point.origin { Some(due) } else { None })
+                .filter_map(|point| {
+                    if let Origin::Schedule { due, .. } = point.origin {
+                        Some(due)
+                    } else {
+                        None
+                    }
+                })
                 .collect();
-            let tags = rules.as_ref().map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone)).unwrap_or_default();
+            let tags = rules
+                .as_ref()
+                .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
+                .unwrap_or_default();
             Origin::Schedule { due, tags }
         }
-        (None, until) => Origin::Demand { until: until.unwrap_or(time) },
+        (None, until) => Origin::Demand {
+            until: until.unwrap_or(time),
+        },
     };
     let vm = ctx.inventory.vm(&item.resource_group, &item.vm);
     let point = Point {
@@ -123,13 +181,27 @@ pub(super) fn saved(saved: Saved, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut 
     Ok(())
 }
 
-fn restored(name: &str, bytes: u64, sha256: &str, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+fn restored(
+    name: &str,
+    bytes: u64,
+    sha256: &str,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
     let source = match &job.item {
-        Some(key) => tx.get::<Item>(key)?.map(|item| item.vm_id).unwrap_or_default(),
+        Some(key) => tx
+            .get::<Item>(key)?
+            .map(|item| item.vm_id)
+            .unwrap_or_default(),
         None => String::new(),
     };
-    let Work::Restore(work) = &mut job.work else { return Ok(()) };
-    let Some(disk) = work.disks.iter_mut().find(|disk| disk.disk.name == name) else { return Ok(()) };
+    let Work::Restore(work) = &mut job.work else {
+        return Ok(());
+    };
+    let Some(disk) = work.disks.iter_mut().find(|disk| disk.disk.name == name) else {
+        return Ok(());
+    };
     disk.sha256 = Some(sha256.to_owned());
     tx.put(&RestoredDisk {
         resource_group: work.resource_group.clone(),
@@ -147,7 +219,9 @@ fn restored(name: &str, bytes: u64, sha256: &str, ctx: &Context<'_>, tx: &mut Tx
 
 /// The snapshots are gone: now, and not before, so are their points, and the items that were to go with them.
 fn forgotten(tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
-    let Work::Forget(work) = &mut job.work else { return Ok(()) };
+    let Work::Forget(work) = &mut job.work else {
+        return Ok(());
+    };
     for point in work.points.drain(..) {
         tx.delete::<Point>(&point.key)?;
     }
@@ -157,7 +231,13 @@ fn forgotten(tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn exited(code: Option<i32>, stderr: &str, ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+fn exited(
+    code: Option<i32>,
+    stderr: &str,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
     if job.stage == Stage::Cancelling {
         return endings::cancel(ctx, tx, job);
     }
@@ -174,6 +254,9 @@ fn exited(code: Option<i32>, stderr: &str, ctx: &Context<'_>, tx: &mut Tx<'_>, j
 /// Puts a job back in its place in the queue: the same job, so that its work is done once.
 pub(super) fn again(tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
     job.stage = Stage::Queued;
-    job.copied = Copied { started: job.copied.started, ..Copied::default() };
+    job.copied = Copied {
+        started: job.copied.started,
+        ..Copied::default()
+    };
     job.keep(tx)
 }

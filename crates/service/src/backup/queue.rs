@@ -18,7 +18,9 @@ const MOST_POINTS: usize = 9_999;
 pub(super) fn dispatch(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     let jobs = Job::active(tx)?;
     let mut busy = Busy::default();
-    jobs.iter().filter(|job| job.has_mover()).for_each(|job| busy.took(job));
+    jobs.iter()
+        .filter(|job| job.has_mover())
+        .for_each(|job| busy.took(job));
     let mut effects = Vec::new();
     for mut job in jobs.into_iter().filter(|job| job.stage == Stage::Queued) {
         if busy.movers >= ctx.max_jobs.max(1) {
@@ -56,13 +58,21 @@ impl Busy {
     fn took(&mut self, job: &Job) {
         self.movers += 1;
         self.items.extend(job.item.clone());
-        let vaults = if job.forget().is_some() { &mut self.reserved } else { &mut self.used };
+        let vaults = if job.forget().is_some() {
+            &mut self.reserved
+        } else {
+            &mut self.used
+        };
         vaults.insert(job.vault.to_string());
     }
 
     fn admits(&mut self, job: &Job) -> bool {
         let vault = job.vault.to_string();
-        let free = !self.reserved.contains(&vault) && job.item.as_ref().is_none_or(|item| !self.items.contains(item));
+        let free = !self.reserved.contains(&vault)
+            && job
+                .item
+                .as_ref()
+                .is_none_or(|item| !self.items.contains(item));
         if job.forget().is_none() {
             return free;
         }
@@ -96,30 +106,64 @@ fn prepare(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Prepared, St
                 .disks
                 .iter()
                 .filter(|disk| disk.sha256.is_none())
-                .map(|disk| DiskTarget { name: disk.disk.name.clone(), path: disk.path.clone() })
+                .map(|disk| DiskTarget {
+                    name: disk.disk.name.clone(),
+                    path: disk.path.clone(),
+                })
                 .collect();
             if disks.is_empty() {
                 return Ok(Prepared::Nothing);
             }
-            Task::Restore(RestoreTask { snapshot: work.snapshot.clone(), vm: work.vm.clone(), disks })
+            Task::Restore(RestoreTask {
+                snapshot: work.snapshot.clone(),
+                vm: work.vm.clone(),
+                disks,
+            })
         }
         Work::Forget(work) => {
-            let snapshots: Vec<String> = work.points.iter().map(|point| point.snapshot.clone()).collect();
-            Task::Forget(ForgetTask { snapshots, prune: true })
+            let snapshots: Vec<String> = work
+                .points
+                .iter()
+                .map(|point| point.snapshot.clone())
+                .collect();
+            Task::Forget(ForgetTask {
+                snapshots,
+                prune: true,
+            })
         }
     };
     let path = ctx.vault_path(&vault.resource_group, &vault.name);
-    Ok(Prepared::Start(JobFile { job: job.id.clone(), vault: path, task }))
+    Ok(Prepared::Start(JobFile {
+        job: job.id.clone(),
+        vault: path,
+        task,
+    }))
 }
 
-fn backup(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Result<BackupTask, Fault>, StoreError> {
+fn backup(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    job: &mut Job,
+) -> Result<Result<BackupTask, Fault>, StoreError> {
     debug_assert_eq!(job.kind, Kind::Backup);
-    let Some(key) = job.item.clone() else { return Ok(Err(failure::vault_gone())) };
-    let Some(item) = tx.get::<Item>(&key)? else { return Ok(Err(failure::vault_gone())) };
+    let Some(key) = job.item.clone() else {
+        return Ok(Err(failure::vault_gone()));
+    };
+    let Some(item) = tx.get::<Item>(&key)? else {
+        return Ok(Err(failure::vault_gone()));
+    };
     let Some(vm) = ctx.inventory.vm(&item.resource_group, &item.vm) else {
         return Ok(Err(failure::vm_not_found(&item.vm, &item.resource_group)));
     };
-    let taken: Vec<_> = vm.disks.iter().filter(|disk| item.disks.as_ref().is_none_or(|choice| choice.takes(disk.lun))).collect();
+    let taken: Vec<_> = vm
+        .disks
+        .iter()
+        .filter(|disk| {
+            item.disks
+                .as_ref()
+                .is_none_or(|choice| choice.takes(disk.lun))
+        })
+        .collect();
     if taken.is_empty() {
         return Ok(Err(failure::no_disks(&item.vm)));
     }
@@ -127,7 +171,9 @@ fn backup(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Result<Backup
     if points.len() >= MOST_POINTS {
         return Ok(Err(failure::too_many_points(MOST_POINTS)));
     }
-    let Work::Backup(work) = &mut job.work else { return Ok(Err(failure::vault_gone())) };
+    let Work::Backup(work) = &mut job.work else {
+        return Ok(Err(failure::vault_gone()));
+    };
     work.taken = Some(ctx.now);
     work.disks = taken
         .iter()
@@ -147,7 +193,12 @@ fn backup(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Result<Backup
         parent: points.first().map(|newest| newest.snapshot.clone()),
         disks: taken
             .iter()
-            .map(|disk| DiskSource { name: disk.name.clone(), path: disk.path.clone(), lun: disk.lun, changed: None })
+            .map(|disk| DiskSource {
+                name: disk.name.clone(),
+                path: disk.path.clone(),
+                lun: disk.lun,
+                changed: None,
+            })
             .collect(),
     }))
 }

@@ -30,7 +30,11 @@ pub(super) fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrup
         }
         if let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? {
             let vault_path = ctx.vault_path(&vault.resource_group, &vault.name);
-            found.push(Interrupted { job: job.id, vault: job.vault, vault_path });
+            found.push(Interrupted {
+                job: job.id,
+                vault: job.vault,
+                vault_path,
+            });
         }
     }
     Ok(found)

@@ -78,9 +78,19 @@ pub(crate) struct LastBackup {
 enum StateForm {
     IrPending,
     Protected,
-    Stopped { since: Timestamp, recoverable: bool },
-    Suspended { since: Timestamp, recoverable: bool },
-    SoftDeleted { since: Timestamp, days: u16, recoverable: bool },
+    Stopped {
+        since: Timestamp,
+        recoverable: bool,
+    },
+    Suspended {
+        since: Timestamp,
+        recoverable: bool,
+    },
+    SoftDeleted {
+        since: Timestamp,
+        days: u16,
+        recoverable: bool,
+    },
 }
 
 impl Row for Item {
@@ -98,7 +108,11 @@ impl Row for Item {
 impl Item {
     /// The key of the item of a machine in a vault, whether it exists or not.
     pub(crate) fn key_of(vault: &VaultKey, resource_group: &str, vm: &str) -> String {
-        format!("{vault}/{}/{}", resource_group.to_lowercase(), vm.to_lowercase())
+        format!(
+            "{vault}/{}/{}",
+            resource_group.to_lowercase(),
+            vm.to_lowercase()
+        )
     }
 
     /// `iaasvmcontainerv2;group;vm`: what containers, items and jobs are called after.

@@ -162,11 +162,15 @@ pub(crate) struct BackupWork {
 /// What a mover said once the snapshot was in the vault and verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Saved {
-    pub(crate) snapshot: String,
-    pub(crate) logical: u64,
-    pub(crate) read: u64,
-    pub(crate) stored: u64,
+pub struct Saved {
+    /// The snapshot's id, in full.
+    pub snapshot: String,
+    /// The disks' sizes together, in bytes.
+    pub logical: u64,
+    /// Bytes read from the disks.
+    pub read: u64,
+    /// Bytes that the vault grew by.
+    pub stored: u64,
 }
 
 /// Disks to be made from a recovery point.
@@ -245,7 +249,11 @@ impl Row for Job {
     const TABLE: &'static str = "jobs";
 
     fn key(&self) -> String {
-        format!("{}{}", if self.is_active() { ACTIVE } else { ENDED }, self.id.to_lowercase())
+        format!(
+            "{}{}",
+            if self.is_active() { ACTIVE } else { ENDED },
+            self.id.to_lowercase()
+        )
     }
 
     fn vault(&self) -> String {
@@ -304,15 +312,27 @@ impl Job {
     }
 
     pub(crate) fn backup(&self) -> Option<&BackupWork> {
-        if let Work::Backup(work) = &self.work { Some(work) } else { None }
+        if let Work::Backup(work) = &self.work {
+            Some(work)
+        } else {
+            None
+        }
     }
 
     pub(crate) fn restore(&self) -> Option<&RestoreWork> {
-        if let Work::Restore(work) = &self.work { Some(work) } else { None }
+        if let Work::Restore(work) = &self.work {
+            Some(work)
+        } else {
+            None
+        }
     }
 
     pub(crate) fn forget(&self) -> Option<&ForgetWork> {
-        if let Work::Forget(work) = &self.work { Some(work) } else { None }
+        if let Work::Forget(work) = &self.work {
+            Some(work)
+        } else {
+            None
+        }
     }
 
     /// Says something about the job, over what it said by that name before.

@@ -9,8 +9,10 @@ mod policy;
 mod restored;
 
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
+pub use job::Saved;
 pub(crate) use job::{
-    BackupWork, Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, RestoreDisk, RestoreWork, Saved, Sequence, Stage, Work,
+    BackupWork, Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, RestoreDisk,
+    RestoreWork, Sequence, Stage, Work,
 };
 pub(crate) use point::{Origin, Point, PointDisk};
 pub(crate) use policy::Policy;

@@ -123,12 +123,14 @@ impl Point {
     /// The point as retention sees it.
     pub(crate) fn for_retention(&self) -> kluis_policy::Point {
         match self.origin {
-            Origin::Schedule { due, tags } => {
-                kluis_policy::Point { time: due, origin: kluis_policy::Origin::Scheduled { tags } }
-            }
-            Origin::Demand { until } => {
-                kluis_policy::Point { time: self.time, origin: kluis_policy::Origin::OnDemand { until } }
-            }
+            Origin::Schedule { due, tags } => kluis_policy::Point {
+                time: due,
+                origin: kluis_policy::Origin::Scheduled { tags },
+            },
+            Origin::Demand { until } => kluis_policy::Point {
+                time: self.time,
+                origin: kluis_policy::Origin::OnDemand { until },
+            },
         }
     }
 }

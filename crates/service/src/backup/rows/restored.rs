@@ -61,12 +61,20 @@ mod os_form {
     use super::super::point::DiskOs;
     use crate::inventory::Os;
 
-    #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(os: &Option<Os>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[expect(
+        clippy::ref_option,
+        reason = "serde's `with` hands over a reference to the field"
+    )]
+    pub(super) fn serialize<S: Serializer>(
+        os: &Option<Os>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         os.map(DiskOs::from).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Os>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Os>, D::Error> {
         Ok(Option::<DiskOs>::deserialize(deserializer)?.map(Os::from))
     }
 }

@@ -1,0 +1,240 @@
+//! Cleanup: once a day and after a change of policy, the points that retention no longer keeps are removed, in the vault
+//! too; and soft-deleted items go when their time is over.
+//!
+//! Nothing is removed here. A job is queued whose mover removes the snapshots; the rows go on its evidence. The newest point
+//! of an item stays whatever its age: a machine whose backups keep failing does not lose the last copy it has.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use kluis_policy::{Pruning, pruning};
+use serde::{Deserialize, Serialize};
+
+use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Point, Work};
+use super::{jobs, scheduler};
+use crate::core::{Context, VaultKey};
+use crate::store::{Row, StoreError, Tx};
+
+/// How long the jobs that ended are remembered.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 180);
+
+/// When a vault was last cleaned up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cleaned {
+    vault: VaultKey,
+    at: Timestamp,
+    /// Something changed since that may have ended the time of points.
+    wanted: bool,
+}
+
+impl Row for Cleaned {
+    const TABLE: &'static str = "meta";
+
+    fn key(&self) -> String {
+        Self::key_of(&self.vault)
+    }
+
+    fn vault(&self) -> String {
+        self.vault.as_str().to_owned()
+    }
+}
+
+impl Cleaned {
+    fn key_of(vault: &VaultKey) -> String {
+        format!("cleaned/{vault}")
+    }
+
+    /// The first midnight since, in UTC.
+    fn midnight(&self) -> Timestamp {
+        let day = self.at.to_zoned(TimeZone::UTC).date();
+        day.tomorrow()
+            .and_then(|next| next.to_zoned(TimeZone::UTC))
+            .map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+    }
+}
+
+/// Has a vault cleaned up at the next tick: a policy changed.
+pub(super) fn want(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
+    let at = tx
+        .get::<Cleaned>(&Cleaned::key_of(vault))?
+        .map_or(ctx.now, |cleaned| cleaned.at);
+    tx.put(&Cleaned {
+        vault: vault.clone(),
+        at,
+        wanted: true,
+    })
+}
+
+/// Queues what has become due.
+pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for vault in vaults(tx)? {
+        match tx.get::<Cleaned>(&Cleaned::key_of(&vault))? {
+            // The first day of a vault begins with its first item.
+            None => tx.put(&Cleaned {
+                vault,
+                at: ctx.now,
+                wanted: false,
+            })?,
+            Some(cleaned) if next(tx, &cleaned)? <= ctx.now => clean(ctx, tx, &vault)?,
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// When cleanup or the end of a soft-deleted item is due next.
+pub(super) fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let mut due: Option<Timestamp> = None;
+    for vault in vaults(tx)? {
+        let at = match tx.get::<Cleaned>(&Cleaned::key_of(&vault))? {
+            Some(cleaned) => next(tx, &cleaned)?,
+            None => ctx.now,
+        };
+        due = due.into_iter().chain([at]).min();
+    }
+    Ok(due)
+}
+
+/// When a vault is to be cleaned up next: at once when something changed, at midnight, or when a soft-deleted item's time
+/// is over. A removal that failed is tried again with the next day's.
+fn next(tx: &Tx<'_>, cleaned: &Cleaned) -> Result<Timestamp, StoreError> {
+    if cleaned.wanted {
+        return Ok(cleaned.at);
+    }
+    let items = tx.list::<Item>(cleaned.vault.as_str())?;
+    let purges = items
+        .iter()
+        .filter_map(|item| item.state.purge_at())
+        .filter(|at| *at > cleaned.at);
+    Ok(purges
+        .min()
+        .unwrap_or(Timestamp::MAX)
+        .min(cleaned.midnight()))
+}
+
+/// These points as a job removes them.
+pub(super) fn forgetting(points: impl IntoIterator<Item = Point>) -> Vec<Forgetting> {
+    points
+        .into_iter()
+        .map(|point| Forgetting {
+            key: point.key(),
+            snapshot: point.snapshot,
+        })
+        .collect()
+}
+
+fn vaults(tx: &Tx<'_>) -> Result<BTreeSet<VaultKey>, StoreError> {
+    Ok(tx
+        .all::<Item>()?
+        .into_iter()
+        .map(|item| item.vault)
+        .collect())
+}
+
+fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
+    let active = Job::active(tx)?;
+    if active
+        .iter()
+        .any(|job| job.vault == *vault && job.kind == Kind::Cleanup)
+    {
+        return Ok(());
+    }
+    let taken: BTreeSet<String> = active.iter().flat_map(in_use).collect();
+    purge(ctx, tx, vault)?;
+    let mut points = Vec::new();
+    for item in tx.list::<Item>(vault.as_str())? {
+        points.extend(
+            expired(ctx, tx, &item)?
+                .into_iter()
+                .filter(|point| !taken.contains(&point.key())),
+        );
+    }
+    if !points.is_empty() {
+        let count = points.len();
+        let work = ForgetWork {
+            points: forgetting(points),
+            items: Vec::new(),
+        };
+        let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
+        job.state("Number of Recovery Points", count.to_string());
+        job.keep(tx)?;
+    }
+    tx.put(&Cleaned {
+        vault: vault.clone(),
+        at: ctx.now,
+        wanted: false,
+    })?;
+    forget_jobs(ctx, tx, vault)
+}
+
+/// The points that an unfinished job reads or removes already.
+fn in_use(job: &Job) -> Vec<String> {
+    let removed = job
+        .forget()
+        .into_iter()
+        .flat_map(|work| work.points.iter().map(|point| point.key.clone()));
+    removed
+        .chain(job.restore().map(|work| work.point.clone()))
+        .collect()
+}
+
+/// The points of an item whose time is over.
+fn expired(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Vec<Point>, StoreError> {
+    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
+    let by = match item.state.pruning(gone) {
+        Pruning::KeepAll => return Ok(Vec::new()),
+        Pruning::ByPolicy | Pruning::KeepNewest => Pruning::KeepNewest,
+    };
+    let Some(rules) = scheduler::rules(tx, item)? else {
+        return Ok(Vec::new());
+    };
+    let points = Point::of(tx, &item.key())?;
+    let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
+    let verdicts = pruning::verdicts(by, &rules.retention, &seen, &rules.schedule.zone, ctx.now);
+    Ok(points
+        .into_iter()
+        .zip(verdicts)
+        .filter(|(_, verdict)| !verdict.is_kept())
+        .map(|(point, _)| point)
+        .collect())
+}
+
+/// Queues the end of the soft-deleted items whose time is over.
+fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
+    for item in tx.list::<Item>(vault.as_str())? {
+        let over = item.state.purge_at().is_some_and(|at| at <= ctx.now);
+        let key = item.key();
+        if !over || Job::holding(tx, &key)?.is_some() {
+            continue;
+        }
+        let points = Point::of(tx, &key)?;
+        if points.is_empty() {
+            tx.delete::<Item>(&key)?;
+            continue;
+        }
+        let count = points.len();
+        let work = ForgetWork {
+            points: forgetting(points),
+            items: vec![key],
+        };
+        let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
+        job.vm.clone_from(&item.vm);
+        job.state("Number of Recovery Points", count.to_string());
+        job.keep(tx)?;
+    }
+    Ok(())
+}
+
+fn forget_jobs(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
+    let Ok(oldest) = ctx.now.checked_sub(REMEMBERED) else {
+        return Ok(());
+    };
+    for job in tx.list::<Job>(vault.as_str())? {
+        if !job.is_active() && job.began < oldest {
+            tx.delete::<Job>(&job.key())?;
+        }
+    }
+    Ok(())
+}

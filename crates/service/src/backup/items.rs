@@ -1,0 +1,269 @@
+//! Protected items: which one a path means, and how they are read.
+
+use jiff::Timestamp;
+use kluis_arm::container::BackupManagementType;
+use kluis_arm::id::{ContainerName, ItemName};
+use kluis_arm::item::{
+    DiskExclusion, ExtendedProperties, HealthDetail, ItemExtendedInfo, ProtectedItem,
+    ProtectionState, VmItem,
+};
+use kluis_arm::resource::Resource;
+use kluis_arm::time::{WireTime, time_remaining};
+use kluis_policy::State;
+use serde_json::json;
+
+use super::job_words::value;
+use super::refusals;
+use super::rows::{Item, Point};
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::store::{Row as _, Tx};
+
+const TYPE: &str =
+    "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
+
+/// The machine that the path of an item names: its resource group and its name, in the client's case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) resource_group: String,
+    pub(super) vm: String,
+}
+
+impl Named {
+    /// The machine of `…/protectionContainers/{container}/protectedItems/{item}`.
+    ///
+    /// Names may come with their prefix or without, as some clients send what properties show.
+    pub(super) fn new(container: &str, item: &str) -> Result<Self, Refusal> {
+        let of_container = vm_of::<ContainerName>(container, "IaasVMContainer", ContainerName::vm);
+        let of_item = vm_of::<ItemName>(item, "VM", ItemName::vm);
+        match (of_container, of_item) {
+            (Some(container), Some(item)) if container == item => Ok(Self {
+                resource_group: item.0.to_string(),
+                vm: item.1.to_string(),
+            }),
+            _ => Err(refusals::invalid_input(format!(
+                "'{container}' and '{item}' do not name one virtual machine; the names are \
+                 'IaasVMContainer;iaasvmcontainerv2;<resource group>;<name>' and 'VM;iaasvmcontainerv2;<resource group>;<name>'."
+            ))),
+        }
+    }
+
+    /// The item, if there is one.
+    pub(super) fn find(&self, at: &VaultPath, tx: &Tx<'_>) -> Result<Option<Item>, Refusal> {
+        Ok(tx.get(&Item::key_of(&at.key, &self.resource_group, &self.vm))?)
+    }
+
+    /// The item, or 404.
+    pub(super) fn item(&self, at: &VaultPath, tx: &Tx<'_>) -> Result<Item, Refusal> {
+        self.find(at, tx)?
+            .ok_or_else(|| refusals::item_not_found(&self.vm, &at.name))
+    }
+}
+
+type Pair = (kluis_arm::id::Name, kluis_arm::id::Name);
+
+fn vm_of<N: std::str::FromStr>(
+    text: &str,
+    prefix: &str,
+    vm: impl Fn(&N) -> Option<Pair>,
+) -> Option<Pair> {
+    let whole = if text.to_lowercase().starts_with("iaasvmcontainerv2;") {
+        format!("{prefix};{text}")
+    } else {
+        text.to_owned()
+    };
+    whole.parse::<N>().ok().as_ref().and_then(vm)
+}
+
+/// `GET item[?$filter=expand eq 'extendedinfo']`.
+pub(super) fn get(
+    request: &Request,
+    named: &Named,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Answer {
+    let filter = refusals::filter(request, &["expand"])?;
+    let expand = filter
+        .get("expand")
+        .is_some_and(|what| what.eq_ignore_ascii_case("extendedinfo"));
+    let item = named.item(at, tx)?;
+    Ok((
+        Response::ok(value(&render(&item, request, at, ctx, tx, expand)?)),
+        Vec::new(),
+    ))
+}
+
+/// `GET V/backupProtectedItems[?$filter=…]`.
+pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
+    let fields = [
+        "backupManagementType",
+        "itemType",
+        "policyName",
+        "containerName",
+        "friendlyName",
+        "fabricName",
+        "healthState",
+        "expand",
+    ];
+    let filter = refusals::filter(request, &fields)?;
+    let mut entries = Vec::new();
+    for item in tx.list::<Item>(at.key.as_str())? {
+        let shown = filter.allows("backupManagementType", "AzureIaasVM")
+            && filter.allows("itemType", "VM")
+            && filter.allows("fabricName", "Azure")
+            && filter.allows("policyName", &item.policy)
+            && filter.allows("friendlyName", &item.vm)
+            && filter.allows("healthState", health(&item))
+            && (filter.allows("containerName", &item.short_name())
+                || filter.allows("containerName", &item.container_name()));
+        if shown {
+            entries.push(value(&render(&item, request, at, ctx, tx, false)?));
+        }
+    }
+    Ok((page(request, entries)?, Vec::new()))
+}
+
+fn render(
+    item: &Item,
+    request: &Request,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    expand: bool,
+) -> Result<Resource<ProtectedItem>, Refusal> {
+    let last = item.last_backup.as_ref();
+    let purge_at = item.state.purge_at();
+    let mut detail = VmItem {
+        friendly_name: Some(item.vm.clone()),
+        virtual_machine_id: Some(item.vm_id.clone()),
+        protection_status: Some(
+            if last.is_some_and(|last| last.fault.is_some()) {
+                "Unhealthy"
+            } else {
+                "Healthy"
+            }
+            .to_owned(),
+        ),
+        protection_state: Some(protection_state(item.state)),
+        health_status: Some(health(item).to_owned()),
+        health_details: last.map(|_| vec![health_detail(item)]),
+        last_backup_status: Some(match last {
+            None => String::new(),
+            Some(last) if last.fault.is_some() => "Failed".to_owned(),
+            Some(_) => "Completed".to_owned(),
+        }),
+        last_backup_time: Some(last.map_or_else(WireTime::never, |last| last.began.into())),
+        protected_item_data_id: Some(item.data_id.clone()),
+        extended_info: if expand {
+            Some(extended(item, tx)?)
+        } else {
+            None
+        },
+        extended_properties: item.disks.as_ref().map(|choice| ExtendedProperties {
+            disk_exclusion_properties: Some(DiskExclusion {
+                disk_lun_list: Some(
+                    choice
+                        .luns
+                        .iter()
+                        .filter_map(|lun| i32::try_from(*lun).ok())
+                        .collect(),
+                ),
+                is_inclusion_list: Some(choice.inclusion),
+                ..DiskExclusion::default()
+            }),
+            ..ExtendedProperties::default()
+        }),
+        backup_management_type: Some(BackupManagementType::AzureIaasVm),
+        workload_type: Some("VM".to_owned()),
+        container_name: Some(item.short_name()),
+        source_resource_id: Some(item.vm_id.clone()),
+        policy_id: Some(if item.policy.is_empty() {
+            String::new()
+        } else {
+            format!("{}/backupPolicies/{}", at.id, item.policy)
+        }),
+        policy_name: Some(item.policy.clone()),
+        last_recovery_point: item.last_point.map(WireTime::from),
+        vault_id: Some(format!("{}{}", request.origin, at.id)),
+        is_archive_enabled: Some(false),
+        soft_delete_retention_period: Some(0),
+        ..VmItem::default()
+    };
+    detail
+        .extra
+        .insert("sourceSideScanning".to_owned(), json!(0));
+    if let (State::SoftDeleted { since, days, .. }, Some(until)) = (item.state, purge_at) {
+        detail.deferred_delete_time_in_utc = Some(since.into());
+        detail.is_scheduled_for_deferred_delete = Some(true);
+        detail.deferred_delete_time_remaining = Some(time_remaining(until.duration_since(ctx.now)));
+        detail.soft_delete_retention_period = Some(i32::from(days));
+    }
+    let id = format!(
+        "{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}",
+        at.id,
+        item.container_name(),
+        item.item_name()
+    );
+    Ok(Resource::new(&id, item.item_name(), TYPE, detail.into()))
+}
+
+fn protection_state(state: State) -> ProtectionState {
+    match state {
+        State::IrPending => ProtectionState::IrPending,
+        State::Protected => ProtectionState::Protected,
+        State::Stopped { .. } | State::SoftDeleted { .. } => ProtectionState::ProtectionStopped,
+        State::Suspended { .. } => ProtectionState::BackupsSuspended,
+    }
+}
+
+fn health(item: &Item) -> &'static str {
+    if item
+        .last_backup
+        .as_ref()
+        .is_some_and(|last| last.fault.is_some())
+    {
+        "ActionRequired"
+    } else {
+        "Passed"
+    }
+}
+
+fn health_detail(item: &Item) -> HealthDetail {
+    let fault = item
+        .last_backup
+        .as_ref()
+        .and_then(|last| last.fault.as_ref());
+    let (code, title, message, recommendations) = match fault {
+        None => (
+            400_239,
+            "IaasVmHealthGreenDefault".to_owned(),
+            "Backup pre-check status of this virtual machine is OK.".to_owned(),
+            Vec::new(),
+        ),
+        Some(fault) => (
+            i32::try_from(fault.code).unwrap_or_default(),
+            fault.title.clone(),
+            format!("The last backup failed. {}", fault.message),
+            fault.recommendations.clone(),
+        ),
+    };
+    HealthDetail {
+        code: Some(code),
+        title: Some(title),
+        message: Some(message),
+        recommendations: Some(recommendations),
+        ..HealthDetail::default()
+    }
+}
+
+fn extended(item: &Item, tx: &Tx<'_>) -> Result<ItemExtendedInfo, Refusal> {
+    let points = Point::of(tx, &item.key())?;
+    let oldest: Option<Timestamp> = points.last().map(|point| point.time);
+    Ok(ItemExtendedInfo {
+        oldest_recovery_point: oldest.map(WireTime::from),
+        oldest_recovery_point_in_vault: oldest.map(WireTime::from),
+        recovery_point_count: i32::try_from(points.len()).ok(),
+        policy_inconsistent: Some(false),
+        ..ItemExtendedInfo::default()
+    })
+}

@@ -1,0 +1,72 @@
+//! Reading jobs: the list with its filters, and one whole.
+
+use jiff::Timestamp;
+
+use super::job_words::{render, status, value};
+use super::refusals;
+use super::rows::{Job, Kind};
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::store::Tx;
+
+/// `GET V/backupJobs[?$filter=…]`, the newest first.
+pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
+    let fields = [
+        "status",
+        "operation",
+        "startTime",
+        "endTime",
+        "jobId",
+        "backupManagementType",
+        "entityFriendlyName",
+    ];
+    let filter = refusals::filter(request, &fields)?;
+    let moment = |field: &str| -> Result<Option<Timestamp>, Refusal> {
+        let text = filter.get(field);
+        text.map(kluis_arm::time::from_filter)
+            .transpose()
+            .map_err(|error| refusals::invalid_input(error.to_string()))
+    };
+    let (from, to) = (moment("startTime")?, moment("endTime")?);
+    let mut jobs: Vec<Job> = tx.list(at.key.as_str())?;
+    jobs.retain(|job| {
+        is_shown(job)
+            && filter.allows("backupManagementType", "AzureIaasVM")
+            && filter.allows("status", status(job).as_str())
+            && filter.allows("operation", job.kind.word())
+            && filter.allows("jobId", &job.id)
+            && filter.allows("entityFriendlyName", &job.vm)
+            && from.is_none_or(|from| job.began >= from)
+            && to.is_none_or(|to| job.began <= to)
+    });
+    jobs.sort_by_key(|job| std::cmp::Reverse((job.began, job.sequence)));
+    let entries = jobs
+        .iter()
+        .map(|job| value(&render(job, &at.id, ctx.now, false)));
+    Ok((page(request, entries)?, Vec::new()))
+}
+
+/// `GET V/backupJobs/{job}`.
+pub(super) fn get(id: &str, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
+    let job = find(id, at, tx)?;
+    Ok((
+        Response::ok(value(&render(&job, &at.id, ctx.now, true))),
+        Vec::new(),
+    ))
+}
+
+/// The job of this vault by its id.
+pub(super) fn find(id: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<Job, Refusal> {
+    Job::find(tx, id)?
+        .filter(|job| job.vault == at.key && is_shown(job))
+        .ok_or_else(|| {
+            Refusal::not_found(
+                "BMSUserErrorJobNotFound",
+                format!("The vault '{}' has no job '{id}'.", at.name),
+            )
+        })
+}
+
+/// Cleanups are the service's own affair, as in Azure.
+fn is_shown(job: &Job) -> bool {
+    job.kind != Kind::Cleanup
+}

@@ -1,0 +1,161 @@
+//! The backup service for Azure's virtual machines: policies, protected items, jobs, recovery points and restores.
+//!
+//! Everything here is synchronous and runs in a transaction: a request, the clock's tick or a mover's report comes in, rows
+//! change, and effects go out for the shell to carry out once the transaction is committed. Two things hold everywhere. A
+//! recovery point exists from the moment a mover proved that its snapshot is in the vault until the moment one proved that
+//! it is gone, and nothing else makes or removes one. An item is held by one job at a time.
+//!
+//! It does not know sockets, processes or files; where a decision depends on one, the [`Context`] is asked.
+
+mod cancel;
+mod cleanup;
+mod containers;
+mod default_policies;
+mod discovery;
+mod endings;
+mod failure;
+mod items;
+mod job_reads;
+mod job_words;
+mod jobs;
+mod on_demand;
+mod points;
+mod policies;
+mod progress;
+mod protection;
+mod queue;
+mod recovery;
+mod refusals;
+mod restore;
+mod route;
+mod rows;
+mod rules;
+mod scheduler;
+mod status;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::core::{Context, Effect, MoverReport, VaultKey};
+use crate::store::{StoreError, Tx};
+use crate::vaults::VaultRow;
+
+pub use recovery::Interrupted;
+pub use restore::StagingAccount;
+pub use route::route;
+pub use rows::{RestoredDisk, Saved};
+pub use status::backup_status;
+
+use rows::{Item, Job, Kind, Outcome, Stage};
+
+/// What a vault still holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Items that are protected, or stopped with their data retained.
+    pub protected: u64,
+    /// Items that are soft-deleted.
+    pub soft_deleted: u64,
+    /// Registered containers.
+    pub containers: u64,
+}
+
+/// Gives a new vault the policies that every vault has from the start.
+///
+/// # Errors
+/// When the store fails; so for every function here.
+pub fn vault_created(
+    tx: &mut Tx<'_>,
+    ctx: &Context<'_>,
+    vault: &VaultRow,
+) -> Result<(), StoreError> {
+    default_policies::write(tx, ctx, vault)
+}
+
+/// What a vault still holds: a vault is deleted only when that is nothing.
+pub fn contents(tx: &Tx<'_>, vault: &VaultKey) -> Result<Contents, StoreError> {
+    let items: Vec<Item> = tx.list(vault.as_str())?;
+    let soft_deleted = items.iter().filter(|item| item.is_soft_deleted()).count() as u64;
+    let protected = items.len() as u64 - soft_deleted;
+    Ok(Contents {
+        protected,
+        soft_deleted,
+        containers: protected,
+    })
+}
+
+/// Whether the vault's redundancy can no longer change: something is registered in it.
+pub fn redundancy_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreError> {
+    Ok(tx.count::<Item>(vault.as_str())? > 0)
+}
+
+/// Does what has become due: scheduled backups, cleanup, the end of soft-deleted items; then starts what may start.
+pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    scheduler::run_due(ctx, tx)?;
+    cleanup::run_due(ctx, tx)?;
+    queue::dispatch(ctx, tx)
+}
+
+/// The next moment at which [`tick`] has something to do; `None` while nothing is protected.
+pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let due = [scheduler::next_due(ctx, tx)?, cleanup::next_due(ctx, tx)?];
+    Ok(due.into_iter().flatten().min())
+}
+
+/// Takes in what was heard of a mover.
+pub fn on_mover(
+    report: &MoverReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Vec<Effect>, StoreError> {
+    progress::on_mover(report, ctx, tx)
+}
+
+/// Whether a job is queued or running.
+pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(!Job::active(tx)?.is_empty())
+}
+
+/// Whether a job is queued or running in this vault.
+pub fn busy_in(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreError> {
+    Ok(Job::active(tx)?.iter().any(|job| job.vault == *vault))
+}
+
+/// The backups whose mover was lost with the service: the vaults are asked about them before [`resume`].
+pub fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrupted>, StoreError> {
+    recovery::interrupted(ctx, tx)
+}
+
+/// Goes on after a restart; `saved` is what the vaults hold of [`interrupted`] jobs, by the job's id.
+pub fn resume(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    saved: &BTreeMap<String, Saved>,
+) -> Result<Vec<Effect>, StoreError> {
+    recovery::resume(ctx, tx, saved)
+}
+
+/// The disks that restores made.
+pub fn restored_disks(tx: &Tx<'_>) -> Result<Vec<RestoredDisk>, StoreError> {
+    tx.all()
+}
+
+/// The storage accounts that restores staged in, listed in the inventory or not.
+pub fn staging_accounts(tx: &Tx<'_>) -> Result<Vec<StagingAccount>, StoreError> {
+    restore::staging_accounts(tx)
+}
+
+/// How many jobs ended at or after `from`, and how many of them failed. Cleanups are counted like the rest.
+pub fn failed_jobs_since(tx: &Tx<'_>, from: Timestamp) -> Result<(u64, u64), StoreError> {
+    let (mut ran, mut failed) = (0, 0);
+    for job in Job::ended(tx)? {
+        if let Stage::Ended { when, outcome } = job.stage
+            && when >= from
+            && job.kind != Kind::ConfigureBackup
+        {
+            ran += 1;
+            failed += u64::from(outcome == Outcome::Failed);
+        }
+    }
+    Ok((ran, failed))
+}

@@ -1,0 +1,204 @@
+//! Recovery points, as they are read.
+
+use jiff::Timestamp;
+use kluis_arm::error::code;
+use kluis_arm::recovery_point::{
+    Consistency, DiskConfiguration, DiskInformation, MoveReadiness, RecoveryPointDetail,
+    RecoveryPointProperties, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+};
+use kluis_arm::resource::Resource;
+use kluis_arm::time::WireTime;
+use kluis_policy::{Verdict, pruning};
+use serde_json::json;
+
+use super::items::Named;
+use super::job_words::value;
+use super::rows::{Item, Point, PointDisk};
+use super::{refusals, scheduler};
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::store::{Row as _, Tx};
+
+const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
+
+/// `GET item/recoveryPoints[?$filter=startDate eq '…' and endDate eq '…']`, the newest first.
+pub(super) fn list(
+    request: &Request,
+    named: &Named,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Answer {
+    let filter = refusals::filter(
+        request,
+        &[
+            "startDate",
+            "endDate",
+            "restorePointQueryType",
+            "extendedInfo",
+        ],
+    )?;
+    let moment = |field: &str| -> Result<Option<Timestamp>, Refusal> {
+        let text = filter.get(field).filter(|text| !text.is_empty());
+        text.map(kluis_arm::time::from_filter)
+            .transpose()
+            .map_err(|error| refusals::invalid_input(error.to_string()))
+    };
+    let (from, to) = (moment("startDate")?, moment("endDate")?);
+    let item = named.item(at, tx)?;
+    let mut points = Point::of(tx, &item.key())?;
+    points.retain(|point| {
+        from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
+    });
+    let verdicts = verdicts(&item, &points, ctx, tx)?;
+    let entries = points
+        .iter()
+        .zip(verdicts)
+        .map(|(point, verdict)| value(&render(point, verdict, &item, at)));
+    Ok((page(request, entries)?, Vec::new()))
+}
+
+/// `GET item/recoveryPoints/{point}`.
+pub(super) fn get(
+    named: &Named,
+    name: &str,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Answer {
+    let item = named.item(at, tx)?;
+    let point = find(&item, name, tx)?;
+    let verdict = verdicts(&item, std::slice::from_ref(&point), ctx, tx)?
+        .pop()
+        .flatten();
+    Ok((
+        Response::ok(value(&render(&point, verdict, &item, at))),
+        Vec::new(),
+    ))
+}
+
+/// An item's point by its name, or 404.
+pub(super) fn find(item: &Item, name: &str, tx: &Tx<'_>) -> Result<Point, Refusal> {
+    tx.get::<Point>(&format!("{}/{name}", item.key()))?
+        .ok_or_else(|| {
+            Refusal::not_found(
+                code::ITEM_NOT_FOUND,
+                format!("'{}' has no recovery point '{name}'.", item.vm),
+            )
+        })
+}
+
+/// Until when each point is kept and why; nothing is said of the points of an item without a policy.
+fn verdicts(
+    item: &Item,
+    points: &[Point],
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<Vec<Option<Verdict>>, Refusal> {
+    let Some(rules) = scheduler::rules(tx, item)? else {
+        return Ok(vec![None; points.len()]);
+    };
+    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
+    let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
+    let verdicts = pruning::verdicts(
+        item.state.pruning(gone),
+        &rules.retention,
+        &seen,
+        &rules.schedule.zone,
+        ctx.now,
+    );
+    Ok(verdicts.into_iter().map(Some).collect())
+}
+
+fn render(
+    point: &Point,
+    verdict: Option<Verdict>,
+    item: &Item,
+    at: &VaultPath,
+) -> Resource<RecoveryPointDetail> {
+    let premium = |disk: &PointDisk| disk.sku.to_lowercase().starts_with("premium");
+    let storage = match (
+        point.disks.iter().any(premium),
+        point.disks.iter().all(premium),
+    ) {
+        (true, true) => "PremiumVMOnPremiumStorage",
+        (true, false) => "PremiumVMOnPartialPremiumStorage",
+        (false, _) => "NormalStorage",
+    };
+    let disks = point.disks.iter().map(|disk| DiskInformation {
+        lun: Some(
+            disk.lun
+                .and_then(|lun| i32::try_from(lun).ok())
+                .unwrap_or(-1),
+        ),
+        name: Some(disk.name.clone()),
+        ..DiskInformation::default()
+    });
+    let mut detail = VmRecoveryPoint {
+        // Disks are read as they are, no agent in the machine being asked: what comes back is what a power failure leaves.
+        recovery_point_type: Some(Consistency::CrashConsistent),
+        recovery_point_time: Some(point.time.into()),
+        recovery_point_additional_info: Some(String::new()),
+        source_vm_storage_type: Some(storage.to_owned()),
+        is_source_vm_encrypted: Some(false),
+        is_instant_ilr_session_active: Some(false),
+        // There are no snapshots beside the machine: a point is in the vault from the start.
+        recovery_point_tier_details: Some(vec![TierDetail {
+            tier: Some(Tier::HardenedRp),
+            status: Some(TierStatus::Valid),
+            ..TierDetail::default()
+        }]),
+        is_managed_virtual_machine: Some(true),
+        virtual_machine_size: Some(point.vm_size.clone()),
+        original_storage_account_option: Some(false),
+        os_type: Some(if point.windows { "Windows" } else { "Linux" }.to_owned()),
+        recovery_point_disk_configuration: Some(DiskConfiguration {
+            number_of_disks_included_in_backup: i32::try_from(point.disks.len()).ok(),
+            included_disk_list: Some(disks.collect()),
+            ..DiskConfiguration::default()
+        }),
+        recovery_point_move_readiness_info: Some(
+            [(
+                "ArchivedRP".to_owned(),
+                MoveReadiness {
+                    is_ready_for_move: Some(false),
+                    additional_info: Some(
+                        "The archive tier is not offered by this service.".to_owned(),
+                    ),
+                    ..MoveReadiness::default()
+                },
+            )]
+            .into(),
+        ),
+        security_type: Some("None".to_owned()),
+        recovery_point_properties: Some(properties(verdict, item)),
+        is_private_access_enabled_on_any_disk: Some(false),
+        ..VmRecoveryPoint::default()
+    };
+    detail.extra.insert(
+        "createdWithPolicyType".to_owned(),
+        json!(if point.enhanced { "V2" } else { "V1" }),
+    );
+    detail.extra.insert("threatStatus".to_owned(), json!(0));
+    let id = format!(
+        "{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}/recoveryPoints/{}",
+        at.id,
+        item.container_name(),
+        item.item_name(),
+        point.name
+    );
+    Resource::new(&id, point.name.clone(), TYPE, detail.into())
+}
+
+fn properties(verdict: Option<Verdict>, item: &Item) -> RecoveryPointProperties {
+    let (until, rule) = match verdict {
+        Some(Verdict::Kept { until, reason }) => (until, format!("{reason:?}")),
+        Some(Verdict::Expired { since }) => (Some(since), "Expired".to_owned()),
+        None => (None, String::new()),
+    };
+    RecoveryPointProperties {
+        expiry_time: until.map(|until| WireTime::from(until).to_string()),
+        rule_name: (!rule.is_empty()).then_some(rule),
+        is_soft_deleted: Some(item.is_soft_deleted()),
+        ..RecoveryPointProperties::default()
+    }
+}

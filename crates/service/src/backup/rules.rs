@@ -1,0 +1,28 @@
+//! A policy's document as the values that the scheduler and the cleanup compute with.
+
+use kluis_arm::policy::{Generation, ProtectionPolicy, parse};
+use kluis_policy::{Retention, Schedule};
+
+use super::rows::Policy;
+
+/// What a policy for virtual machines says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rules {
+    pub(super) schedule: Schedule,
+    pub(super) retention: Retention,
+    /// Whether it is an enhanced policy (V2).
+    pub(super) enhanced: bool,
+}
+
+impl Rules {
+    /// The rules of a stored policy; `None` when it is not one for virtual machines.
+    pub(super) fn of(policy: &Policy) -> Option<Self> {
+        let document: ProtectionPolicy = serde_json::from_value(policy.properties.clone()).ok()?;
+        let terms = parse(&document).ok()?;
+        Some(Self {
+            schedule: terms.schedule().ok()?,
+            enhanced: terms.generation == Generation::Enhanced,
+            retention: terms.retention,
+        })
+    }
+}

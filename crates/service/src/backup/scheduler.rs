@@ -1,0 +1,126 @@
+//! Scheduled backups: each policy's runs at its hour in its zone.
+//!
+//! A run that is due while another job holds the item waits for it. Runs that passed while the service was down are made
+//! good by one, late, and the job says so.
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_policy::runs;
+
+use super::rows::{BackupWork, Item, Job, Kind, Policy, Waiting, Work};
+use super::rules::Rules;
+use super::{failure, job_words, jobs};
+use crate::core::Context;
+use crate::store::{Row, StoreError, Tx};
+
+/// From this long after its time on, a run is late enough to be said so.
+const PUNCTUAL: SignedDuration = SignedDuration::from_mins(5);
+
+/// Queues a backup for every item that has a run due.
+pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for item in tx.all::<Item>()? {
+        consider(ctx, tx, item)?;
+    }
+    Ok(())
+}
+
+/// Queues a backup of the item if a run is due and nothing holds it.
+pub(super) fn consider(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    mut item: Item,
+) -> Result<(), StoreError> {
+    let Some(due) = due(ctx, tx, &item)? else {
+        return Ok(());
+    };
+    if let Some(holder) = Job::holding(tx, &item.key())? {
+        let waiting = Waiting {
+            due: due.at,
+            job: holder.id,
+        };
+        if item.waiting.as_ref() != Some(&waiting) {
+            item.waiting = Some(waiting);
+            tx.put(&item)?;
+        }
+        return Ok(());
+    }
+    let work = BackupWork {
+        point: jobs::point_name(&ctx.new_id()),
+        due: Some(due.at),
+        until: None,
+        policy: item.policy.clone(),
+        taken: None,
+        disks: Vec::new(),
+        saved: None,
+    };
+    let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(work))?;
+    job.state("Policy Name", item.policy.clone());
+    job.state("Scheduled Time", job_words::moment(due.at));
+    say_late(ctx, &mut job, &item, due);
+    job.keep(tx)?;
+    item.handled = due.at;
+    item.waiting = None;
+    tx.put(&item)
+}
+
+/// When the next run of any item is due. A run that waits for a job is not counted: the job's end starts it.
+pub(super) fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let mut next = None;
+    for item in tx
+        .all::<Item>()?
+        .into_iter()
+        .filter(|item| item.state.is_scheduled())
+    {
+        let Some(rules) = rules(tx, &item)? else {
+            continue;
+        };
+        let at = match runs::due(&rules.schedule, item.handled, ctx.now) {
+            Some(due) if item.waiting.is_none() => Some(due.at),
+            _ => rules.schedule.next_after(ctx.now),
+        };
+        next = next.into_iter().chain(at).min();
+    }
+    Ok(next)
+}
+
+/// The rules of the item's policy.
+pub(super) fn rules(tx: &Tx<'_>, item: &Item) -> Result<Option<Rules>, StoreError> {
+    Ok(tx
+        .get::<Policy>(&Policy::key_of(&item.vault, &item.policy))?
+        .as_ref()
+        .and_then(Rules::of))
+}
+
+fn due(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Option<runs::Due>, StoreError> {
+    if !item.state.is_scheduled() {
+        return Ok(None);
+    }
+    Ok(rules(tx, item)?.and_then(|rules| runs::due(&rules.schedule, item.handled, ctx.now)))
+}
+
+fn say_late(ctx: &Context<'_>, job: &mut Job, item: &Item, due: runs::Due) {
+    let late = ctx.now.duration_since(due.at);
+    if due.missed > 0 {
+        job.state("Missed Runs", due.missed.to_string());
+    }
+    if late < PUNCTUAL && due.missed == 0 {
+        return;
+    }
+    let cause = match &item.waiting {
+        Some(waiting) => format!("job {} held the item", waiting.job),
+        None => "the service was not running".to_owned(),
+    };
+    let missed = match due.missed {
+        0 => String::new(),
+        1 => "; one earlier run was missed".to_owned(),
+        more => format!("; {more} earlier runs were missed"),
+    };
+    let message = format!(
+        "The run that was due at {} began {} late because {cause}{missed}.",
+        job_words::moment(due.at),
+        job_words::length(late)
+    );
+    job.state("Started Late", message.clone());
+    if item.waiting.is_none() {
+        job.warnings.push(failure::late(message));
+    }
+}
