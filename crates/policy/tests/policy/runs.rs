@@ -97,20 +97,22 @@ fn what_was_due_before_protection_is_nobodys_fault() {
 
 #[test]
 fn a_later_backup_makes_good_for_a_missed_run() {
-    let began = at("2026-05-02T22:30:00Z");
-    let found = last_run(
-        &daily(),
-        at("2026-01-01T00:00:00Z"),
-        [began],
-        GRACE,
-        at("2026-05-02T23:00:00Z"),
-    );
+    let (due, began) = (at("2026-05-01T22:00:00Z"), at("2026-05-02T22:30:00Z"));
+    let ask = |backups: &[Timestamp]| {
+        let since = at("2026-01-01T00:00:00Z");
+        last_run(
+            &daily(),
+            since,
+            backups.iter().copied(),
+            GRACE,
+            at("2026-05-02T23:00:00Z"),
+        )
+    };
+    assert_eq!(ask(&[began]), LastRun::Began { due, at: began });
     assert_eq!(
-        found,
-        LastRun::Began {
-            due: at("2026-05-01T22:00:00Z"),
-            at: began
-        }
+        ask(&[began, due]),
+        LastRun::Began { due, at: due },
+        "the first of two, and punctual to the second"
     );
 }
 

@@ -152,4 +152,19 @@ fn nothing_is_due_where_nothing_can_be() {
         schedule.next_after(at("2026-01-01T11:30:00Z")),
         Some(at("2026-01-01T12:00:00Z"))
     );
+    let odd = Frequency::Hourly {
+        every: 5,
+        from: Time::constant(0, 0, 0, 0),
+        window: u8::MAX,
+    };
+    let schedule = Schedule {
+        frequency: odd,
+        zone: zone("UTC"),
+    };
+    let next = schedule.next_after(at("2026-01-01T20:00:00Z"));
+    assert_eq!(
+        next,
+        Some(at("2026-01-02T00:00:00Z")),
+        "the next day's window ends this one's"
+    );
 }

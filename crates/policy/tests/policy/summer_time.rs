@@ -148,6 +148,10 @@ fn a_run_belongs_to_the_day_of_its_policy_clock() {
         ..Retention::default()
     };
     assert!(retention.tags(sunday, [], &schedule.zone).weekly);
+    assert!(
+        retention.tags(sunday, [sunday], &schedule.zone).weekly,
+        "a point is not earlier than itself"
+    );
     let monday = schedule.next_after(sunday).unwrap();
     assert!(!retention.tags(monday, [sunday], &schedule.zone).weekly);
 }
