@@ -102,7 +102,7 @@ fn show(wish: &Wish, stage: &mut Stage, aftermath: &Aftermath) -> Result<()> {
             "protectedvm",
             VM,
             STEP,
-            |object| Ok(object["status"]["recoveryPoints"]["count"].as_u64() >= Some(after as u64)),
+            |object| Ok(object["status"]["recoveryPoints"]["total"].as_u64() >= Some(after as u64)),
         )
     });
     seen?;

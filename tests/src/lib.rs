@@ -15,6 +15,7 @@ pub mod https;
 pub mod kubectl;
 pub mod operator;
 pub mod place;
+pub mod portal;
 pub mod process;
 pub mod restic;
 pub mod service;

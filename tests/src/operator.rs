@@ -42,8 +42,9 @@ impl Setup {
 impl Operator {
     pub fn start(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(kluis()?);
+        // The metrics' port is nobody's here, and tests run side by side.
         command
-            .arg("operator")
+            .args(["operator", "--metrics-listen", "127.0.0.1:0"])
             .env("KUBECONFIG", &setup.kubeconfig)
             .env("KLUIS_NAMESPACE", NAMESPACE);
         if let Some(step) = setup.crash_after_step {

@@ -46,6 +46,9 @@ pub struct Setup {
     /// Environment of the process, for hooks that only tests use.
     pub env: Vec<(String, String)>,
     pub life: Life,
+    /// Puts the vaults on a file system of their own of so many MiB, which only
+    /// this service and its movers see.
+    pub vaults_mib: Option<u32>,
 }
 
 impl Setup {
@@ -59,6 +62,7 @@ impl Setup {
             listen: "127.0.0.1:0".to_owned(),
             env: Vec::new(),
             life: Life::WithUs,
+            vaults_mib: None,
         }
     }
 }
@@ -221,7 +225,11 @@ impl Service {
 }
 
 fn command(setup: &Setup) -> Result<Command> {
-    let mut command = Command::new(kluis()?);
+    let kluis = kluis()?;
+    let mut command = match setup.vaults_mib {
+        None => Command::new(kluis),
+        Some(mib) => within(mib, &setup.data, &kluis),
+    };
     command
         .arg("service")
         .arg("--data-dir")
@@ -242,6 +250,20 @@ fn command(setup: &Setup) -> Result<Command> {
     }
     command.envs(setup.env.iter().map(|(name, value)| (name, value)));
     Ok(command)
+}
+
+/// A command that makes itself a mount namespace with a small file system over
+/// the vaults, and then becomes kluis. (Needs root or user namespaces.)
+fn within(mib: u32, data: &Path, kluis: &Path) -> Command {
+    let script =
+        "mkdir -p \"$1\" && mount -t tmpfs -o size=\"$2\"m none \"$1\" && shift 2 && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command
+        .arg(data.join("vaults"))
+        .arg(mib.to_string())
+        .arg(kluis);
+    command
 }
 
 type Reached = (Credentials, String, Https);

@@ -5,6 +5,10 @@ mod apiserver;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod crds;
 #[cfg(test)]
 mod disks;
@@ -12,6 +16,8 @@ mod disks;
 mod examples;
 #[cfg(test)]
 mod merge;
+#[cfg(test)]
+mod protect;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
