@@ -31,6 +31,8 @@ pub type StorageConfigResource = Resource<StorageConfig>;
 pub type VaultConfigResource = Resource<VaultConfig>;
 /// `backupEncryptionConfigs/backupResourceEncryptionConfig`.
 pub type EncryptionConfigResource = Resource<EncryptionConfig>;
+/// `extendedInformation/vaultExtendedInfo`.
+pub type VaultExtendedInfoResource = Resource<VaultExtendedInfo>;
 /// One of `backupResourceGuardProxies`; a vault without a Resource Guard has none.
 pub type ResourceGuardProxyResource = Resource<ResourceGuardProxy>;
 
@@ -87,6 +89,18 @@ wire! {
         user_assigned_identity: String,
         /// Whether it reads the key as itself.
         use_system_assigned_identity: bool,
+    }
+
+    /// What agents need to register with a vault.
+    pub struct VaultExtendedInfo {
+        /// What registrations are signed with.
+        integrity_key: String,
+        /// What they are encrypted with.
+        encryption_key: String,
+        /// That key's thumbprint.
+        encryption_key_thumbprint: String,
+        /// `None` or the algorithm.
+        algorithm: String,
     }
 
     /// A Resource Guard that has to agree to dangerous operations.

@@ -107,8 +107,9 @@ impl WireTime {
 impl From<Timestamp> for WireTime {
     /// In UTC, with the seven decimals at most that .NET knows.
     fn from(moment: Timestamp) -> Self {
-        let ticks = moment.subsec_nanosecond() / 100;
-        let whole = moment.strftime("%Y-%m-%dT%H:%M:%S");
+        let civil = Offset::UTC.to_datetime(moment);
+        let ticks = civil.subsec_nanosecond() / 100;
+        let whole = civil.strftime("%Y-%m-%dT%H:%M:%S");
         if ticks == 0 {
             return Self(format!("{whole}Z"));
         }

@@ -16,21 +16,55 @@ pub enum ZoneError {
     Unknown(String),
 }
 
+/// Zones by today's name and by the one that Unicode's table of Windows zones still has, which never follows a rename.
+const RENAMED: &[(&str, &str)] = &[
+    ("UTC", "Etc/UTC"),
+    ("UCT", "Etc/UTC"),
+    ("Universal", "Etc/UTC"),
+    ("Zulu", "Etc/UTC"),
+    ("Etc/UCT", "Etc/UTC"),
+    ("Etc/Universal", "Etc/UTC"),
+    ("Etc/Zulu", "Etc/UTC"),
+    ("GMT", "Etc/GMT"),
+    ("Africa/Asmara", "Africa/Asmera"),
+    ("America/Argentina/Buenos_Aires", "America/Buenos_Aires"),
+    ("America/Argentina/Catamarca", "America/Catamarca"),
+    ("America/Argentina/Cordoba", "America/Cordoba"),
+    ("America/Argentina/Jujuy", "America/Jujuy"),
+    ("America/Argentina/Mendoza", "America/Mendoza"),
+    ("America/Atikokan", "America/Coral_Harbour"),
+    ("America/Indiana/Indianapolis", "America/Indianapolis"),
+    ("America/Kentucky/Louisville", "America/Louisville"),
+    ("America/Nuuk", "America/Godthab"),
+    ("Asia/Ho_Chi_Minh", "Asia/Saigon"),
+    ("Asia/Kathmandu", "Asia/Katmandu"),
+    ("Asia/Kolkata", "Asia/Calcutta"),
+    ("Asia/Yangon", "Asia/Rangoon"),
+    ("Atlantic/Faroe", "Atlantic/Faeroe"),
+    ("Europe/Kyiv", "Europe/Kiev"),
+    ("Europe/Nicosia", "Asia/Nicosia"),
+    ("Pacific/Chuuk", "Pacific/Truk"),
+    ("Pacific/Kanton", "Pacific/Enderbury"),
+    ("Pacific/Pohnpei", "Pacific/Ponape"),
+];
+
 /// Azure's name for an IANA zone: `W. Europe Standard Time` for `Europe/Amsterdam`.
 ///
 /// # Errors
 /// When the zone does not exist, or Azure has no name for it.
 pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
-    if TimeZone::get(iana).is_err() {
-        return Err(ZoneError::NotIana(iana.to_owned()));
-    }
-    localzone::iana_to_win_zone(iana)
-        .map(|(name, _)| name)
-        .ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
+    let zone = TimeZone::get(iana).map_err(|_| ZoneError::NotIana(iana.to_owned()))?;
+    let name = zone.iana_name().unwrap_or(iana);
+    let name = RENAMED
+        .iter()
+        .find(|(today, _)| *today == name)
+        .map_or(name, |(_, before)| before);
+    let name = localzone::iana_to_win_zone(name).map(|(name, _)| name);
+    name.ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
 }
 
 /// The IANA zone of one of Azure's names. The city is the one that stands for the whole zone, so that going there and
-/// back changes `Europe/Amsterdam` to `Europe/Berlin`, and never the hours.
+/// back changes `Europe/Amsterdam` to `Europe/Berlin`.
 ///
 /// # Errors
 /// When the name is not known.
@@ -38,7 +72,12 @@ pub fn to_iana(azure: &str) -> Result<&'static str, ZoneError> {
     if azure.eq_ignore_ascii_case("UTC") {
         return Ok("UTC");
     }
-    localzone::win_zone_to_iana(azure, None).ok_or_else(|| ZoneError::Unknown(azure.to_owned()))
+    let name = localzone::win_zone_to_iana(azure, None)
+        .ok_or_else(|| ZoneError::Unknown(azure.to_owned()))?;
+    Ok(RENAMED
+        .iter()
+        .find(|(_, before)| *before == name)
+        .map_or(name, |(today, _)| today))
 }
 
 /// The zone of one of Azure's names, or of an IANA name: the service takes either, as some clients send the latter.
