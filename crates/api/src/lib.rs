@@ -52,8 +52,8 @@ pub use vault::{
     VaultStatus, VaultType,
 };
 
-/// A moment, to the second, as Kubernetes writes it.
-pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+/// Kubernetes' own: what every object carries, and a moment to the second.
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 /// The API group of every kind.
 pub const GROUP: &str = "kluis.dev";

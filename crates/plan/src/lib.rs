@@ -7,20 +7,33 @@
 //! What a decision needs from ARM and does not have yet, the world names itself ([`World::wants`]); the shell reads that and nothing
 //! else. Reasons for not acting are values ([`Waiting`]), and become a condition's reason and message in one place.
 
+mod conditions;
+mod errand;
 mod failure;
 mod fingerprint;
+mod gate;
+mod ids;
 mod key;
+mod loss;
 mod plan;
 mod report;
+mod service;
 mod step;
+mod terms;
+mod vault;
+mod waiting;
 mod world;
 
 pub use failure::{ArmFailure, Cause};
 pub use fingerprint::Fingerprint;
 pub use key::{Kind, ObjectKey};
+pub use loss::{ItemLoss, Loss};
 pub use plan::{Next, Outcome, Plan};
 pub use report::{Event, EventKind, Report, Status};
+pub use service::plan_service;
 pub use step::{Action, Call, CallError, Method, Precondition, Slot, Step};
+pub use vault::plan_vault;
+pub use waiting::{Stance, Waiting};
 pub use world::{
     Access, BackupJobWorld, DiskFact, Fact, Observed, PolicyVaultFacts, PolicyWorld, Progress,
     ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld, StorageAccountFact, SubscriptionFact,

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use kluis_api::{Condition, ConditionType};
 
+use crate::conditions::{self, Extra, Verdict};
 use crate::failure::ArmFailure;
-use crate::report::Report;
-use crate::step::Step;
+use crate::key::ObjectKey;
+use crate::report::{Report, Status};
+use crate::step::{Action, Precondition, Slot, Step};
+use crate::waiting::Waiting;
 
 /// What to do, what to say, and when to look again.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +20,7 @@ pub struct Plan {
     /// The status to write once the steps are taken, completed by [`Plan::report_after`].
     pub report: Report,
     pub next: Next,
+    pub(crate) basis: Basis,
 }
 
 /// When to look again.
@@ -43,6 +48,241 @@ pub enum Outcome {
     Stale { what: String },
     /// Not done.
     Failed(ArmFailure),
+}
+
+/// What a plan was made from, as far as its report needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Basis {
+    pub(crate) object: ObjectKey,
+    pub(crate) generation: i64,
+    pub(crate) now: Timestamp,
+    /// The conditions as they were read.
+    pub(crate) before: Vec<Condition>,
+}
+
+impl Basis {
+    /// The precondition of a step that rests on nothing in ARM.
+    pub(crate) fn unread(&self) -> Precondition {
+        Precondition {
+            object: self.object.clone(),
+            generation: self.generation,
+            observed: None,
+        }
+    }
+
+    /// A step of Kubernetes'.
+    pub(crate) fn step(&self, action: Action) -> Step {
+        Step {
+            action,
+            guard: self.unread(),
+            slot: None,
+        }
+    }
+
+    /// The conditions that a verdict comes to.
+    pub(crate) fn conditions(
+        &self,
+        summary: ConditionType,
+        verdict: &Verdict,
+        extras: &[Extra],
+    ) -> Vec<Condition> {
+        conditions::conditions(
+            summary,
+            verdict,
+            extras,
+            &self.before,
+            self.generation,
+            self.now,
+        )
+    }
+
+    /// The whole plan. `status` has its conditions already.
+    pub(crate) fn plan(self, steps: Vec<Step>, status: Status, next: Next) -> Plan {
+        let events = conditions::events(&self.before, status.conditions());
+        Plan {
+            steps,
+            report: Report {
+                object: self.object.clone(),
+                status: Some(status),
+                events,
+            },
+            next,
+            basis: self,
+        }
+    }
+
+    /// A plan that lets go of the object: nothing is left to say of it.
+    pub(crate) fn farewell(self, action: Action) -> Plan {
+        let step = self.step(action);
+        Plan {
+            steps: vec![step],
+            report: Report {
+                object: self.object.clone(),
+                status: None,
+                events: Vec::new(),
+            },
+            next: Next::Await,
+            basis: self,
+        }
+    }
+}
+
+impl Plan {
+    /// The report to write once the steps were taken, and when to look again: `outcomes` are those of the first steps, in their order,
+    /// the last one being the first that is not [`Outcome::Done`].
+    pub fn report_after(&self, outcomes: &[Outcome]) -> (Report, Next) {
+        let mut report = self.report.clone();
+        let last = outcomes
+            .last()
+            .and_then(|outcome| Some((self.steps.get(outcomes.len().checked_sub(1)?)?, outcome)));
+        let next = match last {
+            None => self.next,
+            Some((_, Outcome::Done)) if self.report.status.is_none() => self.next,
+            Some((_, Outcome::Done)) => Next::Soon,
+            Some((_, Outcome::Stale { .. })) => Next::After(SignedDuration::from_secs(1)),
+            Some((
+                step,
+                Outcome::Accepted {
+                    status_url,
+                    retry_after,
+                },
+            )) => {
+                if let Some(status) = &mut report.status {
+                    status.accepted(step, status_url, self.basis.now);
+                }
+                Next::After(
+                    retry_after
+                        .unwrap_or(SignedDuration::from_secs(5))
+                        .max(SignedDuration::from_secs(1)),
+                )
+            }
+            Some((step, Outcome::Failed(failure))) => self.failed(&mut report, step, failure),
+        };
+        (report, next)
+    }
+
+    fn failed(&self, report: &mut Report, step: &Step, failure: &ArmFailure) -> Next {
+        // How long to leave a call alone that starts work and was not taken: each attempt first reads the vault's jobs.
+        const BEFORE_ANOTHER_START: SignedDuration = SignedDuration::from_mins(1);
+        let waiting = Waiting::Arm(failure.clone());
+        let starts_work = matches!(
+            step.action,
+            Action::StartBackup { .. } | Action::StartRestore { .. }
+        );
+        if let Some(status) = &mut report.status {
+            if starts_work && !failure.may_have_been_taken() {
+                status.not_taken(step);
+            }
+            let verdict = status.verdict_on(&waiting, failure, starts_work, self.basis.now);
+            status.judge(&self.basis, &verdict);
+            report.events = conditions::events(&self.basis.before, status.conditions());
+        }
+        match waiting.next(self.basis.now) {
+            Next::After(delay) if starts_work => Next::After(delay.max(BEFORE_ANOTHER_START)),
+            next => next,
+        }
+    }
+}
+
+impl Status {
+    /// The conditions for a verdict that was only reached while steps were taken. What the kind says beyond the three stays.
+    fn judge(&mut self, basis: &Basis, verdict: &Verdict) {
+        let summary = match self {
+            Self::BackupJob(_) | Self::Restore(_) => ConditionType::Succeeded,
+            Self::Service(_) | Self::Vault(_) | Self::Policy(_) | Self::ProtectedVm(_) => {
+                ConditionType::Ready
+            }
+        };
+        let fresh = basis.conditions(summary, verdict, &[]);
+        for condition in self.conditions_mut() {
+            if let Some(fresh) = fresh.iter().find(|fresh| fresh.type_ == condition.type_) {
+                *condition = fresh.clone();
+            }
+        }
+    }
+
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        match self {
+            Self::Service(status) => &mut status.conditions,
+            Self::Vault(status) => &mut status.conditions,
+            Self::Policy(status) => &mut status.conditions,
+            Self::ProtectedVm(status) => &mut status.conditions,
+            Self::BackupJob(status) => &mut status.conditions,
+            Self::Restore(status) => &mut status.conditions,
+        }
+    }
+
+    /// Where the operation that a step starts is kept.
+    fn operation_mut(&mut self, slot: &Slot) -> Option<&mut Option<kluis_api::Operation>> {
+        match (self, slot) {
+            (Self::Vault(status), Slot::Operation) => Some(&mut status.operation),
+            (Self::ProtectedVm(status), Slot::Operation) => Some(&mut status.operation),
+            (Self::ProtectedVm(status), Slot::Backup) => Some(&mut status.backup),
+            (Self::BackupJob(status), Slot::Operation) => Some(&mut status.operation),
+            (Self::Restore(status), Slot::Operation) => Some(&mut status.operation),
+            (Self::Policy(status), Slot::PolicyVault(name)) => status
+                .vaults
+                .iter_mut()
+                .find(|vault| vault.name == *name)
+                .map(|vault| &mut vault.operation),
+            _ => None,
+        }
+    }
+
+    fn accepted(&mut self, step: &Step, status_url: &str, now: Timestamp) {
+        let Some((slot, kind)) = step.slot.as_ref().zip(step.action.operation()) else {
+            return;
+        };
+        let Some(kept) = self.operation_mut(slot) else {
+            return;
+        };
+        let meant =
+            kept.take()
+                .filter(|meant| meant.kind == kind)
+                .unwrap_or(kluis_api::Operation {
+                    kind,
+                    target: step.action.target(),
+                    intent: conditions::moment(now),
+                    token: None,
+                    status_url: None,
+                    job: None,
+                });
+        *kept = Some(kluis_api::Operation {
+            status_url: Some(status_url.to_owned()),
+            ..meant
+        });
+    }
+
+    fn not_taken(&mut self, step: &Step) {
+        if let Some(kept) = step.slot.as_ref().and_then(|slot| self.operation_mut(slot)) {
+            *kept = None;
+        }
+    }
+
+    /// For kinds that end, a request that is wrong for ever is the end.
+    fn verdict_on(
+        &mut self,
+        waiting: &Waiting,
+        failure: &ArmFailure,
+        starts_work: bool,
+        now: Timestamp,
+    ) -> Verdict {
+        let is_final = starts_work && failure.class() == kluis_arm::error::Class::Terminal;
+        let end = Some(conditions::moment(now));
+        match self {
+            Self::BackupJob(status) if is_final => {
+                status.state = Some(kluis_api::RunResult::Failed);
+                status.completion_time = end;
+                Verdict::failed(waiting.reason(), waiting.to_string())
+            }
+            Self::Restore(status) if is_final => {
+                status.state = Some(kluis_api::RunResult::Failed);
+                status.completion_time = end;
+                Verdict::failed(waiting.reason(), waiting.to_string())
+            }
+            _ => Verdict::waiting(waiting),
+        }
+    }
 }
 
 impl fmt::Display for Next {

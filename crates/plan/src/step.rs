@@ -154,6 +154,21 @@ impl Action {
         Ok(Some(call))
     }
 
+    /// The resource in Azure that it is about; empty when it is Kubernetes' to do.
+    pub fn target(&self) -> String {
+        match self {
+            Self::HoldFinalizer | Self::ReleaseFinalizer | Self::DeleteObject => String::new(),
+            Self::CreateVault { id, .. }
+            | Self::UpdateVault { id, .. }
+            | Self::DeleteVault { id } => id.to_string(),
+            Self::PutPolicy { id, .. } | Self::DeletePolicy { id } => id.to_string(),
+            Self::DiscoverContainers { vault } => vault.to_string(),
+            Self::PutItem { id, .. } | Self::DeleteItem { id } => id.to_string(),
+            Self::StartBackup { item, .. } => item.to_string(),
+            Self::StartRestore { point, .. } => point.to_string(),
+        }
+    }
+
     /// What kind of operation it starts; None when it starts none.
     pub fn operation(&self) -> Option<OperationKind> {
         match self {

@@ -1,0 +1,254 @@
+//! Work that is asked for once and takes its time: a backup, a restore.
+//!
+//! The call that starts it is not idempotent. So its intent is in the status before the call is made, and whoever finds an intent
+//! without an answer looks for a job that began at or after it: such a job is taken for the answer, and only without one the call is made
+//! (again). Two intents about one item may so share one backup, which serves both: it began after either.
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_api::Operation;
+use kluis_arm::id::{ItemId, VaultId};
+use kluis_arm::job::{Job, JobDetail, JobOperation, VmJob};
+
+use crate::failure::ArmFailure;
+use crate::ids;
+use crate::world::{Observed, Progress, Want};
+
+/// What is known about the work, as it stands in a world.
+pub(crate) struct Errand<'a> {
+    pub(crate) operation: Option<&'a Operation>,
+    pub(crate) does: JobOperation,
+    pub(crate) item: &'a ItemId,
+    pub(crate) progress: Option<&'a Observed<Progress>>,
+    pub(crate) job: Option<&'a Observed<Box<Job>>>,
+    pub(crate) jobs: Option<&'a Observed<Vec<Job>>>,
+}
+
+/// How it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum State<'a> {
+    /// It was not asked for.
+    NotMeant,
+    /// It was meant, and nobody began it: make the call.
+    ToBegin,
+    /// It is under way, by this job once that is known.
+    UnderWay {
+        job: Option<String>,
+        detail: Option<&'a VmJob>,
+        retry_after: Option<SignedDuration>,
+    },
+    /// The job has ended, well or badly.
+    Over { job: String, detail: &'a VmJob },
+    /// It came to nothing before there was a job.
+    Refused { code: String, message: String },
+    /// How it stands is not known.
+    Unknown(ArmFailure),
+}
+
+impl<'a> Errand<'a> {
+    /// What has to be read to know more.
+    pub(crate) fn wants(&self) -> Vec<Want> {
+        let Some(operation) = self.operation else {
+            return Vec::new();
+        };
+        if let Some(job) = self.job_name() {
+            let id = ids::name("job", &job)
+                .ok()
+                .map(|name| self.vault().job(name));
+            return id
+                .filter(|_| self.job.is_none())
+                .map(Want::Job)
+                .into_iter()
+                .collect();
+        }
+        match &operation.status_url {
+            Some(url) if self.progress.is_none() => vec![Want::Progress { url: url.clone() }],
+            _ if self.has_to_search() && self.jobs.is_none() => {
+                vec![Want::Jobs {
+                    vault: self.vault().clone(),
+                    operation: self.does.clone(),
+                    since: operation.intent.0,
+                }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How it stands.
+    pub(crate) fn state(&self) -> State<'a> {
+        let Some(operation) = self.operation else {
+            return State::NotMeant;
+        };
+        if let Some(job) = self.job_name() {
+            return match self.job {
+                Some(Observed::Found(found)) => match detail(found) {
+                    Some(detail)
+                        if detail
+                            .status
+                            .as_ref()
+                            .is_some_and(kluis_arm::job::JobStatus::is_final) =>
+                    {
+                        State::Over { job, detail }
+                    }
+                    detail => State::UnderWay {
+                        job: Some(job),
+                        detail,
+                        retry_after: None,
+                    },
+                },
+                Some(Observed::Absent) => State::Refused {
+                    code: "JobNotFound".to_owned(),
+                    message: format!("The vault no longer knows the job {job}."),
+                },
+                Some(Observed::Unknown(failure)) => State::Unknown(failure.clone()),
+                None => State::UnderWay {
+                    job: Some(job),
+                    detail: None,
+                    retry_after: None,
+                },
+            };
+        }
+        if let (Some(_), Some(progress)) = (&operation.status_url, self.progress) {
+            match progress {
+                Observed::Found(Progress::InProgress { retry_after }) => {
+                    return State::UnderWay {
+                        job: None,
+                        detail: None,
+                        retry_after: *retry_after,
+                    };
+                }
+                Observed::Found(Progress::Failed { code, message, .. }) => {
+                    return State::Refused {
+                        code: code.clone(),
+                        message: message.clone(),
+                    };
+                }
+                Observed::Found(Progress::Cancelled) => {
+                    return State::Refused {
+                        code: "Cancelled".to_owned(),
+                        message: "The operation was cancelled.".to_owned(),
+                    };
+                }
+                Observed::Unknown(failure) => return State::Unknown(failure.clone()),
+                Observed::Found(Progress::Succeeded { .. }) | Observed::Absent => {}
+            }
+        }
+        match self.jobs {
+            Some(Observed::Unknown(failure)) => State::Unknown(failure.clone()),
+            // A job of ours would have had a name above.
+            Some(Observed::Found(_) | Observed::Absent) => State::ToBegin,
+            None => State::UnderWay {
+                job: None,
+                detail: None,
+                retry_after: None,
+            },
+        }
+    }
+
+    /// The job that does it: as written down, as the operation says, or as found among the vault's.
+    fn job_name(&self) -> Option<String> {
+        let operation = self.operation?;
+        let said = match self.progress {
+            Some(Observed::Found(Progress::Succeeded { job } | Progress::Failed { job, .. })) => {
+                job.clone()
+            }
+            _ => None,
+        };
+        operation
+            .job
+            .clone()
+            .or(said)
+            .or_else(|| self.adopted(operation))
+    }
+
+    fn adopted(&self, operation: &Operation) -> Option<String> {
+        let jobs = self.jobs?.found()?;
+        let mut ours: Vec<(Timestamp, &str)> = jobs
+            .iter()
+            .filter(|job| is_about(job, self.item, &self.does))
+            .filter(|job| detail(job).is_none_or(|detail| detail.is_user_triggered != Some(false)))
+            .filter_map(|job| Some((began(job)?, job.name.as_deref()?)))
+            .filter(|(began, _)| *began >= operation.intent.0)
+            .collect();
+        ours.sort_unstable();
+        ours.first().map(|(_, name)| (*name).to_owned())
+    }
+
+    /// Whether only the list of jobs can tell what became of the call.
+    fn has_to_search(&self) -> bool {
+        match (
+            self.operation
+                .and_then(|operation| operation.status_url.as_ref()),
+            self.progress,
+        ) {
+            (None, _) => true,
+            (
+                Some(_),
+                Some(Observed::Absent | Observed::Found(Progress::Succeeded { job: None })),
+            ) => true,
+            (Some(_), _) => false,
+        }
+    }
+
+    fn vault(&self) -> &'a VaultId {
+        self.item.vault()
+    }
+}
+
+/// When to look again at a job that began then: often at first, then ever more rarely, at most every two minutes. The first ten minutes
+/// of a job cost some twenty of the 150 reads that an hour allows, each later hour thirty.
+pub(crate) fn patience(began: Timestamp, now: Timestamp) -> SignedDuration {
+    let age = now.duration_since(began).as_secs().max(0);
+    SignedDuration::from_secs((age / 4).clamp(2, 120))
+}
+
+/// A job about a virtual machine.
+pub(crate) fn detail(job: &Job) -> Option<&VmJob> {
+    match &job.properties {
+        JobDetail::VirtualMachine(detail) => Some(detail),
+        JobDetail::Other(_) => None,
+    }
+}
+
+/// When a job began.
+pub(crate) fn began(job: &Job) -> Option<Timestamp> {
+    detail(job)?.start_time.as_ref()?.moment().ok()?
+}
+
+/// Whether a job does this to the item.
+pub(crate) fn is_about(job: &Job, item: &ItemId, does: &JobOperation) -> bool {
+    detail(job).is_some_and(|detail| {
+        let container = detail.container_name.as_deref().unwrap_or_default();
+        detail.operation.as_ref() == Some(does)
+            && (container.eq_ignore_ascii_case(item.name.short())
+                || container.eq_ignore_ascii_case(item.container.name.as_str()))
+    })
+}
+
+/// What went wrong and what to do, in the service's words.
+pub(crate) fn complaint(detail: &VmJob) -> Option<String> {
+    let error = detail.error_details.as_ref()?.first()?;
+    let said = error
+        .error_string
+        .as_deref()
+        .or(error.error_title.as_deref())
+        .unwrap_or_default();
+    let advice = error
+        .recommendations
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
+    Some(format!("{said} {advice}").trim().to_owned())
+}
+
+/// How far the job is, where it says: `42%`.
+pub(crate) fn percent(detail: &VmJob) -> Option<String> {
+    let percent = detail
+        .extended_info
+        .as_ref()?
+        .progress_percentage
+        .as_ref()?
+        .as_f64()?;
+    Some(format!("{percent:.0}%"))
+}

@@ -1,0 +1,201 @@
+//! The checks that stand before everything: does what is named exist, is it ready, does it consent.
+//!
+//! A chain of small checks, each with the cause it finds; the first one that fails is what the object says.
+
+use std::collections::BTreeMap;
+
+use kluis_api::{
+    BackupService, Condition, ConditionStatus, ConditionType, Consent, EVERY_GROUP,
+    NamespaceSelector, PolicyRef, SelectorOperator, SelectorRequirement, Vault, VaultRef,
+    VaultType, VmRef,
+};
+use kluis_arm::id::{ItemId, PolicyId, VaultId, VmId};
+
+use crate::ids;
+use crate::waiting::Waiting;
+use crate::world::Access;
+
+/// What a protected item comes down to in Azure.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Target<'a> {
+    pub(crate) service: &'a BackupService,
+    pub(crate) vault: &'a Vault,
+    pub(crate) vault_id: VaultId,
+    pub(crate) vm: VmId,
+    pub(crate) item: ItemId,
+}
+
+/// The service, when it exists, is ready, and lets the namespace use the group.
+pub(crate) fn service<'a>(
+    access: &'a Access,
+    named: &str,
+    namespace: &str,
+    group: &str,
+) -> Result<&'a BackupService, Waiting> {
+    let service = access
+        .service
+        .as_ref()
+        .ok_or_else(|| Waiting::ServiceNotFound {
+            service: named.to_owned(),
+        })?;
+    consents(service, access, named, namespace, group)?;
+    is_ready(
+        service
+            .status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions),
+    )
+    .map_err(|message| Waiting::ServiceNotReady {
+        service: named.to_owned(),
+        message,
+    })?;
+    Ok(service)
+}
+
+/// Whether the service lets the namespace use one more group.
+pub(crate) fn consents(
+    service: &BackupService,
+    access: &Access,
+    named: &str,
+    namespace: &str,
+    group: &str,
+) -> Result<(), Waiting> {
+    let allowed = service.spec.namespaces.iter().any(|consent| {
+        covers_namespace(consent, namespace, &access.namespace_labels)
+            && consent
+                .resource_groups
+                .iter()
+                .any(|allowed| allowed == EVERY_GROUP || allowed.eq_ignore_ascii_case(group))
+    });
+    if allowed {
+        return Ok(());
+    }
+    Err(Waiting::NoConsent {
+        service: named.to_owned(),
+        namespace: namespace.to_owned(),
+        group: group.to_owned(),
+    })
+}
+
+/// The vault, when it exists, lets the namespace use it, is of a type that is offered, and is ready.
+pub(crate) fn vault<'a>(
+    vault: Option<&'a Vault>,
+    named: &VaultRef,
+    namespace: &str,
+) -> Result<&'a Vault, Waiting> {
+    let home = named.namespace.as_deref().unwrap_or(namespace);
+    let full = format!("{home}/{}", named.name);
+    let vault = vault.ok_or_else(|| Waiting::VaultNotFound {
+        vault: full.clone(),
+    })?;
+    let allowed = home == namespace
+        || vault
+            .spec
+            .allowed_namespaces
+            .iter()
+            .any(|other| other == "*" || other == namespace);
+    if !allowed {
+        return Err(Waiting::NamespaceNotAllowed {
+            vault: full,
+            namespace: namespace.to_owned(),
+        });
+    }
+    if vault.spec.type_ == VaultType::Backup {
+        return Err(Waiting::NotOfferedYet {
+            what: "A vault of type Backup".to_owned(),
+        });
+    }
+    is_ready(
+        vault
+            .status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions),
+    )
+    .map_err(|message| Waiting::VaultNotReady {
+        vault: full,
+        message,
+    })?;
+    Ok(vault)
+}
+
+/// Everything that an item names, in Azure's terms.
+pub(crate) fn target<'a>(
+    vault_object: Option<&'a Vault>,
+    access: &'a Access,
+    vault_ref: &VaultRef,
+    machine: &VmRef,
+    namespace: &str,
+) -> Result<Target<'a>, Waiting> {
+    let vault = vault(vault_object, vault_ref, namespace)?;
+    let named = &vault.spec.service_ref.name;
+    let found = access
+        .service
+        .as_ref()
+        .ok_or_else(|| Waiting::ServiceNotFound {
+            service: named.clone(),
+        })?;
+    let vm = ids::vm_id(found, machine)?;
+    let service = service(access, named, namespace, vm.resource_group.as_str())?;
+    let vault_id = ids::vault_id(service, vault)?;
+    if vm.subscription != vault_id.subscription {
+        return Err(Waiting::SubscriptionMismatch {
+            vm: vm.subscription.to_string(),
+            vault: vault_id.subscription.to_string(),
+        });
+    }
+    Ok(Target {
+        service,
+        vault,
+        item: ItemId::for_vm(&vault_id, &vm),
+        vault_id,
+        vm,
+    })
+}
+
+impl Target<'_> {
+    /// The policy that the item names, in its vault.
+    pub(crate) fn policy(&self, namespace: &str, policy: &PolicyRef) -> Result<PolicyId, Waiting> {
+        ids::policy_id(&self.vault_id, self.vault, namespace, policy)
+    }
+}
+
+/// `Err` with the message of what is in the way.
+fn is_ready(conditions: &[Condition]) -> Result<(), String> {
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == ConditionType::Ready);
+    match ready {
+        Some(condition) if condition.status == ConditionStatus::True => Ok(()),
+        Some(condition) => Err(condition.message.clone()),
+        None => Err("it has not been looked at yet.".to_owned()),
+    }
+}
+
+fn covers_namespace(consent: &Consent, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+    match (&consent.name, &consent.selector) {
+        (Some(name), _) => name == namespace,
+        (None, Some(selector)) => selects(selector, labels),
+        (None, None) => false,
+    }
+}
+
+fn selects(selector: &NamespaceSelector, labels: &BTreeMap<String, String>) -> bool {
+    selector
+        .match_labels
+        .iter()
+        .all(|(key, value)| labels.get(key) == Some(value))
+        && selector
+            .match_expressions
+            .iter()
+            .all(|requirement| holds(requirement, labels.get(&requirement.key)))
+}
+
+fn holds(requirement: &SelectorRequirement, value: Option<&String>) -> bool {
+    let listed = value.is_some_and(|value| requirement.values.contains(value));
+    match requirement.operator {
+        SelectorOperator::In => listed,
+        SelectorOperator::NotIn => !listed,
+        SelectorOperator::Exists => value.is_some(),
+        SelectorOperator::DoesNotExist => value.is_none(),
+    }
+}

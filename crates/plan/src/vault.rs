@@ -1,0 +1,388 @@
+//! Planning a Vault: it is there, it is ours, and it is as declared.
+
+mod body;
+
+use jiff::SignedDuration;
+use kluis_api::{
+    AdoptionPolicy, ConditionType, MANAGED_BY, OperationKind, VaultDeletionPolicy, VaultStatus,
+    VaultType,
+};
+use kluis_arm::error::classify;
+use kluis_arm::id::VaultId;
+use kluis_arm::vault::ProvisioningState;
+
+use crate::conditions::Verdict;
+use crate::fingerprint::Fingerprint;
+use crate::gate;
+use crate::ids;
+use crate::key::{Kind, ObjectKey};
+use crate::plan::{Basis, Next, Plan};
+use crate::report::Status;
+use crate::step::{Action, Precondition, Slot, Step};
+use crate::waiting::{Waiting, in_words};
+use crate::world::{Fact, Observed, Progress, VaultWorld, Want, World};
+
+/// How often a vault that is as declared is looked at again.
+const RESYNC: SignedDuration = SignedDuration::from_mins(10);
+/// How soon an operation is asked after when the service does not say.
+const POLL: SignedDuration = SignedDuration::from_secs(5);
+
+impl World for VaultWorld {
+    fn object(&self) -> ObjectKey {
+        let metadata = &self.vault.metadata;
+        ObjectKey::new(
+            Kind::Vault,
+            metadata.namespace.clone().unwrap_or_default(),
+            metadata.name.clone().unwrap_or_default(),
+        )
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let Ok(id) = self.vault_id() else {
+            return Vec::new();
+        };
+        if self.is_going()
+            && (!self.users.is_empty()
+                || self.vault.spec.deletion_policy == VaultDeletionPolicy::Retain)
+        {
+            return Vec::new();
+        }
+        let url = self
+            .vault
+            .status
+            .as_ref()
+            .and_then(|status| status.operation.as_ref()?.status_url.clone());
+        let progress = url
+            .filter(|_| self.progress.is_none())
+            .map(|url| Want::Progress { url });
+        let vault = self.arm.is_none().then_some(Want::Vault(id));
+        progress.into_iter().chain(vault).collect()
+    }
+
+    fn fill(&mut self, _: &Want, fact: Fact) {
+        match fact {
+            Fact::Vault(vault) => self.arm = Some(vault),
+            Fact::Progress(progress) => self.progress = Some(progress),
+            _ => {}
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        plan_vault(self)
+    }
+}
+
+impl VaultWorld {
+    fn is_going(&self) -> bool {
+        self.vault.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Where it is in Azure, past the checks that come before asking Azure anything.
+    fn vault_id(&self) -> Result<VaultId, Waiting> {
+        if self.vault.spec.type_ == VaultType::Backup {
+            return Err(Waiting::NotOfferedYet {
+                what: "A vault of type Backup".to_owned(),
+            });
+        }
+        let namespace = self.vault.metadata.namespace.as_deref().unwrap_or_default();
+        let service = gate::service(
+            &self.access,
+            &self.vault.spec.service_ref.name,
+            namespace,
+            &self.vault.spec.resource_group,
+        )?;
+        ids::vault_id(service, &self.vault)
+    }
+}
+
+/// What is to be done about a vault, and what to say meanwhile.
+struct Decision {
+    steps: Vec<Step>,
+    verdict: Verdict,
+    next: Next,
+    /// Whether the operation in the status is still under way.
+    keeps_operation: bool,
+}
+
+/// What follows for a Vault.
+pub fn plan_vault(world: &VaultWorld) -> Plan {
+    let metadata = &world.vault.metadata;
+    let before = world.vault.status.clone().unwrap_or_default();
+    let basis = Basis {
+        object: world.object(),
+        generation: metadata.generation.unwrap_or_default(),
+        now: world.now,
+        before: before.conditions.clone(),
+    };
+    let decision = match decide(world, &basis) {
+        Ok(Some(decision)) => decision,
+        Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
+        Err(waiting) => Decision {
+            steps: Vec::new(),
+            verdict: Verdict::waiting(&waiting),
+            next: progress_delay(world).unwrap_or_else(|| waiting.next(world.now)),
+            keeps_operation: matches!(
+                waiting,
+                Waiting::OperationInProgress { .. } | Waiting::Arm(_)
+            ),
+        },
+    };
+    let found = world.arm.as_ref().and_then(Observed::found);
+    let is_ours = found.is_some_and(|found| standing(world, found) == Ownership::Ours);
+    let status = VaultStatus {
+        observed_generation: basis.generation,
+        conditions: basis.conditions(ConditionType::Ready, &decision.verdict, &[]),
+        azure_id: world
+            .vault_id()
+            .ok()
+            .filter(|_| is_ours)
+            .map(|id| id.to_string())
+            .or(before.azure_id),
+        redundancy: found
+            .and_then(|found| body::redundancy(found))
+            .map(|redundancy| redundancy.to_string())
+            .or(before.redundancy),
+        soft_delete: found
+            .and_then(|found| body::soft_delete_in_words(found))
+            .or(before.soft_delete),
+        operation: before.operation.filter(|_| decision.keeps_operation),
+    };
+    let hold =
+        (!world.is_going() && !ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
+    let steps = hold.into_iter().chain(decision.steps).collect();
+    basis.plan(steps, Status::Vault(status), decision.next)
+}
+
+/// None when nothing is left to be done and the object may go.
+fn decide(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting> {
+    if world.is_going() {
+        leave(world, basis)
+    } else {
+        keep(world, basis).map(Some)
+    }
+}
+
+fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
+    let id = world.vault_id()?;
+    let ended = in_progress(world)?;
+    match &world.arm {
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        None => Err(Waiting::StillProvisioning {
+            what: format!("the vault {}", id.name),
+        }),
+        Some(Observed::Absent) => {
+            let body = Box::new(body::create(&world.vault));
+            Ok(begin(
+                world,
+                basis,
+                Action::CreateVault {
+                    id: id.clone(),
+                    body,
+                },
+                OperationKind::CreateVault,
+                &id,
+            ))
+        }
+        Some(Observed::Found(found)) => {
+            if standing(world, found) == Ownership::Foreign {
+                return Err(foreign(world, found, &id));
+            }
+            is_settled(found, &id)?;
+            is_in_location(world, found)?;
+            match body::change(&world.vault, found)? {
+                None => Ok(Decision {
+                    steps: Vec::new(),
+                    verdict: Verdict::settled(
+                        "AsDeclared",
+                        format!("The vault {} is as declared.", id.name),
+                    ),
+                    next: Next::After(RESYNC),
+                    keeps_operation: false,
+                }),
+                Some(change) if ended == Some(OperationKind::UpdateVault) => {
+                    Err(Waiting::ChangeNotTaken { what: change.what })
+                }
+                Some(change) => {
+                    let action = Action::UpdateVault {
+                        id: id.clone(),
+                        body: Box::new(change.body),
+                    };
+                    Ok(begin(world, basis, action, OperationKind::UpdateVault, &id))
+                }
+            }
+        }
+    }
+}
+
+/// Deletes the vault where that is asked for, and lets go.
+fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting> {
+    if !world.users.is_empty() {
+        return Err(Waiting::InUse {
+            by: world.users.clone(),
+        });
+    }
+    if world.vault.spec.deletion_policy == VaultDeletionPolicy::Retain {
+        return Ok(None);
+    }
+    let id = world.vault_id()?;
+    in_progress(world)?;
+    match &world.arm {
+        Some(Observed::Absent) => Ok(None),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        None => Err(Waiting::StillProvisioning {
+            what: format!("the vault {}", id.name),
+        }),
+        // What was never ours is not ours to delete.
+        Some(Observed::Found(found)) if standing(world, found) == Ownership::Foreign => Ok(None),
+        Some(Observed::Found(_)) => Ok(Some(begin(
+            world,
+            basis,
+            Action::DeleteVault { id: id.clone() },
+            OperationKind::DeleteVault,
+            &id,
+        ))),
+    }
+}
+
+fn begin(
+    world: &VaultWorld,
+    basis: &Basis,
+    action: Action,
+    kind: OperationKind,
+    id: &VaultId,
+) -> Decision {
+    let observed = world
+        .arm
+        .clone()
+        .map(|arm| (Want::Vault(id.clone()), Fingerprint::of(&Fact::Vault(arm))));
+    let guard = Precondition {
+        observed,
+        ..basis.unread()
+    };
+    Decision {
+        steps: vec![Step {
+            action,
+            guard,
+            slot: Some(Slot::Operation),
+        }],
+        verdict: Verdict::working(
+            &format!("{kind}"),
+            format!("Under way: {}.", in_words(kind)),
+        ),
+        next: Next::Soon,
+        keeps_operation: false,
+    }
+}
+
+/// `Err` while the operation in the status is under way, or when it failed; else the kind of the one that has just ended.
+fn in_progress(world: &VaultWorld) -> Result<Option<OperationKind>, Waiting> {
+    let Some(operation) = world
+        .vault
+        .status
+        .as_ref()
+        .and_then(|status| status.operation.as_ref())
+    else {
+        return Ok(None);
+    };
+    let kind = operation.kind;
+    match &world.progress {
+        None | Some(Observed::Absent) => Ok(None),
+        Some(Observed::Found(Progress::Succeeded { .. })) => Ok(Some(kind)),
+        Some(Observed::Found(Progress::InProgress { .. })) => {
+            Err(Waiting::OperationInProgress { kind })
+        }
+        Some(Observed::Found(Progress::Failed { code, message, .. })) => {
+            Err(Waiting::OperationFailed {
+                kind,
+                code: code.clone(),
+                message: message.clone(),
+            })
+        }
+        Some(Observed::Found(Progress::Cancelled)) => Err(Waiting::OperationFailed {
+            kind,
+            code: "Cancelled".to_owned(),
+            message: "It was cancelled.".to_owned(),
+        }),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+    }
+}
+
+fn progress_delay(world: &VaultWorld) -> Option<Next> {
+    match &world.progress {
+        Some(Observed::Found(Progress::InProgress { retry_after })) => {
+            Some(Next::After(retry_after.unwrap_or(POLL)))
+        }
+        Some(Observed::Found(Progress::Failed { code, .. })) => {
+            Some(Next::After(match classify(code, 200) {
+                kluis_arm::error::Class::RetryAfter => SignedDuration::from_secs(30),
+                kluis_arm::error::Class::Blocked | kluis_arm::error::Class::Terminal => {
+                    SignedDuration::from_mins(5)
+                }
+            }))
+        }
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ownership {
+    Ours,
+    Foreign,
+}
+
+/// Whether the vault is ours: its tag says so, we have had it before and nobody else claims it, or we may take over anything.
+fn standing(world: &VaultWorld, found: &kluis_arm::vault::Vault) -> Ownership {
+    let tag = tag(found);
+    let own = ids::qualified(&world.vault.metadata);
+    let had = world
+        .vault
+        .status
+        .as_ref()
+        .is_some_and(|status| status.azure_id.is_some());
+    match (tag, world.vault.spec.adoption_policy) {
+        (Some(tag), _) if tag == own => Ownership::Ours,
+        (None, _) if had => Ownership::Ours,
+        (_, AdoptionPolicy::Always) => Ownership::Ours,
+        (_, AdoptionPolicy::IfTagged | AdoptionPolicy::Never) => Ownership::Foreign,
+    }
+}
+
+fn foreign(world: &VaultWorld, found: &kluis_arm::vault::Vault, id: &VaultId) -> Waiting {
+    Waiting::ForeignVault {
+        id: id.to_string(),
+        tag: tag(found).map(str::to_owned),
+        never: world.vault.spec.adoption_policy == AdoptionPolicy::Never,
+    }
+}
+
+fn tag(found: &kluis_arm::vault::Vault) -> Option<&str> {
+    found.tags.as_ref()?.get(MANAGED_BY).map(String::as_str)
+}
+
+fn is_settled(found: &kluis_arm::vault::Vault, id: &VaultId) -> Result<(), Waiting> {
+    let state = found
+        .properties
+        .as_ref()
+        .and_then(|properties| properties.provisioning_state.as_ref());
+    match state {
+        Some(ProvisioningState::Provisioning | ProvisioningState::Deleting) => {
+            Err(Waiting::StillProvisioning {
+                what: format!("the vault {}", id.name),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_in_location(world: &VaultWorld, found: &kluis_arm::vault::Vault) -> Result<(), Waiting> {
+    let wanted = &world.vault.spec.location;
+    match &found.location {
+        Some(location) if !body::is_same_location(location, wanted) => {
+            Err(Waiting::OtherLocation {
+                wanted: wanted.clone(),
+                found: location.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
+}

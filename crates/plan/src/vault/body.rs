@@ -1,0 +1,181 @@
+//! A vault on the wire: the body that makes it, and the one that changes what differs.
+
+use std::collections::BTreeMap;
+
+use kluis_api::{MANAGED_BY, Redundancy, SoftDeleteState, Vault};
+use kluis_arm::vault as wire;
+
+use crate::ids;
+use crate::waiting::Waiting;
+
+/// A change to a vault: what changes, in words, and the body that changes it and nothing else.
+pub(super) struct Change {
+    pub(super) what: String,
+    pub(super) body: wire::Vault,
+}
+
+/// The body that makes the vault.
+pub(super) fn create(vault: &Vault) -> wire::Vault {
+    wire::Vault {
+        location: Some(vault.spec.location.clone()),
+        tags: Some(tags(vault)),
+        sku: Some(wire::Sku {
+            name: Some("RS0".to_owned()),
+            tier: Some("Standard".to_owned()),
+            ..wire::Sku::default()
+        }),
+        properties: Some(wire::VaultProperties {
+            public_network_access: Some(wire::Switch::Enabled),
+            redundancy_settings: Some(redundancy_settings(vault.spec.redundancy)),
+            security_settings: Some(security_settings(vault)),
+            ..wire::VaultProperties::default()
+        }),
+        ..wire::Vault::default()
+    }
+}
+
+/// The change that makes the vault in force the one that is declared. None when it is already. What the service does not tell is not
+/// taken for a difference.
+pub(super) fn change(vault: &Vault, found: &wire::Vault) -> Result<Option<Change>, Waiting> {
+    let mut what = Vec::new();
+    let mut properties = wire::VaultProperties::default();
+    let mut body = wire::Vault::default();
+    if found.tags.as_ref().and_then(|tags| tags.get(MANAGED_BY))
+        != Some(&ids::qualified(&vault.metadata))
+    {
+        // PATCH replaces the whole map: what others put there goes along.
+        body.tags = Some(
+            found
+                .tags
+                .clone()
+                .unwrap_or_default()
+                .into_iter()
+                .chain(tags(vault))
+                .collect(),
+        );
+        what.push("its tag");
+    }
+    if redundancy(found).is_some_and(|present| *present != on_wire(vault.spec.redundancy)) {
+        properties.redundancy_settings = Some(redundancy_settings(vault.spec.redundancy));
+        what.push("its redundancy");
+    }
+    if differs_in_soft_delete(vault, found)? {
+        properties.security_settings = Some(security_settings(vault));
+        what.push("its soft delete");
+    }
+    if properties != wire::VaultProperties::default() {
+        body.properties = Some(properties);
+    }
+    Ok((!what.is_empty()).then(|| Change {
+        what: what.join(" and "),
+        body,
+    }))
+}
+
+/// The redundancy in force.
+pub(super) fn redundancy(found: &wire::Vault) -> Option<&wire::Redundancy> {
+    found
+        .properties
+        .as_ref()?
+        .redundancy_settings
+        .as_ref()?
+        .standard_tier_storage_redundancy
+        .as_ref()
+}
+
+/// The soft delete in force: `Enabled, 14 days`.
+pub(super) fn soft_delete_in_words(found: &wire::Vault) -> Option<String> {
+    let settings = soft_delete(found)?;
+    let state = settings.soft_delete_state.as_ref()?;
+    match settings.soft_delete_retention_period_in_days {
+        Some(days) if *state != wire::SoftDeleteState::Disabled => {
+            Some(format!("{state}, {days} days"))
+        }
+        _ => Some(state.to_string()),
+    }
+}
+
+/// Whether two names of a region mean one: Azure writes both `westeurope` and `West Europe`.
+pub(super) fn is_same_location(one: &str, other: &str) -> bool {
+    let plain = |name: &str| {
+        name.chars()
+            .filter(|c| !c.is_whitespace())
+            .collect::<String>()
+            .to_ascii_lowercase()
+    };
+    plain(one) == plain(other)
+}
+
+fn differs_in_soft_delete(vault: &Vault, found: &wire::Vault) -> Result<bool, Waiting> {
+    let wanted = &vault.spec.soft_delete;
+    let Some(present) = soft_delete(found) else {
+        return Ok(false);
+    };
+    let always = present.soft_delete_state == Some(wire::SoftDeleteState::AlwaysOn);
+    let state = match wanted.state {
+        SoftDeleteState::Disabled if always => return Err(Waiting::SoftDeleteAlwaysOn),
+        // Always on is at least as safe as enabled, and cannot be taken back: it is left.
+        SoftDeleteState::Enabled if always => false,
+        state => present
+            .soft_delete_state
+            .as_ref()
+            .is_some_and(|present| *present != state_on_wire(state)),
+    };
+    let days = wanted.state != SoftDeleteState::Disabled
+        && present
+            .soft_delete_retention_period_in_days
+            .is_some_and(|days| i64::from(days) != i64::from(wanted.retention_days));
+    Ok(state || days)
+}
+
+fn soft_delete(found: &wire::Vault) -> Option<&wire::SoftDeleteSettings> {
+    found
+        .properties
+        .as_ref()?
+        .security_settings
+        .as_ref()?
+        .soft_delete_settings
+        .as_ref()
+}
+
+fn tags(vault: &Vault) -> BTreeMap<String, String> {
+    BTreeMap::from([(MANAGED_BY.to_owned(), ids::qualified(&vault.metadata))])
+}
+
+fn redundancy_settings(redundancy: Redundancy) -> wire::RedundancySettings {
+    wire::RedundancySettings {
+        standard_tier_storage_redundancy: Some(on_wire(redundancy)),
+        cross_region_restore: Some(wire::Switch::Disabled),
+        ..wire::RedundancySettings::default()
+    }
+}
+
+fn security_settings(vault: &Vault) -> wire::SecuritySettings {
+    let wanted = &vault.spec.soft_delete;
+    let days = (wanted.state != SoftDeleteState::Disabled)
+        .then(|| i32::try_from(wanted.retention_days).unwrap_or(i32::MAX));
+    wire::SecuritySettings {
+        soft_delete_settings: Some(wire::SoftDeleteSettings {
+            soft_delete_state: Some(state_on_wire(wanted.state)),
+            soft_delete_retention_period_in_days: days,
+            ..wire::SoftDeleteSettings::default()
+        }),
+        ..wire::SecuritySettings::default()
+    }
+}
+
+fn on_wire(redundancy: Redundancy) -> wire::Redundancy {
+    match redundancy {
+        Redundancy::GeoRedundant => wire::Redundancy::GeoRedundant,
+        Redundancy::LocallyRedundant => wire::Redundancy::LocallyRedundant,
+        Redundancy::ZoneRedundant => wire::Redundancy::ZoneRedundant,
+    }
+}
+
+fn state_on_wire(state: SoftDeleteState) -> wire::SoftDeleteState {
+    match state {
+        SoftDeleteState::Enabled => wire::SoftDeleteState::Enabled,
+        SoftDeleteState::Disabled => wire::SoftDeleteState::Disabled,
+        SoftDeleteState::AlwaysOn => wire::SoftDeleteState::AlwaysOn,
+    }
+}
