@@ -7,5 +7,8 @@ pub mod backup;
 pub mod core;
 pub mod inventory;
 pub mod operations;
+pub mod shell;
 pub mod store;
 pub mod vaults;
+
+pub use shell::{ClockMode, Config, Credentials, Movers, Running, ServiceError, run, start};

@@ -1,0 +1,180 @@
+//! The core with its store and its time: every request, tick and report goes through here, one after another.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::clock::Clock;
+use super::files::{Files, RandomIds};
+use super::hands::Order;
+use crate::core::{self, Context, Effect, MoverReport, RepositoryReport, Request, Response};
+use crate::inventory::Inventory;
+use crate::store::{Store, StoreError, Tx};
+
+/// The running core.
+pub(super) struct Engine {
+    pub(super) clock: Clock,
+    pub(super) subscription: String,
+    pub(super) tenant: String,
+    pub(super) inventory: Inventory,
+    pub(super) data_dir: PathBuf,
+    pub(super) max_jobs: usize,
+    store: Mutex<Store>,
+    orders: Sender<Order>,
+    /// Told at each commit, with the store's lock: who waits for jobs to end waits here.
+    changed: Condvar,
+    /// Told after what may have changed what is due next.
+    pub(super) wake: Notify,
+    stopping: AtomicBool,
+    /// Held while someone moves the virtual clock.
+    pub(super) advancing: Mutex<()>,
+}
+
+/// What an engine is made of.
+pub(super) struct Parts {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) subscription: String,
+    pub(super) tenant: String,
+    pub(super) inventory: Inventory,
+    pub(super) data_dir: PathBuf,
+    pub(super) max_jobs: usize,
+    pub(super) orders: Sender<Order>,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            clock: parts.clock,
+            subscription: parts.subscription,
+            tenant: parts.tenant,
+            inventory: parts.inventory,
+            data_dir: parts.data_dir,
+            max_jobs: parts.max_jobs,
+            store: Mutex::new(parts.store),
+            orders: parts.orders,
+            changed: Condvar::new(),
+            wake: Notify::new(),
+            stopping: AtomicBool::new(false),
+            advancing: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Answers a request.
+    pub(super) fn answer(&self, request: &Request) -> Response {
+        let answer = self.write(|ctx, tx| core::handle(request, ctx, tx).map(|(response, effects)| (Ok(response), effects)));
+        if request.method != http::Method::GET {
+            self.wake.notify_one();
+        }
+        match answer {
+            Ok(response) => response.unwrap_or_else(|refusal: core::Refusal| refusal.response()),
+            Err(refusal) => refusal.response(),
+        }
+    }
+
+    /// Does what is due now.
+    pub(super) fn tick(&self) -> Result<(), StoreError> {
+        self.write(|ctx, tx| core::tick(ctx, tx).map(|effects| ((), effects)))
+    }
+
+    /// Takes a mover's report. A service that is stopping hears nothing: the movers that it ends are to run again at the next
+    /// start, not to be taken for failed.
+    pub(super) fn mover_report(&self, report: &MoverReport) {
+        if self.is_stopping() {
+            return;
+        }
+        let done = self.write(|ctx, tx| core::on_mover(report, ctx, tx).map(|effects| ((), effects)));
+        log(done, "a mover's report was lost");
+        self.wake.notify_one();
+    }
+
+    /// Takes the report of a repository made or removed.
+    pub(super) fn repository_report(&self, report: &RepositoryReport) {
+        let done = self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)));
+        log(done, "the report of a repository was lost");
+    }
+
+    /// Runs `work` in a transaction; its effects are carried out in the order of the commits.
+    pub(super) fn write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Context<'_>, &mut Tx<'_>) -> Result<(T, Vec<Effect>), E>,
+    ) -> Result<T, E> {
+        let mut store = self.store();
+        let (value, effects) = store.tx(|tx| work(&self.context(), tx))?;
+        for effect in effects {
+            if self.orders.send(Order::Do(effect)).is_err() {
+                tracing::warn!("the service is stopping; what is left to do is done at the next start");
+            }
+        }
+        drop(store);
+        self.changed.notify_all();
+        Ok(value)
+    }
+
+    /// Reads from the store.
+    pub(super) fn read<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Context<'_>, &Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.store().tx(|tx| work(&self.context(), tx))
+    }
+
+    /// Waits until no job is queued or running; `false` when the service is stopping.
+    pub(super) fn wait_until_idle(&self) -> Result<bool, StoreError> {
+        let mut store = self.store();
+        loop {
+            if self.is_stopping() {
+                return Ok(false);
+            }
+            if !store.tx(|tx| crate::backup::busy(tx))? {
+                return Ok(true);
+            }
+            store = self.changed.wait(store).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// From now on nothing is reported any more, and nobody waits.
+    pub(super) fn stop(&self) {
+        let store = self.store();
+        self.stopping.store(true, Ordering::Release);
+        drop(store);
+        self.changed.notify_all();
+        self.wake.notify_one();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic while it was held rolled its transaction back: the store is whole.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            now: self.clock.now(),
+            subscription: &self.subscription,
+            tenant: &self.tenant,
+            inventory: &self.inventory,
+            data_dir: &self.data_dir,
+            max_jobs: self.max_jobs,
+            facts: &Files,
+            ids: &RandomIds,
+        }
+    }
+}
+
+fn log(done: Result<(), StoreError>, what: &str) {
+    if let Err(error) = done {
+        tracing::error!(error = %crate::store::chain(&error), "{what}: the state could not be written");
+    }
+}

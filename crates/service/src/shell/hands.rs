@@ -1,0 +1,102 @@
+//! The thread that carries out the core's effects, in the order they were decided.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use kluis_vault::{Event, JobFile};
+
+use super::engine::Engine;
+use super::keys::Keys;
+use super::mover::{Kill, Mover, Tell, Witness};
+use super::repositories;
+use crate::core::{Effect, MoverReport, RepositoryReport, What};
+
+/// What the thread is told.
+pub(super) enum Order {
+    /// Carry this out.
+    Do(Effect),
+    /// This job's mover is gone.
+    Ended(String),
+    /// End all movers and yourself.
+    Stop,
+}
+
+/// What the thread works with.
+pub(super) struct Hands {
+    pub(super) engine: Arc<Engine>,
+    pub(super) mover: Box<dyn Mover>,
+    pub(super) keys: Keys,
+    pub(super) vaults: PathBuf,
+    pub(super) orders: Sender<Order>,
+}
+
+impl Hands {
+    /// Works until it is told to stop.
+    pub(super) fn work(self, incoming: &Receiver<Order>) {
+        let mut movers: HashMap<String, Kill> = HashMap::new();
+        for order in incoming {
+            match order {
+                Order::Do(Effect::CreateRepository { vault, path }) => {
+                    let result = repositories::create(&self.keys, &path);
+                    self.engine.repository_report(&RepositoryReport { vault, made: true, result });
+                }
+                Order::Do(Effect::RemoveRepository { vault, path }) => {
+                    let result = repositories::remove(&self.keys, &self.vaults, &path);
+                    self.engine.repository_report(&RepositoryReport { vault, made: false, result });
+                }
+                Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
+                Order::Do(Effect::KillMover { job }) => match movers.get_mut(&job) {
+                    Some(kill) => kill(),
+                    // Gone already, and so is its report; the core must hear an end to stop waiting for one.
+                    None => self.report(&job, What::Exited { code: None, stderr: "it had ended already".to_owned() }),
+                },
+                Order::Ended(job) => drop(movers.remove(&job)),
+                Order::Stop => break,
+            }
+        }
+        movers.into_values().for_each(|mut kill| kill());
+    }
+
+    fn start(&self, file: &JobFile, movers: &mut HashMap<String, Kill>) {
+        let job = file.job.clone();
+        let key = match self.keys.of(&file.vault) {
+            Ok(key) => key,
+            Err(error) => {
+                let failed = Event::Failed {
+                    code: error.code(),
+                    message: kluis_vault::error::describe(&error),
+                    recommendation: error.recommendation().to_owned(),
+                };
+                self.report(&job, What::Event(failed));
+                self.report(&job, What::Exited { code: None, stderr: String::new() });
+                return;
+            }
+        };
+        let (engine, orders, name) = (Arc::clone(&self.engine), self.orders.clone(), job.clone());
+        let mut witness = Witness::new(file, &key);
+        let tell: Tell = Box::new(move |what| {
+            if engine.is_stopping() {
+                return;
+            }
+            let ended = matches!(what, What::Exited { .. });
+            for what in witness.heard(what) {
+                engine.mover_report(&MoverReport { job: name.clone(), what });
+            }
+            if ended && orders.send(Order::Ended(name.clone())).is_err() {
+                tracing::debug!(job = %name, "a mover ended after the service had");
+            }
+        });
+        match self.mover.start(file, &key, tell) {
+            Ok(kill) => {
+                movers.insert(job, kill);
+            }
+            Err(stderr) => self.report(&job, What::Exited { code: None, stderr }),
+        }
+    }
+
+    fn report(&self, job: &str, what: What) {
+        self.engine.mover_report(&MoverReport { job: job.to_owned(), what });
+    }
+}

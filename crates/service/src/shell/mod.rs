@@ -1,0 +1,65 @@
+//! The shell around the core: sockets, TLS, sign-in, the clock, movers and repositories.
+//!
+//! It decides nothing about backups. It brings requests, ticks and reports to the core, and carries out the effects that come
+//! back once they are committed.
+
+mod advance;
+mod certificates;
+mod clock;
+mod cloud;
+mod engine;
+mod error;
+mod files;
+mod hands;
+mod http;
+mod identity;
+mod keys;
+mod mover;
+mod private;
+mod repositories;
+mod serve;
+mod sign_in;
+mod startup;
+mod ticker;
+mod token;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use clock::ClockMode;
+pub use error::ServiceError;
+pub use identity::Credentials;
+pub use mover::{Kill, Mover, Scripted, Tell, Threads};
+pub use serve::{Running, run, start};
+
+/// How the service is run.
+pub struct Config {
+    /// Where vaults, keys and state are; made when it is not there.
+    pub data_dir: PathBuf,
+    /// The inventory's file.
+    pub inventory: PathBuf,
+    /// The address of the HTTPS endpoint; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// A loopback address for the managed identity endpoint, over plain HTTP.
+    pub listen_http: Option<SocketAddr>,
+    /// The clock that schedules and recovery points follow.
+    pub clock: ClockMode,
+    /// How many jobs run at once; the rest queue.
+    pub max_jobs: usize,
+    /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
+    pub passphrase_file: Option<PathBuf>,
+    /// What moves the bytes.
+    pub movers: Movers,
+}
+
+/// What moves the bytes of jobs.
+#[derive(Default)]
+pub enum Movers {
+    /// This program, run as `kluis mover JOBFILE`.
+    #[default]
+    ThisProgram,
+    /// Another program, run in the same way.
+    Program(PathBuf),
+    /// Something in this process.
+    Own(Box<dyn Mover>),
+}

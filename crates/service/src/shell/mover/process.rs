@@ -1,0 +1,174 @@
+//! A mover as a process of its own: `kluis mover JOBFILE`, the key over its standard input, events from its standard output.
+//!
+//! A mover must not outlive its service, else the next one would start the same job beside it. It notices that nobody reads
+//! its events any more; to be sure, each leaves its process id beside its job file, and all hold a lock that the next service
+//! waits for after it has ended those that are left ([`end_orphans`]).
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kluis_vault::{Event, JobFile, MasterKey};
+
+use super::{Kill, Mover, Tell};
+use crate::core::What;
+use crate::shell::private;
+
+/// How much of a line is read, in bytes; a mover's events are far shorter.
+const LONGEST_LINE: u64 = 1 << 20;
+/// How many lines of a mover's error output are kept.
+const LAST_LINES: usize = 20;
+
+/// Runs each job in a process.
+#[derive(Debug)]
+pub(in crate::shell) struct Processes {
+    program: PathBuf,
+    jobs: PathBuf,
+    /// Locked for as long as this process or a mover of it lives: movers inherit it.
+    _lock: File,
+}
+
+impl Processes {
+    /// Movers of this program; their job files go to `jobs`. `lock` comes from [`end_orphans`].
+    pub(in crate::shell) fn new(program: PathBuf, jobs: PathBuf, lock: File) -> Self {
+        Self { program, jobs, _lock: lock }
+    }
+}
+
+impl Mover for Processes {
+    fn start(&self, file: &JobFile, key: &MasterKey, tell: Tell) -> Result<Kill, String> {
+        let (mut child, paths) = self.spawn(file, key)?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let child = Arc::new(Mutex::new(child));
+        let waited = Arc::clone(&child);
+        let follow = move || follow(stdout, stderr, &waited, &paths, tell);
+        if let Err(error) = std::thread::Builder::new().name("mover".to_owned()).spawn(follow) {
+            end(&child);
+            return Err(format!("no thread could be started to follow the mover: {error}"));
+        }
+        Ok(Box::new(move || end(&child)))
+    }
+}
+
+impl Processes {
+    fn spawn(&self, file: &JobFile, key: &MasterKey) -> Result<(Child, [PathBuf; 2]), String> {
+        let said = |doing: &str, error: &dyn std::fmt::Display| format!("the mover could not be started ({doing}): {error}");
+        let key = key.to_json().map_err(|error| said("handing over the key", &error))?;
+        let name: String = file.job.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let paths = [self.jobs.join(format!("{name}.json")), self.jobs.join(format!("{name}.pid"))];
+        let text = serde_json::to_vec_pretty(file).map_err(|error| said("writing its job file", &error))?;
+        private::write(&paths[0], &text).map_err(|error| said("writing its job file", &error))?;
+        let mut child = Command::new(&self.program)
+            .arg("mover")
+            .arg(&paths[0])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| said(&format!("running {}", self.program.display()), &error))?;
+        let handed = private::write(&paths[1], child.id().to_string().as_bytes()).and_then(|()| {
+            let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+            stdin.write_all(key.as_bytes())
+        });
+        // A mover that ends before it has read its key says why on its error output, which is what the job should tell.
+        if let Err(error) = handed.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }) {
+            child.kill().and_then(|()| child.wait()).map_err(|error| said("ending it", &error))?;
+            return Err(said("handing over the key", &error));
+        }
+        Ok((child, paths))
+    }
+}
+
+fn end(child: &Mutex<Child>) {
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    // One that has been waited for already has no process that could be hit.
+    if let Err(error) = child.kill() {
+        tracing::warn!(%error, pid = child.id(), "the mover could not be ended");
+    }
+}
+
+/// Reads a mover's events to their end, then what it leaves behind.
+fn follow(
+    stdout: Option<impl Read>,
+    stderr: Option<impl Read + Send + 'static>,
+    child: &Mutex<Child>,
+    paths: &[PathBuf],
+    mut tell: Tell,
+) {
+    let errors = stderr.map(|stderr| std::thread::spawn(move || last_lines(stderr)));
+    for line in stdout.map(|stdout| Lines(BufReader::new(stdout))).into_iter().flatten() {
+        match serde_json::from_str::<Event>(&line) {
+            Ok(event) => tell(What::Event(event)),
+            Err(error) => tracing::warn!(%error, "a mover said something that is no event"),
+        }
+    }
+    let code = child.lock().unwrap_or_else(PoisonError::into_inner).wait().ok().and_then(|status| status.code());
+    let stderr = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
+    for path in paths {
+        if let Err(error) = fs::remove_file(path) {
+            tracing::warn!(%error, path = %path.display(), "a job's file could not be removed");
+        }
+    }
+    tell(What::Exited { code, stderr });
+}
+
+/// Lines of at most [`LONGEST_LINE`] bytes; a longer one comes in pieces, none of which is an event.
+struct Lines<R>(BufReader<R>);
+
+impl<R: Read> Iterator for Lines<R> {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        let read = self.0.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).ok()?;
+        (read > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
+    }
+}
+
+fn last_lines(stderr: impl Read) -> String {
+    let mut last = VecDeque::new();
+    for line in Lines(BufReader::new(stderr)) {
+        tracing::debug!(mover = %line);
+        last.push_back(line.chars().take(500).collect::<String>());
+        if last.len() > LAST_LINES {
+            last.pop_front();
+        }
+    }
+    Vec::from(last).join("\n")
+}
+
+/// Ends the movers that an earlier service left behind, and waits until they are gone. Returns the lock that this service's
+/// movers will hold.
+pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
+    private::folder(jobs)?;
+    for entry in fs::read_dir(jobs)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "pid") {
+            kill_orphan(&path);
+        }
+        fs::remove_file(&path).or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
+    }
+    let lock = File::options().create(true).truncate(false).write(true).open(jobs.with_extension("lock"))?;
+    // Held until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
+    lock.lock()?;
+    rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+    Ok(lock)
+}
+
+/// Ends the process whose id is in this file, if it still is a mover of this job: ids are given again.
+fn kill_orphan(path: &Path) {
+    let pid = private::read(path).ok().flatten().and_then(|text| text.trim().parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let Some(pid) = pid else { return };
+    let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+    let job_file = path.with_extension("json");
+    let is_ours = command.split(|byte| *byte == 0).any(|argument| argument == job_file.as_os_str().as_encoded_bytes());
+    if is_ours {
+        tracing::info!(pid = pid.as_raw_nonzero(), "ending a mover that an earlier service left behind");
+        if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+            tracing::warn!(%error, "it could not be ended");
+        }
+    }
+}

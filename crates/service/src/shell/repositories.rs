@@ -1,0 +1,58 @@
+//! Making and removing vaults' repositories. Both may be repeated: a restart asks again for what was under way.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::keys::Keys;
+
+/// The first letters of a folder's name that is being removed.
+const REMOVED: &str = ".removed-";
+
+/// Makes a vault's repository.
+///
+/// # Errors
+/// The cause and the way out, in a person's words.
+pub(super) fn create(keys: &Keys, path: &Path) -> Result<(), String> {
+    keys.create(path).map_err(|error| format!("{}. {}", kluis_vault::error::describe(&error), error.recommendation()))
+}
+
+/// Removes a vault's repository: at one stroke from its place, then byte by byte.
+///
+/// # Errors
+/// Why it is still there, in a person's words.
+pub(super) fn remove(keys: &Keys, vaults: &Path, path: &Path) -> Result<(), String> {
+    keys.forget(path);
+    let aside = vaults.join(format!("{REMOVED}{}", uuid::Uuid::new_v4()));
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("The vault's repository {} could not be removed: {error}.", path.display())),
+        Ok(()) => {}
+    }
+    discard(&aside);
+    // The resource group's folder goes with its last vault, and not before.
+    if let Some(group) = path.parent().filter(|group| fs::read_dir(group).is_ok_and(|mut entries| entries.next().is_none())) {
+        fs::remove_dir(group).unwrap_or_else(|error| tracing::debug!(%error, "an empty folder stays"));
+    }
+    Ok(())
+}
+
+/// Removes what an earlier service had set aside and not finished removing.
+pub(super) fn discard_leftovers(vaults: &Path) -> io::Result<()> {
+    if !vaults.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(vaults)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(REMOVED.as_bytes()) {
+            discard(&entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn discard(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path) {
+        tracing::warn!(%error, path = %path.display(), "a removed vault's bytes are still there; the next start tries again");
+    }
+}

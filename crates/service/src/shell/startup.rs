@@ -1,0 +1,153 @@
+//! From a configuration to a service that is ready, in the order in which things may fail: nothing is served before all is well.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use kluis_vault::repository;
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clock;
+use super::engine::{Engine, Parts};
+use super::hands::{Hands, Order};
+use super::http::App;
+use super::identity::{Credentials, Identities};
+use super::keys::Keys;
+use super::mover::{Mover, Processes, end_orphans};
+use super::sign_in::SignIn;
+use super::token::Tokens;
+use super::{Config, Movers, ServiceError, private, repositories};
+use crate::backup;
+use crate::core;
+use crate::inventory::Inventory;
+use crate::store::{Row, Store};
+
+/// A service that is ready to be served.
+pub(super) struct Ready {
+    pub(super) app: Arc<App>,
+    pub(super) hands: Hands,
+    pub(super) incoming: Receiver<Order>,
+    pub(super) credentials: Credentials,
+    /// Held for as long as the service runs.
+    pub(super) lock: File,
+}
+
+/// Which subscription this folder is of: its vaults' ids begin with it.
+#[derive(Serialize, Deserialize)]
+struct Belongs {
+    subscription: String,
+}
+
+impl Row for Belongs {
+    const TABLE: &'static str = "meta";
+
+    fn key(&self) -> String {
+        "subscription".to_owned()
+    }
+
+    fn vault(&self) -> String {
+        String::new()
+    }
+}
+
+/// Takes the data folder, or says that another service has it.
+pub(super) fn claim(dir: &Path) -> Result<File, ServiceError> {
+    private::folder(dir).map_err(ServiceError::io("make the data folder", dir))?;
+    let path = dir.join("lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(ServiceError::io("open", &path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ServiceError::InUse(dir.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(ServiceError::io("lock", &path)(source)),
+    }
+}
+
+/// Reads and checks everything, ends what an earlier service left behind, and asks the core to go on where it was.
+pub(super) fn prepare(config: Config, inventory: Inventory, lock: File, endpoint: String) -> Result<Ready, ServiceError> {
+    let dir = std::path::absolute(&config.data_dir).map_err(ServiceError::io("find", &config.data_dir))?;
+    let vaults = dir.join("vaults");
+    let jobs = dir.join("jobs");
+    let mover_lock = end_orphans(&jobs).map_err(ServiceError::io("end what an earlier service left in", &jobs))?;
+    repositories::discard_leftovers(&vaults).map_err(ServiceError::io("look into", &vaults))?;
+    let keys = Keys::load(&dir, config.passphrase_file.as_deref())?;
+    let mut store = Store::open(&dir.join("state.db"))?;
+    let (identities, credentials) = Identities::load(&dir, &inventory, inventory.subscription_id.clone(), &endpoint)?;
+    belongs(&mut store, &credentials.subscription_id, &dir)?;
+    let clock = store.tx(|tx| Clock::load(config.clock, tx))?;
+    let tokens = Tokens::load(&dir, &credentials.tenant_id)?;
+    let (orders, incoming) = channel();
+    let engine = Arc::new(Engine::new(Parts {
+        store,
+        clock,
+        subscription: credentials.subscription_id.clone(),
+        tenant: credentials.tenant_id.clone(),
+        inventory,
+        data_dir: dir,
+        max_jobs: config.max_jobs.max(1),
+        orders: orders.clone(),
+    }));
+    go_on(&engine, &keys)?;
+    let mover = mover(config.movers, jobs, mover_lock)?;
+    let hands = Hands { engine: Arc::clone(&engine), mover, keys, vaults, orders };
+    let sign_in = SignIn { identities, tokens, tenant: credentials.tenant_id.clone() };
+    let app = App::new(engine, sign_in, endpoint);
+    Ok(Ready { app, hands, incoming, credentials, lock })
+}
+
+fn mover(movers: Movers, jobs: PathBuf, lock: File) -> Result<Box<dyn Mover>, ServiceError> {
+    Ok(match movers {
+        Movers::ThisProgram => {
+            let program = std::env::current_exe().map_err(ServiceError::io("find", Path::new("this program")))?;
+            Box::new(Processes::new(program, jobs, lock))
+        }
+        Movers::Program(program) => Box::new(Processes::new(program, jobs, lock)),
+        Movers::Own(mover) => mover,
+    })
+}
+
+fn belongs(store: &mut Store, subscription: &str, dir: &Path) -> Result<(), ServiceError> {
+    let known = store.tx(|tx| tx.get::<Belongs>("subscription"))?;
+    match known {
+        Some(known) if known.subscription != subscription => Err(ServiceError::Unusable {
+            path: dir.to_owned(),
+            message: format!(
+                "it belongs to the subscription {}, but the inventory's subscriptionId (or credentials.json) is {subscription}; the \
+                 ids of its vaults would change. Put the old one back, or use another data folder",
+                known.subscription
+            ),
+        }),
+        Some(_) => Ok(()),
+        None => Ok(store.tx(|tx| tx.put(&Belongs { subscription: subscription.to_owned() }))?),
+    }
+}
+
+/// Resolves what was under way when the service stopped. The vaults are asked first: a job whose snapshot is saved is done,
+/// whatever became of its mover.
+fn go_on(engine: &Engine, keys: &Keys) -> Result<(), ServiceError> {
+    let interrupted = engine.read(backup::interrupted)?;
+    let mut saved = BTreeMap::new();
+    for lost in interrupted {
+        let found = keys.of(&lost.vault_path).and_then(|key| repository::find_by_job(&lost.vault_path, &key, &lost.job));
+        match found {
+            Ok(Some(found)) => {
+                let (snapshot, logical, read, stored) = (found.snapshot, found.logical, found.read, found.stored);
+                saved.insert(lost.job, backup::Saved { snapshot, logical, read, stored });
+            }
+            Ok(None) => {}
+            // The job runs again and fails with the vault's own trouble.
+            Err(error) => tracing::warn!(
+                job = %lost.job, error = %kluis_vault::error::describe(&error), "the vault could not be asked about a lost job"
+            ),
+        }
+    }
+    engine.write(|ctx, tx| {
+        let mut effects = core::resume(ctx, tx)?;
+        effects.extend(backup::resume(ctx, tx, &saved)?);
+        Ok::<_, ServiceError>(((), effects))
+    })?;
+    engine.tick()?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The bearer tokens that the service gives and takes: JWTs signed with a key of its own, on the machine's clock.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::{ServiceError, private};
+use crate::core::Principal;
+
+/// How long a token holds, in seconds.
+pub(super) const LIFETIME: u64 = 3600;
+
+/// For whom the tokens are; nobody else's tokens are taken, even if signed with the same key.
+const AUDIENCE: &str = "https://management.kluis.dev";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    iss: String,
+    tid: String,
+    oid: String,
+    appid: String,
+    sub: String,
+    idtyp: String,
+    ver: String,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+}
+
+/// Gives tokens and reads them.
+pub(super) struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    tenant: String,
+}
+
+impl Tokens {
+    /// With the key in `DIR/token.key`, made at the first start.
+    pub(super) fn load(dir: &Path, tenant: &str) -> Result<Self, ServiceError> {
+        let path = dir.join("token.key");
+        let key = match private::read(&path).map_err(ServiceError::io("read", &path))? {
+            Some(key) if key.trim().len() >= 64 => key.trim().to_owned(),
+            Some(_) => {
+                let message = "it is too short to be a key; remove it to have a new one made".to_owned();
+                return Err(ServiceError::Unusable { path, message });
+            }
+            None => {
+                let key = private::secret();
+                private::write(&path, key.as_bytes()).map_err(ServiceError::io("write", &path))?;
+                key
+            }
+        };
+        Ok(Self {
+            encoding: EncodingKey::from_secret(key.as_bytes()),
+            decoding: DecodingKey::from_secret(key.as_bytes()),
+            tenant: tenant.to_owned(),
+        })
+    }
+
+    /// A token for this identity, and when it expires (seconds since 1970).
+    pub(super) fn give(&self, to: &Principal, issuer: &str) -> Option<(String, u64)> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let claims = Claims {
+            aud: AUDIENCE.to_owned(),
+            iss: issuer.to_owned(),
+            tid: self.tenant.clone(),
+            oid: to.client_id.clone(),
+            appid: to.client_id.clone(),
+            sub: to.client_id.clone(),
+            idtyp: "app".to_owned(),
+            ver: "2.0".to_owned(),
+            iat: now,
+            nbf: now.saturating_sub(60),
+            exp: now + LIFETIME,
+        };
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).ok()?;
+        Some((token, claims.exp))
+    }
+
+    /// The client id that a token was given to.
+    ///
+    /// # Errors
+    /// ARM's code and a sentence: the token is not ours, or its time is over.
+    pub(super) fn read(&self, token: &str) -> Result<String, (&'static str, String)> {
+        use kluis_arm::error::code;
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "aud"]);
+        validation.validate_nbf = true;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
+                (code::EXPIRED_TOKEN, "The access token expired; sign in again.".to_owned())
+            }
+            _ => ("InvalidAuthenticationToken", format!("The access token is not one of this service's: {error}.")),
+        })?;
+        if claims.claims.tid != self.tenant {
+            let message = format!("The access token is from the wrong tenant; this service has '{}'.", self.tenant);
+            return Err(("InvalidAuthenticationTokenTenant", message));
+        }
+        Ok(claims.claims.appid)
+    }
+}
