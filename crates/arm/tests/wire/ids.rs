@@ -143,3 +143,21 @@ fn what_is_not_the_id_says_where() {
         Err(IdError::Encoding(_))
     ));
 }
+
+#[test]
+fn names_are_refused_for_a_reason() {
+    for unfit in [
+        ".", "..", "a/b", "a\\b", "a?b", "a#b", "a%b", "a\"b", "a\0b", "a\nb",
+    ] {
+        assert_eq!(
+            Name::new(unfit).unwrap_err(),
+            NameError::Unfit(unfit.to_owned())
+        );
+    }
+    assert_eq!(Name::new("").unwrap_err(), NameError::Empty);
+    assert_eq!(
+        Name::new("x".repeat(261)).unwrap_err(),
+        NameError::TooLong(261)
+    );
+    assert!(Name::new("x".repeat(260)).is_ok());
+}

@@ -143,11 +143,34 @@ proptest! {
     }
 
     #[test]
-    fn two_policies_differ_exactly_when_their_terms_do(one in terms(), other in terms()) {
+    fn two_policies_differ_exactly_when_their_terms_do(one in terms(), part in 0usize..8, other in terms()) {
+        let other = with_part(part, &one, &other);
         let found = differences(&wire(&one), &wire(&other)).unwrap();
         let ordered = |terms: &Terms| parse(&wire(terms)).map(in_order).unwrap();
         prop_assert_eq!(found.is_empty(), ordered(&one) == ordered(&other), "{:?}", found);
     }
+
+    #[test]
+    fn the_order_of_days_makes_no_difference(terms in terms()) {
+        prop_assert_eq!(differences(&wire(&terms), &wire(&in_order(terms.clone()))).unwrap(), vec![]);
+    }
+}
+
+/// Terms that are as the others in one part alone.
+fn with_part(part: usize, terms: &Terms, other: &Terms) -> Terms {
+    let mut terms = terms.clone();
+    let (retention, other_retention) = (&mut terms.retention, other.retention.clone());
+    match part {
+        0 => terms.generation = other.generation,
+        1 => terms.frequency = other.frequency.clone(),
+        2 => terms.time_zone.clone_from(&other.time_zone),
+        3 => terms.instant_restore_days = other.instant_restore_days,
+        4 => retention.daily = other_retention.daily,
+        5 => retention.weekly = other_retention.weekly,
+        6 => retention.monthly = other_retention.monthly,
+        _ => retention.yearly = other_retention.yearly,
+    }
+    terms
 }
 
 /// The same terms with every list in its natural order and each member once.
