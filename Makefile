@@ -11,12 +11,11 @@ DENY := $(CACHE)/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 
 # One set of flags for every command, so that nothing is built twice. Debug
 # information and incremental state take more time than they save here.
-export CARGO_TERM_COLOR ?= auto
 export CARGO_INCREMENTAL ?= 0
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: fmt clippy deny docs ## format, lints, licences and documentation, with warnings as errors
@@ -49,30 +48,31 @@ $(DENY):
 tools: ## installs what the tests run (as root), or lists what is missing
 	@.ci/tools
 
+# Everything is built as one workspace: a part built alone would have its
+# dependencies compiled once more, with other features.
+.PHONY: build
+build: ## the binary, and what the tests and the demo run beside it
+	cargo build --workspace --bins --locked
+
 .PHONY: controlplane
-controlplane: ## builds the Kubernetes control plane of the tests into the cache
-	cargo run --quiet --locked --package kluis-tests --bin controlplane
+controlplane: build ## builds the Kubernetes control plane of the tests into the cache
+	"$$(.ci/target-dir)/debug/controlplane"
 
 # What the tests drive is built first and handed to them, so that they do not
 # find out in the middle that they have to wait for a compiler.
 .PHONY: test
 test: tools check controlplane ## everything: check, and every test on real parts
-	cargo build --locked --package kluis --bin kluis
-	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" cargo test --workspace --locked --no-fail-fast
+	cargo test --workspace --locked --doc
+	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" cargo test --workspace --locked --no-fail-fast --lib --bins --tests
 
 .PHONY: demo
 demo: tools controlplane ## shows it all on a real API server; KEEP=1 leaves it running, KUBECONFIG=… takes that cluster
-	cargo build --locked --package kluis --bin kluis
-	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" cargo run --quiet --locked --package kluis-tests --bin demo
+	KLUIS_BIN="$$(.ci/target-dir)/debug/kluis" "$$(.ci/target-dir)/debug/demo"
 
 .PHONY: demo-stop
-demo-stop: ## ends what `make demo KEEP=1` left running
-	cargo run --quiet --locked --package kluis-tests --bin demo -- stop
+demo-stop: build ## ends what `make demo KEEP=1` left running
+	"$$(.ci/target-dir)/debug/demo" stop
 
 .PHONY: bench
 bench: tools ## measures against stock restic on the same data, one line a figure
 	cargo run --release --quiet --locked --package kluis-vault --example bench
-
-.PHONY: crds
-crds: ## prints the CRDs into crds/ again
-	cargo run --quiet --locked --package kluis -- crds --dir crds
