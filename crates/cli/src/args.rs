@@ -2,6 +2,7 @@
 //! outside and stay as they are.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -72,7 +73,7 @@ pub(crate) struct ServiceArgs {
     pub(crate) clock: ClockKind,
     /// How many jobs run at once; the rest queue. Default: the number of cores.
     #[arg(long)]
-    pub(crate) max_jobs: Option<usize>,
+    pub(crate) max_jobs: Option<NonZeroU16>,
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,

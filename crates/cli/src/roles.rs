@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{Clock, Config};
+use kluis_service::{ClockMode, Config, Movers};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
 
@@ -23,7 +23,11 @@ fn operator(args: OperatorArgs) -> Result<()> {
         leader_election: args.leader_election,
         listen: args.metrics_listen,
     };
-    runtime()?.block_on(kluis_operator::run(config)).context("running the operator")
+    tls_provider()?;
+    tokio::runtime::Runtime::new()
+        .context("starting the asynchronous runtime")?
+        .block_on(kluis_operator::run(config))
+        .context("running the operator")
 }
 
 fn service(args: ServiceArgs) -> Result<()> {
@@ -33,13 +37,18 @@ fn service(args: ServiceArgs) -> Result<()> {
         listen: args.listen,
         listen_http: args.listen_http,
         clock: match args.clock {
-            ClockKind::System => Clock::System,
-            ClockKind::Virtual => Clock::Virtual,
+            ClockKind::System => ClockMode::System,
+            ClockKind::Virtual => ClockMode::Virtual,
         },
-        max_jobs: args.max_jobs,
+        max_jobs: args
+            .max_jobs
+            .map_or_else(cores, |jobs| usize::from(jobs.get())),
         passphrase_file: args.passphrase_file,
+        movers: Movers::ThisProgram,
     };
-    runtime()?.block_on(kluis_service::run(config)).context("running the backup service")
+    tls_provider()?;
+    // The service builds a runtime of its own: its core is synchronous and must not run on one of ours.
+    kluis_service::run(config).context("running the backup service")
 }
 
 /// One YAML document a definition, in the order in which they may be applied.
@@ -51,10 +60,18 @@ fn crds(out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// The runtime of the two long-lived roles, with the TLS provider that all of this process's connections use.
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+/// One mover a core keeps the cores busy without holding more snapshots open than they can read.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The TLS provider that all of this process's connections use.
+fn tls_provider() -> Result<()> {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         bail!("a TLS provider is already installed: this process was set up twice");
     }
-    tokio::runtime::Runtime::new().context("starting the asynchronous runtime")
+    Ok(())
 }
