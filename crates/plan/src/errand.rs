@@ -17,7 +17,7 @@ use crate::world::{Observed, Progress, Want};
 pub(crate) struct Errand<'a> {
     pub(crate) operation: Option<&'a Operation>,
     pub(crate) does: JobOperation,
-    pub(crate) item: &'a ItemId,
+    pub(crate) item: ItemId,
     pub(crate) progress: Option<&'a Observed<Progress>>,
     pub(crate) job: Option<&'a Observed<Box<Job>>>,
     pub(crate) jobs: Option<&'a Observed<Vec<Job>>>,
@@ -164,7 +164,7 @@ impl<'a> Errand<'a> {
         let jobs = self.jobs?.found()?;
         let mut ours: Vec<(Timestamp, &str)> = jobs
             .iter()
-            .filter(|job| is_about(job, self.item, &self.does))
+            .filter(|job| is_about(job, &self.item, &self.does))
             .filter(|job| detail(job).is_none_or(|detail| detail.is_user_triggered != Some(false)))
             .filter_map(|job| Some((began(job)?, job.name.as_deref()?)))
             .filter(|(began, _)| *began >= operation.intent.0)
@@ -189,7 +189,7 @@ impl<'a> Errand<'a> {
         }
     }
 
-    fn vault(&self) -> &'a VaultId {
+    fn vault(&self) -> &VaultId {
         self.item.vault()
     }
 }

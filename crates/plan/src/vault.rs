@@ -2,6 +2,8 @@
 
 mod body;
 
+pub(crate) use body::is_same_location;
+
 use jiff::SignedDuration;
 use kluis_api::{
     AdoptionPolicy, ConditionType, MANAGED_BY, OperationKind, VaultDeletionPolicy, VaultStatus,

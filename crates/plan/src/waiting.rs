@@ -64,6 +64,8 @@ pub enum Waiting {
     NotDiscovered { vm: String },
     /// The BackupPolicy that is named does not exist.
     PolicyNotFound { policy: String },
+    /// The BackupPolicy exists, and a person has to do something about it.
+    PolicyNotReady { policy: String, message: String },
     /// The policy exists and is not in the vault yet.
     PolicyNotInVault {
         policy: String,
@@ -138,6 +140,7 @@ impl Waiting {
             Self::SubscriptionMismatch { .. } => "SubscriptionMismatch",
             Self::NotDiscovered { .. } => "NotDiscovered",
             Self::PolicyNotFound { .. } => "PolicyNotFound",
+            Self::PolicyNotReady { .. } => "PolicyNotReady",
             Self::PolicyNotInVault { .. } => "PolicyNotInVault",
             Self::PolicyNotExpressible { .. } => "PolicyNotExpressible",
             Self::TierDowngrade => "TierDowngrade",
@@ -187,6 +190,7 @@ impl Waiting {
             | Self::SubscriptionMismatch { .. }
             | Self::NotDiscovered { .. }
             | Self::PolicyNotFound { .. }
+            | Self::PolicyNotReady { .. }
             | Self::PolicyNotInVault { ours: false, .. }
             | Self::PolicyNotExpressible { .. }
             | Self::TierDowngrade
@@ -231,6 +235,7 @@ impl Waiting {
             | Self::VaultNotReady { .. }
             | Self::NamespaceNotAllowed { .. }
             | Self::PolicyNotFound { .. }
+            | Self::PolicyNotReady { .. }
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::SecretNotFound { .. }
             | Self::InUse { .. }
@@ -311,6 +316,7 @@ impl fmt::Display for Waiting {
                  that cannot be."
             ),
             Self::PolicyNotFound { policy } => write!(f, "There is no BackupPolicy {policy}: create it, or correct policyRef."),
+            Self::PolicyNotReady { policy, message } => write!(f, "The BackupPolicy {policy} cannot be used: {message}"),
             Self::PolicyNotInVault { policy, vault, ours: true } => {
                 write!(f, "The BackupPolicy {policy} is not in the vault {vault} yet.")
             }

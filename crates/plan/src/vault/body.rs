@@ -96,7 +96,7 @@ pub(super) fn soft_delete_in_words(found: &wire::Vault) -> Option<String> {
 }
 
 /// Whether two names of a region mean one: Azure writes both `westeurope` and `West Europe`.
-pub(super) fn is_same_location(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_location(one: &str, other: &str) -> bool {
     let plain = |name: &str| {
         name.chars()
             .filter(|c| !c.is_whitespace())

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use kluis_api::{BackupPolicy, ProtectedVM, Vault};
-use kluis_arm::item::Item;
 use kluis_arm::policy::Policy;
 use kluis_arm::recovery_point::RecoveryPoint;
 
@@ -35,8 +34,6 @@ pub struct PolicyVaultFacts {
     pub arm: Option<Observed<Box<Policy>>>,
     /// From ARM: the operation in its status.
     pub progress: Option<Observed<Progress>>,
-    /// From ARM: the items, where an edit may cost them points. In the order of `items`.
-    pub arm_items: Vec<Option<Observed<Box<Item>>>>,
     /// From ARM: the items' points, where an edit may cost some. In the order of `items`.
     pub points: Vec<Option<Observed<Vec<RecoveryPoint>>>>,
 }

@@ -1,0 +1,290 @@
+//! Planning a ProtectedVM: protected as declared, backed up as asked, and a status that says how recoverable it is.
+
+mod backup;
+mod history;
+mod leaving;
+mod outlook;
+mod protection;
+mod seen;
+
+use jiff::SignedDuration;
+use kluis_api::{ConditionStatus, ConditionType, ItemDeletionPolicy, ProtectedVMStatus};
+use kluis_arm::id::PolicyId;
+
+use crate::conditions::{Extra, Verdict};
+use crate::gate::{self, Target};
+use crate::ids;
+use crate::key::{Kind, ObjectKey};
+use crate::plan::{Basis, Next, Plan};
+use crate::report::Status;
+use crate::step::Action;
+use crate::waiting::{Waiting, in_words};
+use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want, World};
+use protection::Protection;
+use seen::Seen;
+
+/// How often an item that is as declared is looked at again: how soon a backup that somebody else asked for shows.
+const RESYNC: SignedDuration = SignedDuration::from_mins(10);
+
+impl World for ProtectedVmWorld {
+    fn object(&self) -> ObjectKey {
+        let metadata = &self.item.metadata;
+        ObjectKey::new(
+            Kind::ProtectedVM,
+            metadata.namespace.clone().unwrap_or_default(),
+            metadata.name.clone().unwrap_or_default(),
+        )
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let Ok(target) = self.target() else {
+            return Vec::new();
+        };
+        if self.is_going()
+            && (!self.users.is_empty()
+                || self.item.spec.deletion_policy == ItemDeletionPolicy::Orphan)
+        {
+            return Vec::new();
+        }
+        let url = self
+            .operation()
+            .and_then(|operation| operation.status_url.clone());
+        let mut wants: Vec<Want> = url
+            .filter(|_| self.progress.is_none())
+            .map(|url| Want::Progress { url })
+            .into_iter()
+            .collect();
+        if self.arm.is_none() {
+            wants.push(Want::Item(target.item.clone()));
+        }
+        if self.is_going() {
+            return wants;
+        }
+        if let (None, Ok(policy)) = (&self.arm_policy, self.policy_id(&target)) {
+            wants.push(Want::Policy(policy));
+        }
+        if wants.is_empty() {
+            wants.extend(protection::wants(self, &target));
+        }
+        if wants.is_empty() {
+            wants.extend(history::wants(self, &target));
+        }
+        wants
+    }
+
+    fn fill(&mut self, want: &Want, fact: Fact) {
+        let desired = self
+            .target()
+            .ok()
+            .and_then(|target| self.policy_id(&target).ok());
+        let backup_url = self
+            .status()
+            .and_then(|status| status.backup.as_ref()?.status_url.clone());
+        match (want, fact) {
+            (Want::Item(_), Fact::Item(item)) => self.arm = Some(item),
+            (Want::Policy(id), Fact::Policy(policy)) if desired.as_ref() == Some(id) => {
+                self.arm_policy = Some(policy)
+            }
+            (Want::Policy(_), Fact::Policy(policy)) => self.present_policy = Some(policy),
+            (Want::Vm(_), Fact::Vm(vm)) => self.vm = Some(vm),
+            (Want::Progress { url }, Fact::Progress(progress))
+                if backup_url.as_ref() == Some(url) =>
+            {
+                self.backup_progress = Some(progress);
+            }
+            (Want::Progress { .. }, Fact::Progress(progress)) => self.progress = Some(progress),
+            (Want::Protectable { .. }, Fact::Protectable(protectable)) => {
+                self.protectable = Some(protectable)
+            }
+            (Want::Job(_), Fact::Job(job)) => self.backup_job = Some(job),
+            (Want::Jobs { .. }, Fact::Jobs(jobs)) => self.jobs = Some(jobs),
+            (Want::Points(_), Fact::Points(points)) => self.points = Some(points),
+            _ => {}
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        plan_protected_vm(self)
+    }
+}
+
+impl ProtectedVmWorld {
+    fn is_going(&self) -> bool {
+        self.item.metadata.deletion_timestamp.is_some()
+    }
+
+    fn namespace(&self) -> &str {
+        self.item.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn status(&self) -> Option<&ProtectedVMStatus> {
+        self.item.status.as_ref()
+    }
+
+    fn operation(&self) -> Option<&kluis_api::Operation> {
+        self.status().and_then(|status| status.operation.as_ref())
+    }
+
+    fn target(&self) -> Result<Target<'_>, Waiting> {
+        let spec = &self.item.spec;
+        gate::target(
+            self.vault.as_ref(),
+            &self.access,
+            &spec.vault_ref,
+            &spec.vm,
+            self.namespace(),
+        )
+    }
+
+    fn policy_id(&self, target: &Target<'_>) -> Result<PolicyId, Waiting> {
+        target.policy(self.namespace(), &self.item.spec.policy_ref)
+    }
+
+    /// The item as the vault has it.
+    fn seen(&self) -> Option<Seen<'_>> {
+        self.arm
+            .as_ref()
+            .and_then(Observed::found)
+            .and_then(|item| Seen::of(item))
+    }
+}
+
+/// What follows for a ProtectedVM.
+pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
+    let metadata = &world.item.metadata;
+    let before = world.status().cloned().unwrap_or_default();
+    let basis = Basis {
+        object: world.object(),
+        generation: metadata.generation.unwrap_or_default(),
+        now: world.now,
+        before: before.conditions.clone(),
+    };
+    if world.is_going() {
+        return leaving::plan(world, basis);
+    }
+    let protection = protection::decide(world, &basis);
+    let backup = backup::decide(
+        world,
+        &basis,
+        protection.as_ref().is_ok_and(Protection::is_active),
+    );
+    let history = history::of(world, &backup);
+    let outlook = outlook::of(world, &history);
+    let (verdict, next) = judge(world, &protection, &backup, &outlook);
+    let extras = [
+        history.recoverable(),
+        outlook.within_rpo.clone(),
+        approval(&protection),
+    ];
+    let seen = world.seen();
+    let status = ProtectedVMStatus {
+        observed_generation: basis.generation,
+        conditions: basis.conditions(ConditionType::Ready, &verdict, &extras),
+        state: state(world).or(before.state),
+        policy: seen
+            .as_ref()
+            .map_or(before.policy.clone(), Seen::policy_name),
+        azure_id: seen
+            .as_ref()
+            .and_then(|_| world.target().ok())
+            .map(|target| target.item.to_string())
+            .or(before.azure_id),
+        last_backup_time: history.last_backup.clone(),
+        next_backup: outlook.next_backup.clone(),
+        backup_request: backup.echo.clone().or(before.backup_request),
+        runs: history.runs.clone(),
+        recovery_points: history.points.clone(),
+        operation: before.operation.filter(|_| keeps_operation(world)),
+        backup: backup.operation.clone(),
+        missed_run: outlook.missed_run.clone(),
+    };
+    let hold = (!ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
+    let protect = protection.ok().and_then(Protection::step);
+    let steps = hold.into_iter().chain(protect).chain(backup.step).collect();
+    let told = backup
+        .events
+        .into_iter()
+        .chain(history.events)
+        .chain(outlook.events);
+    let mut plan = basis.plan(steps, Status::ProtectedVm(status), next);
+    plan.report.events.extend(told);
+    plan
+}
+
+/// Ready or not, and when to look again.
+fn judge(
+    world: &ProtectedVmWorld,
+    protection: &Result<Protection, Waiting>,
+    backup: &backup::Backup,
+    outlook: &outlook::Outlook,
+) -> (Verdict, Next) {
+    let calm = [Some(RESYNC), backup.next, outlook.next]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(RESYNC);
+    let calm = if calm.is_zero() {
+        Next::Soon
+    } else {
+        Next::After(calm)
+    };
+    match protection {
+        Ok(Protection::AsDeclared { reason, message }) => match &backup.under_way {
+            Some(doing) => (
+                Verdict::busy("BackupInProgress", format!("{message} {doing}")),
+                calm,
+            ),
+            None => (Verdict::settled(reason, message.clone()), calm),
+        },
+        Ok(Protection::ToDo { kind, .. }) => (
+            Verdict::working(
+                &format!("{kind}"),
+                format!("Under way: {}.", in_words(*kind)),
+            ),
+            Next::Soon,
+        ),
+        Err(waiting) => {
+            let next = match &world.progress {
+                Some(Observed::Found(Progress::InProgress { retry_after })) => {
+                    Next::After(retry_after.unwrap_or(SignedDuration::from_secs(5)))
+                }
+                _ => waiting.next(world.now),
+            };
+            (Verdict::waiting(waiting), next)
+        }
+    }
+}
+
+fn approval(protection: &Result<Protection, Waiting>) -> Extra {
+    let (status, reason, message) = match protection {
+        Err(waiting @ Waiting::ApprovalRequired(_)) => (
+            ConditionStatus::True,
+            "RecoveryPointsAtStake",
+            waiting.to_string(),
+        ),
+        Ok(_) | Err(_) => (ConditionStatus::False, "NothingAtStake", String::new()),
+    };
+    Extra {
+        type_: ConditionType::ApprovalRequired,
+        status,
+        reason,
+        message,
+    }
+}
+
+fn state(world: &ProtectedVmWorld) -> Option<kluis_api::ProtectionState> {
+    match &world.arm {
+        Some(Observed::Absent) => Some(kluis_api::ProtectionState::NotProtected),
+        Some(Observed::Found(_)) => world.seen().map(|seen| seen.state),
+        Some(Observed::Unknown(_)) | None => None,
+    }
+}
+
+/// The operation stays in the status while it is under way, or while that cannot be told.
+fn keeps_operation(world: &ProtectedVmWorld) -> bool {
+    match &world.progress {
+        Some(Observed::Found(Progress::InProgress { .. }) | Observed::Unknown(_)) => true,
+        Some(Observed::Found(_) | Observed::Absent) => false,
+        None => world.target().is_err(),
+    }
+}

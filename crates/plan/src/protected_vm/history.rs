@@ -1,0 +1,318 @@
+//! What became of the item's backups: its last runs, and its recovery points in summary.
+//!
+//! Jobs are read only when there is something to learn: a backup that is not among the known runs, a run that is not over, or a due time
+//! that passed without one. Points are read only after the item's last backup changed (law 6).
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_api::{ConditionStatus, ConditionType, RecoveryPoints, Run, RunResult, RunTrigger, Time};
+use kluis_arm::job::{JobOperation, JobStatus, VmJob};
+use kluis_arm::recovery_point::{Consistency, RecoveryPoint, RecoveryPointDetail};
+
+use super::backup::{self, Backup};
+use super::outlook;
+use crate::conditions::{Extra, cut, moment};
+use crate::errand::{complaint, detail, is_about};
+use crate::gate::Target;
+use crate::loss;
+use crate::report::{Event, EventKind};
+use crate::world::{Observed, ProtectedVmWorld, Want};
+
+/// How many runs a status holds.
+const RUNS: usize = 3;
+/// How far back the runs of an item are looked for that was never looked at before.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(25);
+
+/// What became of the item's backups.
+pub(super) struct History {
+    pub(super) runs: Vec<Run>,
+    pub(super) points: Option<RecoveryPoints>,
+    pub(super) last_backup: Option<Time>,
+    pub(super) events: Vec<Event>,
+}
+
+/// What has to be read to know more.
+pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> {
+    let mut wants = backup::errand(world, target).wants();
+    if let Some(since) = jobs_since(world).filter(|_| world.jobs.is_none()) {
+        let earlier = wants.iter_mut().find_map(|want| match want {
+            Want::Jobs { since, .. } => Some(since),
+            _ => None,
+        });
+        match earlier {
+            Some(already) => *already = since.min(*already),
+            None => wants.push(Want::Jobs {
+                vault: target.vault_id.clone(),
+                operation: JobOperation::Backup,
+                since,
+            }),
+        }
+    }
+    if world.points.is_none() && is_recount_due(world) {
+        wants.push(Want::Points(target.item.clone()));
+    }
+    wants
+}
+
+/// What became of the item's backups, with what was read just now.
+pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
+    let known = world
+        .status()
+        .map(|status| status.runs.clone())
+        .unwrap_or_default();
+    let mut runs = known.clone();
+    if let Ok(target) = world.target() {
+        let listed = world
+            .jobs
+            .as_ref()
+            .and_then(Observed::found)
+            .into_iter()
+            .flatten();
+        let ours = listed.filter(|job| is_about(job, &target.item, &JobOperation::Backup));
+        for (name, job) in ours.filter_map(|job| Some((job.name.clone()?, detail(job)?))) {
+            take(&mut runs, run(name, job, &known));
+        }
+    }
+    if let Some((name, job)) = &backup.job {
+        take(
+            &mut runs,
+            Run {
+                trigger: RunTrigger::OnDemand,
+                ..run(name.clone(), job, &known)
+            },
+        );
+    }
+    runs.sort_by_key(|run| std::cmp::Reverse(run.start_time.as_ref().map(|time| time.0)));
+    runs.truncate(RUNS);
+    let before = world
+        .status()
+        .and_then(|status| status.recovery_points.clone());
+    let last = world.seen().and_then(|seen| seen.last_backup).map(moment);
+    let points = match &world.points {
+        Some(Observed::Found(points)) => Some(count(points, last.clone())),
+        Some(Observed::Absent) => Some(RecoveryPoints::default()),
+        Some(Observed::Unknown(_)) | None => before,
+    };
+    let last_backup = last.or_else(|| {
+        world
+            .status()
+            .and_then(|status| status.last_backup_time.clone())
+    });
+    let events = ended(&known, &runs);
+    // Until the points were counted again, the last backup is not said: it is the sign that they have been.
+    let is_counted = points
+        .as_ref()
+        .is_some_and(|points| points.as_of == last_backup)
+        || last_backup.is_none();
+    let last_backup = if is_counted {
+        last_backup
+    } else {
+        world
+            .status()
+            .and_then(|status| status.last_backup_time.clone())
+    };
+    History {
+        runs,
+        points,
+        last_backup,
+        events,
+    }
+}
+
+impl History {
+    /// When the newest recovery point was made.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.points.as_ref()?.newest.as_ref().map(|time| time.0)
+    }
+
+    /// `Recoverable`: whether a recovery point exists.
+    pub(super) fn recoverable(&self) -> Extra {
+        let (status, reason, message) = match &self.points {
+            None => (
+                ConditionStatus::Unknown,
+                "NotCounted",
+                "The recovery points were not counted yet.".to_owned(),
+            ),
+            Some(points) if points.total == 0 => (
+                ConditionStatus::False,
+                "NoRecoveryPoint",
+                "There is no recovery point.".to_owned(),
+            ),
+            Some(points) => {
+                let newest = points
+                    .newest
+                    .as_ref()
+                    .map(|time| time.0.strftime("%Y-%m-%d %H:%MZ").to_string())
+                    .unwrap_or_default();
+                let plural = if points.total == 1 { "" } else { "s" };
+                (
+                    ConditionStatus::True,
+                    "RecoveryPointExists",
+                    format!(
+                        "{} recovery point{plural}, the newest of {newest}.",
+                        points.total
+                    ),
+                )
+            }
+        };
+        Extra {
+            type_: ConditionType::Recoverable,
+            status,
+            reason,
+            message,
+        }
+    }
+}
+
+/// Since when jobs have to be listed; None when they need not be.
+fn jobs_since(world: &ProtectedVmWorld) -> Option<Timestamp> {
+    let status = world.status()?;
+    let seen = world.seen()?;
+    let unfinished = status
+        .runs
+        .iter()
+        .filter(|run| run.result == RunResult::InProgress);
+    let followed = status
+        .backup
+        .as_ref()
+        .and_then(|backup| backup.job.as_deref());
+    let unfinished = unfinished
+        .filter(|run| Some(run.job.as_str()) != followed)
+        .filter_map(|run| run.start_time.as_ref())
+        .map(|t| t.0)
+        .min();
+    let last = seen.last_backup.map(moment);
+    let newest_run = status
+        .runs
+        .iter()
+        .filter_map(|run| run.start_time.as_ref())
+        .map(|time| time.0)
+        .max();
+    let back = world.now.checked_sub(LOOK_BACK).unwrap_or(world.now);
+    let unknown = (last.is_some() && last != status.last_backup_time)
+        .then(|| newest_run.unwrap_or(back).max(back));
+    let missing = outlook::due_without_run(world);
+    [unfinished, unknown, missing].into_iter().flatten().min()
+}
+
+fn is_recount_due(world: &ProtectedVmWorld) -> bool {
+    let Some(seen) = world.seen() else {
+        return false;
+    };
+    let counted = world
+        .status()
+        .and_then(|status| status.recovery_points.as_ref());
+    match counted {
+        None => true,
+        Some(points) => points.as_of != seen.last_backup.map(moment),
+    }
+}
+
+fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {
+    let at = |time: &Option<kluis_arm::time::WireTime>| {
+        time.as_ref()
+            .and_then(|time| time.moment().ok()?)
+            .map(moment)
+    };
+    let trigger = match (
+        known.iter().find(|run| run.job == job),
+        detail.is_user_triggered,
+    ) {
+        (Some(known), None) => known.trigger,
+        (_, Some(true)) => RunTrigger::OnDemand,
+        (_, Some(false) | None) => RunTrigger::Scheduled,
+    };
+    Run {
+        job,
+        trigger,
+        result: result(detail.status.as_ref()),
+        start_time: at(&detail.start_time),
+        end_time: at(&detail.end_time),
+        message: complaint(detail).map(|message| cut(&message, 1024)),
+    }
+}
+
+/// How a job stands, as a run.
+pub(crate) fn result(status: Option<&JobStatus>) -> RunResult {
+    match status {
+        Some(JobStatus::Completed) => RunResult::Completed,
+        Some(JobStatus::CompletedWithWarnings) => RunResult::CompletedWithWarnings,
+        Some(JobStatus::Cancelled) => RunResult::Cancelled,
+        Some(JobStatus::Failed | JobStatus::Expired | JobStatus::Invalid) => RunResult::Failed,
+        Some(JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_)) | None => {
+            RunResult::InProgress
+        }
+    }
+}
+
+/// The newer word about a job replaces the older.
+fn take(runs: &mut Vec<Run>, run: Run) {
+    match runs.iter_mut().find(|known| known.job == run.job) {
+        Some(known) => *known = run,
+        None => runs.push(run),
+    }
+}
+
+fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
+    let was_over = |job: &str| {
+        known
+            .iter()
+            .any(|run| run.job == job && run.result != RunResult::InProgress)
+    };
+    runs.iter()
+        .filter(|run| run.result != RunResult::InProgress && !was_over(&run.job))
+        .map(|run| {
+            let kind = match run.result {
+                RunResult::Completed | RunResult::CompletedWithWarnings => EventKind::Normal,
+                RunResult::InProgress
+                | RunResult::Failed
+                | RunResult::Cancelled
+                | RunResult::Missed => EventKind::Warning,
+            };
+            let message = run
+                .message
+                .as_deref()
+                .map(|message| format!(": {message}"))
+                .unwrap_or_default();
+            Event {
+                kind,
+                reason: format!("Backup{}", run.result),
+                note: cut(
+                    &format!("The backup {} {}{message}", run.job, run.result),
+                    1024,
+                ),
+            }
+        })
+        .collect()
+}
+
+fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
+    let mut times: Vec<(Timestamp, &str)> = points
+        .iter()
+        .filter_map(|point| {
+            Some((
+                loss::time(point)?,
+                point.name.as_deref().unwrap_or_default(),
+            ))
+        })
+        .collect();
+    times.sort_unstable();
+    let of = |wanted: Consistency| {
+        let matching = points.iter().filter(|point| match &point.properties {
+            RecoveryPointDetail::VirtualMachine(point) => {
+                point.recovery_point_type.as_ref() == Some(&wanted)
+            }
+            RecoveryPointDetail::Other(_) => false,
+        });
+        u32::try_from(matching.count()).unwrap_or(u32::MAX)
+    };
+    RecoveryPoints {
+        total: u32::try_from(points.len()).unwrap_or(u32::MAX),
+        newest: times.last().map(|(time, _)| moment(*time)),
+        newest_name: times.last().map(|(_, name)| (*name).to_owned()),
+        oldest: times.first().map(|(time, _)| moment(*time)),
+        app_consistent: of(Consistency::AppConsistent),
+        file_system_consistent: of(Consistency::FileSystemConsistent),
+        crash_consistent: of(Consistency::CrashConsistent),
+        as_of,
+    }
+}

@@ -1,0 +1,148 @@
+//! What becomes of the protection when its object is deleted.
+
+use kluis_api::{
+    ConditionType, ItemDeletionPolicy, OperationKind, ProtectedVMStatus, ProtectionState,
+};
+use kluis_arm::item::{ProtectedItem, VmItem};
+use kluis_arm::resource::Resource;
+
+use super::{keeps_operation, protection, state};
+use crate::conditions::Verdict;
+use crate::fingerprint::Fingerprint;
+use crate::gate::Target;
+use crate::plan::{Basis, Next, Plan};
+use crate::report::Status;
+use crate::step::{Action, Precondition, Slot, Step};
+use crate::waiting::{Waiting, in_words};
+use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
+
+/// Brings the declared end about, and lets go.
+pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
+    let (steps, verdict, next) = match decide(world) {
+        Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
+        Ok(Some((kind, action, target))) => {
+            let observed = world.arm.clone().map(|arm| {
+                (
+                    Want::Item(target.item.clone()),
+                    Fingerprint::of(&Fact::Item(arm)),
+                )
+            });
+            let guard = Precondition {
+                observed,
+                ..basis.unread()
+            };
+            let verdict =
+                Verdict::working(&kind.to_string(), format!("Under way: {}.", in_words(kind)));
+            (
+                vec![Step {
+                    action,
+                    guard,
+                    slot: Some(Slot::Operation),
+                }],
+                verdict,
+                Next::Soon,
+            )
+        }
+        Err(waiting) => (
+            Vec::new(),
+            Verdict::waiting(&waiting),
+            waiting.next(world.now),
+        ),
+    };
+    let before = world.status().cloned().unwrap_or_default();
+    let others: Vec<_> = before
+        .conditions
+        .iter()
+        .filter(|old| {
+            matches!(
+                old.type_,
+                ConditionType::Recoverable
+                    | ConditionType::WithinRPO
+                    | ConditionType::ApprovalRequired
+            )
+        })
+        .cloned()
+        .collect();
+    let mut conditions = basis.conditions(ConditionType::Ready, &verdict, &[]);
+    conditions.splice(1..1, others);
+    let status = ProtectedVMStatus {
+        observed_generation: basis.generation,
+        conditions,
+        state: state(world).or(before.state),
+        operation: before.operation.clone().filter(|_| keeps_operation(world)),
+        ..before
+    };
+    basis.plan(steps, Status::ProtectedVm(status), next)
+}
+
+/// None when nothing is left to be done.
+fn decide(
+    world: &ProtectedVmWorld,
+) -> Result<Option<(OperationKind, Action, Target<'_>)>, Waiting> {
+    if !world.users.is_empty() {
+        return Err(Waiting::InUse {
+            by: world.users.clone(),
+        });
+    }
+    let wish = world.item.spec.deletion_policy;
+    if wish == ItemDeletionPolicy::Orphan {
+        return Ok(None);
+    }
+    // What was never protected needs no end: its references may never have existed.
+    let was_protected = world
+        .status()
+        .is_some_and(|status| status.azure_id.is_some() || status.operation.is_some());
+    let target = match world.target() {
+        Err(_) if !was_protected => return Ok(None),
+        target => target?,
+    };
+    protection::in_progress(world)?;
+    let found = match &world.arm {
+        Some(Observed::Absent) => return Ok(None),
+        Some(Observed::Unknown(failure)) => return Err(Waiting::Arm(failure.clone())),
+        None => {
+            return Err(Waiting::StillProvisioning {
+                what: "the item".to_owned(),
+            });
+        }
+        Some(Observed::Found(_)) => world.seen(),
+    };
+    let Some(seen) = found else { return Ok(None) };
+    let put = |kind, body: VmItem| {
+        let body = Box::new(Resource::body(ProtectedItem::from(body)));
+        (
+            kind,
+            Action::PutItem {
+                id: target.item.clone(),
+                kind,
+                body,
+            },
+        )
+    };
+    let (kind, action) = match (wish, seen.state) {
+        (_, ProtectionState::SoftDeleted) => return Ok(None),
+        (ItemDeletionPolicy::Orphan, _) => return Ok(None),
+        (ItemDeletionPolicy::RetainData, ProtectionState::ProtectionStopped) => return Ok(None),
+        (
+            ItemDeletionPolicy::Suspend,
+            ProtectionState::BackupsSuspended | ProtectionState::ProtectionStopped,
+        ) => return Ok(None),
+        (ItemDeletionPolicy::RetainData, _) => {
+            put(OperationKind::StopProtection, VmItem::stop(&target.vm))
+        }
+        (ItemDeletionPolicy::Suspend, _) => match &seen.policy {
+            Some(policy) => put(
+                OperationKind::SuspendProtection,
+                VmItem::suspend(&target.vm, policy),
+            ),
+            None => put(OperationKind::StopProtection, VmItem::stop(&target.vm)),
+        },
+        (ItemDeletionPolicy::DeleteData, _) => (
+            OperationKind::DeleteBackupData,
+            Action::DeleteItem {
+                id: target.item.clone(),
+            },
+        ),
+    };
+    Ok(Some((kind, action, target)))
+}
