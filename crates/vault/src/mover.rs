@@ -23,7 +23,7 @@ use crate::{
     key::MasterKey,
     lock,
     repository::Vault,
-    restore,
+    restore, target,
 };
 
 /// Why a job failed.
@@ -45,6 +45,21 @@ pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result
         Err(error) => emit(failed(error)),
     }
     done
+}
+
+/// Removes what a job that was cancelled left half done outside its vault: a restore's hidden files. What it left inside,
+/// the next backup and the next prune remove. Not while its mover still runs.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
+    match &job.task {
+        Task::Restore(task) => task
+            .disks
+            .iter()
+            .try_for_each(|disk| target::remove_hidden(&disk.path, &job.job)),
+        Task::Backup(_) | Task::Forget(_) | Task::Check => Ok(()),
+    }
 }
 
 /// The process: the job file by its path, the key from standard input, events to standard output.

@@ -1,6 +1,10 @@
 //! A vault as a whole: made, opened by its passphrase or its key, and asked what it holds.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustic_core::{
     ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, Repository, RepositoryBackends,
@@ -120,11 +124,22 @@ pub(crate) struct Vault {
 impl Vault {
     /// Opens a vault by its key, without scrypt.
     pub(crate) fn open(path: &Path, key: MasterKey) -> Result<Self, VaultError> {
-        open_rustic(path, &Credentials::Masterkey(key.to_rustic()))?;
-        Ok(Self {
-            store: Store::at(path),
-            key,
-        })
+        let config = config_of(path)?;
+        let mut sealed =
+            fs::read(&config).map_err(|source| VaultError::io("read", &config, source))?;
+        let json = Decoder::new(&key)?.open_file(&mut sealed);
+        let json = json.ok_or_else(|| VaultError::WrongPassphrase(path.to_owned()))?;
+        let Config { version } = serde_json::from_slice(&json).map_err(|error| {
+            VaultError::Damaged(format!("its config cannot be understood ({error})"))
+        })?;
+        match version {
+            2 => Ok(Self {
+                store: Store::at(path),
+                key,
+            }),
+            0 | 1 => Err(VaultError::NotAVault(path.to_owned())),
+            _ => Err(VaultError::NewerFormat(path.to_owned())),
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -184,18 +199,29 @@ impl Vault {
     }
 }
 
+/// The part of the config that decides whether we may touch the vault.
+#[derive(serde::Deserialize)]
+struct Config {
+    version: u32,
+}
+
+/// The path of the config, if there is one.
+fn config_of(path: &Path) -> Result<PathBuf, VaultError> {
+    let config = path.join("config");
+    match fs::metadata(&config) {
+        Ok(metadata) if metadata.is_file() => Ok(config),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(VaultError::io("open", config, error))
+        }
+        _ => Err(VaultError::NotAVault(path.to_owned())),
+    }
+}
+
 fn open_rustic(
     path: &Path,
     credentials: &Credentials,
 ) -> Result<Repository<OpenStatus>, VaultError> {
-    let config = path.join("config");
-    match fs::metadata(&config) {
-        Ok(metadata) if metadata.is_file() => {}
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            return Err(VaultError::io("open", config, error));
-        }
-        _ => return Err(VaultError::NotAVault(path.to_owned())),
-    }
+    config_of(path)?;
     rustic_repository(path)?.open(credentials).map_err(|error| {
         // The config is encrypted, so that its version is known only after the key was right.
         if error.to_string().contains("Config version") {

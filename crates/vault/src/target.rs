@@ -145,6 +145,20 @@ impl Drop for Target {
     }
 }
 
+/// Removes what a job that was killed, and will not be run again, left beside a disk's place.
+pub(crate) fn remove_hidden(path: &Path, job: &str) -> Result<(), VaultError> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(());
+    };
+    let hidden = directory.join(hidden_name(name, job));
+    match fs::remove_file(&hidden) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(VaultError::io("remove", hidden, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn made_by(path: &Path) -> Option<Vec<u8>> {
     let mut value = [0_u8; 256];
     let length = rustix::fs::lgetxattr(path, MADE_BY, &mut value[..]).ok()?;

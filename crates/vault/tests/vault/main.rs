@@ -1,0 +1,14 @@
+//! The data plane against real parts: stock restic, real processes that are killed, real file systems that fill up.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod incremental;
+#[cfg(test)]
+mod retention;
+#[cfg(test)]
+mod support;
