@@ -1,0 +1,85 @@
+//! From what the client met to what a plan can reason about.
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_client::{Class, Failure};
+use kluis_plan::{ArmFailure, Cause};
+
+/// When a throttled call says nothing of when to come back.
+const UNSAID: SignedDuration = SignedDuration::from_mins(1);
+
+/// `doing` is what was tried; `now` is the service's time, which `Retry-After` counts from.
+pub(crate) fn arm_failure(doing: String, failure: &Failure, now: Timestamp) -> ArmFailure {
+    let message = with_causes(failure);
+    let cause = match failure {
+        Failure::Unreachable { .. } | Failure::Unresolved { .. } | Failure::Untrusted { .. } => {
+            Cause::Unreachable { message }
+        }
+        Failure::Credential { .. } | Failure::Misconfigured { .. } => {
+            Cause::WrongCredentials { message }
+        }
+        Failure::Unreadable { .. } | Failure::StrayLink { .. } => Cause::Malformed { message },
+        Failure::Refused(refusal) => {
+            let wait = match refusal.status {
+                429 => Some(refusal.retry_after.unwrap_or(UNSAID)),
+                _ => refusal
+                    .retry_after
+                    .filter(|_| refusal.class == Class::RetryAfter),
+            };
+            let now = refusal.date.unwrap_or(now);
+            match wait {
+                Some(wait) => Cause::Throttled {
+                    until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+                },
+                None => Cause::Refused {
+                    status: refusal.status,
+                    code: refusal.code.clone(),
+                    message: refusal.message.clone(),
+                },
+            }
+        }
+    };
+    ArmFailure { doing, cause }
+}
+
+/// The failure and what caused it: a person who reads a condition has no log to look into. The last cause is the one
+/// that says something ("connection refused", "certificate has expired").
+fn with_causes(failure: &Failure) -> String {
+    let chain = std::iter::successors(std::error::Error::source(failure), |error| error.source());
+    match chain.take(32).last() {
+        Some(cause) => format!("{failure} ({cause})"),
+        None => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kluis_client::Refusal;
+
+    fn refused(status: u16, class: Class, retry_after: Option<i64>) -> Cause {
+        let failure = Failure::Refused(Box::new(Refusal {
+            operation: "GET /x".to_owned(),
+            status,
+            code: "Code".to_owned(),
+            message: "Message".to_owned(),
+            class,
+            retry_after: retry_after.map(SignedDuration::from_secs),
+            date: None,
+        }));
+        arm_failure("reading x".to_owned(), &failure, Timestamp::UNIX_EPOCH).cause
+    }
+
+    fn until(second: i64) -> Cause {
+        let until = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second);
+        Cause::Throttled { until }
+    }
+
+    #[test]
+    fn throttling_says_until_when() {
+        assert_eq!(refused(429, Class::RetryAfter, Some(324)), until(324));
+        assert_eq!(refused(429, Class::RetryAfter, None), until(60));
+        assert_eq!(refused(503, Class::RetryAfter, Some(5)), until(5));
+        let terminal = refused(400, Class::Terminal, Some(5));
+        assert!(matches!(terminal, Cause::Refused { status: 400, .. }));
+    }
+}

@@ -1,0 +1,244 @@
+//! Numbers about the operator's own work, in Prometheus' text form.
+//!
+//! Labels come from small sets: kinds, verbs with resource types, classes of failure. No name of an object and no text
+//! of an error becomes one.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Mutex, PoisonError},
+};
+
+use kluis_client::{ArmRequest, Class, Failure};
+
+use crate::key::{Key, Kind};
+
+/// Counters since the process began, and what is Ready now.
+#[derive(Debug, Default)]
+pub struct Metrics(Mutex<Numbers>);
+
+#[derive(Debug, Default)]
+struct Numbers {
+    reconciles: BTreeMap<(Kind, &'static str), u64>,
+    steps: BTreeMap<&'static str, u64>,
+    arm_calls: BTreeMap<(String, u16), u64>,
+    failures: BTreeMap<(Kind, &'static str), u64>,
+    rate_limit_remaining: Option<u32>,
+    readiness: BTreeMap<Key, &'static str>,
+    leader: bool,
+}
+
+impl Metrics {
+    fn with<T>(&self, change: impl FnOnce(&mut Numbers) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One reconcile and how it ended: `ok` or `failed`.
+    pub fn reconciled(&self, kind: Kind, result: &'static str) {
+        self.with(|numbers| *numbers.reconciles.entry((kind, result)).or_default() += 1);
+    }
+
+    /// One executed step and how it ended.
+    pub fn executed(&self, result: &'static str) {
+        self.with(|numbers| *numbers.steps.entry(result).or_default() += 1);
+    }
+
+    /// One failure of a reconcile.
+    pub fn failed(&self, kind: Kind, class: Class) {
+        let class = match class {
+            Class::RetryAfter => "retry",
+            Class::Blocked => "blocked",
+            Class::Terminal => "terminal",
+        };
+        self.with(|numbers| *numbers.failures.entry((kind, class)).or_default() += 1);
+    }
+
+    /// One call of ARM. Status 0 is no answer.
+    pub fn called(&self, request: &ArmRequest, answer: Result<u16, &Failure>) {
+        let status = answer.unwrap_or_else(|failure| failure.status().unwrap_or(0));
+        let operation = operation(request);
+        self.with(|numbers| *numbers.arm_calls.entry((operation, status)).or_default() += 1);
+    }
+
+    /// What the service says is left.
+    pub fn rate_limit_remaining(&self, left: u32) {
+        self.with(|numbers| numbers.rate_limit_remaining = Some(left));
+    }
+
+    /// Whether an object is ready, as its status says: `True`, `False` or `Unknown`; none when it is gone.
+    pub fn readiness(&self, key: &Key, status: Option<&'static str>) {
+        self.with(|numbers| match status {
+            Some(status) => {
+                numbers.readiness.insert(key.clone(), status);
+            }
+            None => {
+                numbers.readiness.remove(key);
+            }
+        });
+    }
+
+    /// Whether this replica is the one that acts.
+    pub fn leads(&self, leader: bool) {
+        self.with(|numbers| numbers.leader = leader);
+    }
+
+    /// All of it, as `/metrics` shows it.
+    pub fn render(&self) -> String {
+        self.with(|numbers| render(numbers))
+    }
+}
+
+/// The verb and the resource types of the path, without names: `GET vaults/backupJobs`.
+fn operation(request: &ArmRequest) -> String {
+    let mut words = request
+        .path
+        .split('/')
+        .skip_while(|word| *word != "providers");
+    let types: Vec<&str> = words.by_ref().skip(2).step_by(2).take(8).collect();
+    match types.is_empty() {
+        true => format!("{} subscriptions", request.method),
+        false => format!("{} {}", request.method, types.join("/")),
+    }
+}
+
+fn render(numbers: &Numbers) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, lines: Vec<(String, String)>| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in lines {
+            let _ = match labels.is_empty() {
+                true => writeln!(text, "{name} {value}"),
+                false => writeln!(text, "{name}{{{labels}}} {value}"),
+            };
+        }
+    };
+    let each = |map: &BTreeMap<(Kind, &'static str), u64>, label: &str| {
+        map.iter()
+            .map(|((kind, of), n)| (format!("kind=\"{kind}\",{label}=\"{of}\""), n.to_string()))
+            .collect()
+    };
+    family(
+        "kluis_leader",
+        "gauge",
+        "Whether this replica is the one that acts.",
+        vec![(String::new(), u8::from(numbers.leader).to_string())],
+    );
+    family(
+        "kluis_reconciles_total",
+        "counter",
+        "Reconciles, by kind and result.",
+        each(&numbers.reconciles, "result"),
+    );
+    family(
+        "kluis_reconcile_failures_total",
+        "counter",
+        "Failures, by kind and by what helps: retry, blocked, terminal.",
+        each(&numbers.failures, "class"),
+    );
+    family(
+        "kluis_steps_total",
+        "counter",
+        "Executed steps, by result.",
+        numbers
+            .steps
+            .iter()
+            .map(|(result, n)| (format!("result=\"{result}\""), n.to_string()))
+            .collect(),
+    );
+    family(
+        "kluis_arm_calls_total",
+        "counter",
+        "Calls of Azure Resource Manager, by operation and status; status 0 is no answer.",
+        numbers
+            .arm_calls
+            .iter()
+            .map(|((operation, status), n)| {
+                let labels = format!("operation=\"{}\",status=\"{status}\"", escaped(operation));
+                (labels, n.to_string())
+            })
+            .collect(),
+    );
+    family(
+        "kluis_arm_rate_limit_remaining",
+        "gauge",
+        "Calls left, as the service last said.",
+        numbers
+            .rate_limit_remaining
+            .iter()
+            .map(|left| (String::new(), left.to_string()))
+            .collect(),
+    );
+    let mut ready: BTreeMap<(Kind, &str), u64> = BTreeMap::new();
+    for (key, status) in &numbers.readiness {
+        *ready.entry((key.kind, status)).or_default() += 1;
+    }
+    family(
+        "kluis_objects",
+        "gauge",
+        "Objects, by kind and by their Ready (or Succeeded) condition.",
+        ready
+            .iter()
+            .map(|((kind, status), n)| {
+                (format!("kind=\"{kind}\",ready=\"{status}\""), n.to_string())
+            })
+            .collect(),
+    );
+    text
+}
+
+fn escaped(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use kluis_client::Method;
+
+    #[test]
+    fn it_reads_as_prometheus_text_without_a_name_in_it() {
+        let metrics = Metrics::default();
+        let vault =
+            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
+        let jobs = ArmRequest::get(format!("{vault}/backupJobs/j-1"), "2024-04-01");
+        metrics.called(&jobs, Ok(200));
+        metrics.called(&jobs, Ok(200));
+        metrics.called(
+            &ArmRequest::new(Method::Get, "/subscriptions/s", "v"),
+            Ok(200),
+        );
+        metrics.reconciled(Kind::Vault, "ok");
+        metrics.failed(Kind::Vault, Class::Blocked);
+        metrics.readiness(&Key::new(Kind::Vault, "a", "b"), Some("True"));
+        metrics.readiness(&Key::new(Kind::Vault, "a", "gone"), Some("True"));
+        metrics.readiness(&Key::new(Kind::Vault, "a", "gone"), None);
+        expect![[r#"
+            # HELP kluis_leader Whether this replica is the one that acts.
+            # TYPE kluis_leader gauge
+            kluis_leader 0
+            # HELP kluis_reconciles_total Reconciles, by kind and result.
+            # TYPE kluis_reconciles_total counter
+            kluis_reconciles_total{kind="Vault",result="ok"} 1
+            # HELP kluis_reconcile_failures_total Failures, by kind and by what helps: retry, blocked, terminal.
+            # TYPE kluis_reconcile_failures_total counter
+            kluis_reconcile_failures_total{kind="Vault",class="blocked"} 1
+            # HELP kluis_steps_total Executed steps, by result.
+            # TYPE kluis_steps_total counter
+            # HELP kluis_arm_calls_total Calls of Azure Resource Manager, by operation and status; status 0 is no answer.
+            # TYPE kluis_arm_calls_total counter
+            kluis_arm_calls_total{operation="GET subscriptions",status="200"} 1
+            kluis_arm_calls_total{operation="GET vaults/backupJobs",status="200"} 2
+            # HELP kluis_arm_rate_limit_remaining Calls left, as the service last said.
+            # TYPE kluis_arm_rate_limit_remaining gauge
+            # HELP kluis_objects Objects, by kind and by their Ready (or Succeeded) condition.
+            # TYPE kluis_objects gauge
+            kluis_objects{kind="Vault",ready="True"} 1
+        "#]]
+        .assert_eq(&metrics.render());
+    }
+}

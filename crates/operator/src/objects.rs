@@ -1,0 +1,112 @@
+//! What the operator needs of Kubernetes, and no more: a trait, so that a simulation can hold the objects in memory.
+//!
+//! Objects are JSON here. Whoever reads one decodes it, and one that doesn't decode is that one's problem: it never
+//! ends a watch or hides the others.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+use async_trait::async_trait;
+use kluis_client::Secret;
+use kluis_plan::Event;
+use serde_json::Value;
+
+use crate::key::{Key, Kind};
+
+/// Reading and writing objects. Writes name the version that they were decided on and fail when it is no longer the
+/// one.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// The object as it is now, not as a cache remembers it: what is decided from its status must not be decided
+    /// twice.
+    async fn get(&self, key: &Key) -> Result<Option<Value>, ObjectsError>;
+
+    /// Every object of a kind, as a cache remembers them.
+    async fn list(&self, kind: Kind) -> Result<Vec<Value>, ObjectsError>;
+
+    /// Writes the whole status as ours, by server-side apply. `version` is the object's uid and resourceVersion.
+    async fn apply_status(
+        &self,
+        key: &Key,
+        version: &Version,
+        status: &Value,
+    ) -> Result<Version, ObjectsError>;
+
+    /// Puts exactly these finalizers on the object.
+    async fn set_finalizers(
+        &self,
+        key: &Key,
+        version: &Version,
+        finalizers: &[String],
+    ) -> Result<Version, ObjectsError>;
+
+    /// Deletes the object, if it is still that one.
+    async fn delete(&self, key: &Key, version: &Version) -> Result<(), ObjectsError>;
+
+    /// The labels of a namespace; none for a namespace that is not there.
+    async fn namespace_labels(
+        &self,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, ObjectsError>;
+
+    /// One key of a Secret of the operator's own namespace; no other namespace can be named.
+    async fn secret(&self, name: &str, key: &str) -> Result<SecretValue, ObjectsError>;
+
+    /// Tells a person that something happened. An event that is lost changes nothing, so nothing is returned.
+    async fn publish(&self, key: &Key, uid: &str, event: &Event);
+}
+
+/// What is in a Secret.
+#[derive(Debug, Clone)]
+pub enum SecretValue {
+    Found(Secret),
+    KeyMissing,
+    SecretMissing,
+}
+
+impl SecretValue {
+    /// The value, if there is one.
+    pub fn found(self) -> Option<Secret> {
+        match self {
+            Self::Found(secret) => Some(secret),
+            Self::KeyMissing | Self::SecretMissing => None,
+        }
+    }
+}
+
+/// Which object, and which state of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub uid: String,
+    pub resource_version: String,
+}
+
+impl Version {
+    /// Of an object that was read; empty parts for one that has none.
+    pub fn of(object: &Value) -> Self {
+        let part = |name: &str| {
+            let value = object["metadata"][name].as_str();
+            value.unwrap_or_default().to_owned()
+        };
+        Self {
+            uid: part("uid"),
+            resource_version: part("resourceVersion"),
+        }
+    }
+}
+
+/// What went wrong with Kubernetes. Each is met by coming back later.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ObjectsError {
+    /// Somebody else wrote in between: what was decided may no longer hold.
+    #[error("{0} was changed by somebody else in the meantime")]
+    Conflict(Key),
+    #[error("{0} is gone")]
+    Gone(Key),
+    /// `doing` is what was tried: "reading Vault shop/v".
+    #[error("the API server failed while {doing}")]
+    Failed {
+        doing: String,
+        #[source]
+        source: Arc<dyn Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,93 @@
+//! The world around a BackupPolicy: the items that name it, and the vaults that it therefore goes into.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kluis_api::{BackupPolicy, ProtectedVM, VaultRef};
+use kluis_plan::{PolicyVaultFacts, PolicyWorld};
+use serde_json::Value;
+
+use super::{Lines, Observation, ObserveError, complete, objects};
+use crate::{
+    ctx::Ctx,
+    key::{Key, Kind},
+};
+
+pub(super) async fn observe(
+    key: &Key,
+    object: Value,
+    ctx: &Ctx,
+) -> Result<Observation, ObserveError> {
+    let policy: BackupPolicy = objects::decode(key, object)?;
+    let namespace = objects::namespace(key);
+    let (users, by_vault) = items(key, ctx).await?;
+    let listed = policy.status.iter().flat_map(|status| &status.vaults);
+    let names: BTreeSet<String> = by_vault
+        .keys()
+        .cloned()
+        .chain(listed.map(|vault| vault.name.clone()))
+        .collect();
+
+    let mut lines = Lines::none(ctx);
+    let mut vaults = Vec::new();
+    for name in names {
+        let (within, of) = name.split_once('/').unwrap_or((namespace, &name));
+        let reference = VaultRef {
+            name: of.to_owned(),
+            namespace: Some(within.to_owned()),
+        };
+        let vault = objects::vault(namespace, &reference, ctx).await?;
+        let access = objects::access(namespace, vault.as_ref(), ctx).await?;
+        lines
+            .add(access.service.as_ref(), vault.as_ref(), ctx)
+            .await?;
+        let items = by_vault.get(&name).cloned().unwrap_or_default();
+        vaults.push(PolicyVaultFacts {
+            vault,
+            access,
+            arm: None,
+            progress: None,
+            points: vec![None; items.len()],
+            items,
+            name,
+        });
+    }
+    let world = PolicyWorld {
+        now: lines.now(),
+        policy,
+        users,
+        vaults,
+    };
+    Ok(complete(world, |world, now| world.now = now, lines).await)
+}
+
+/// Who names the policy, and of these the ones that decode, by the vault they are in. One that doesn't decode holds
+/// the policy all the same.
+async fn items(
+    policy: &Key,
+    ctx: &Ctx,
+) -> Result<(Vec<Key>, BTreeMap<String, Vec<ProtectedVM>>), ObserveError> {
+    let mut users = Vec::new();
+    let mut by_vault: BTreeMap<String, Vec<ProtectedVM>> = BTreeMap::new();
+    for object in ctx.objects.list(Kind::ProtectedVM).await? {
+        if !objects::names(Kind::ProtectedVM, &object, policy) {
+            continue;
+        }
+        users.extend(objects::key(Kind::ProtectedVM, &object));
+        let Ok(item) = serde_json::from_value::<ProtectedVM>(object) else {
+            continue;
+        };
+        let own = item.metadata.namespace.as_deref().unwrap_or_default();
+        let vault = &item.spec.vault_ref;
+        let vault = format!(
+            "{}/{}",
+            vault.namespace.as_deref().unwrap_or(own),
+            vault.name
+        );
+        by_vault.entry(vault).or_default().push(item);
+    }
+    users.sort();
+    for items in by_vault.values_mut() {
+        items.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    }
+    Ok((users, by_vault))
+}

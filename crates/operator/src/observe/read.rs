@@ -1,0 +1,331 @@
+//! From a want to a request, and from the answer to a fact.
+
+use jiff::{SignedDuration, Timestamp, Unit};
+use kluis_arm::{
+    api_version::SENT,
+    filter::Filter,
+    id::{ItemId, PolicyId, VaultId, VmId},
+    item::Item,
+    job::{Job, JobDetail},
+    operation::OperationState,
+    policy::Policy,
+    protectable::{Protectable, ProtectableItem},
+    time::in_filter,
+};
+use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, list, operation};
+use kluis_plan::{
+    ArmFailure, DiskFact, Fact, Observed, Progress, StorageAccountFact, SubscriptionFact, VmFact,
+    Want,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{arm::Line, failure::arm_failure};
+
+const SUBSCRIPTIONS: &str = "2022-12-01";
+const COMPUTE: &str = "2024-07-01";
+const DISKS: &str = "2024-03-02";
+const STORAGE: &str = "2023-05-01";
+
+/// What a failed read is called.
+pub(super) fn doing(want: &Want) -> String {
+    format!("reading {want}")
+}
+
+/// The resource group and the name of the vault that a want is about, in lower case.
+pub(super) fn vault_of(want: &Want) -> Option<(String, String)> {
+    let vault = match want {
+        Want::Vault(vault) | Want::Protectable { vault, .. } | Want::Jobs { vault, .. } => vault,
+        Want::Policy(policy) => &policy.vault,
+        Want::Item(item) | Want::Points(item) => item.vault(),
+        Want::Job(job) => &job.vault,
+        Want::Subscription { .. }
+        | Want::Vm(_)
+        | Want::Progress { .. }
+        | Want::StorageAccounts { .. }
+        | Want::Disks(_) => return None,
+    };
+    Some(vault_key(vault))
+}
+
+/// A vault, as lines are told apart.
+pub(crate) fn vault_key(vault: &VaultId) -> (String, String) {
+    (vault.resource_group.folded(), vault.name.folded())
+}
+
+/// The fact that a want could not be read.
+pub(super) fn failed(want: &Want, failure: ArmFailure) -> Fact {
+    fact(want, Observed::Unknown(failure))
+}
+
+fn fact(want: &Want, none: Observed<Never>) -> Fact {
+    match want {
+        Want::Subscription { .. } => Fact::Subscription(none.map(absurd)),
+        Want::Vault(_) => Fact::Vault(none.map(absurd)),
+        Want::Policy(_) => Fact::Policy(none.map(absurd)),
+        Want::Item(_) => Fact::Item(none.map(absurd)),
+        Want::Vm(_) => Fact::Vm(none.map(absurd)),
+        Want::Progress { .. } => Fact::Progress(none.map(absurd)),
+        Want::Protectable { .. } => Fact::Protectable(none.map(absurd)),
+        Want::Job(_) => Fact::Job(none.map(absurd)),
+        Want::Jobs { .. } => Fact::Jobs(none.map(absurd)),
+        Want::Points(_) => Fact::Points(none.map(absurd)),
+        Want::StorageAccounts { .. } => Fact::StorageAccounts(none.map(absurd)),
+        Want::Disks(_) => Fact::Disks(none.map(absurd)),
+    }
+}
+
+/// No value: a fact that is not there, or not known, holds none.
+#[derive(Clone, Copy)]
+enum Never {}
+
+fn absurd<T>(never: Never) -> T {
+    match never {}
+}
+
+/// Reads a want: 404 is absence, everything else that is no answer is a failure. `fresh` passes over what is
+/// remembered.
+pub(super) async fn read(
+    line: &Line,
+    want: &Want,
+    fresh: bool,
+    now: Timestamp,
+) -> Result<Fact, ArmFailure> {
+    let recent = Recent(line);
+    let arm: &dyn Arm = if fresh { line } else { &recent };
+    match ask(arm, want).await {
+        Ok(fact) => Ok(fact),
+        Err(failure) if failure.is_absent() => Ok(fact(want, Observed::Absent)),
+        Err(failure) => Err(arm_failure(doing(want), &failure, now)),
+    }
+}
+
+/// A line whose lists may be a moment old.
+struct Recent<'a>(&'a Line);
+
+#[async_trait::async_trait]
+impl Arm for Recent<'_> {
+    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
+        self.0.recent(request).await
+    }
+
+    fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
+        self.0.follow(link)
+    }
+}
+
+async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
+    Ok(match want {
+        Want::Subscription { id } => {
+            let request = ArmRequest::get(format!("/subscriptions/{id}"), SUBSCRIPTIONS);
+            let body: Value = get(arm, &request).await?;
+            let name = body["displayName"].as_str().unwrap_or_default().to_owned();
+            Fact::Subscription(Observed::Found(SubscriptionFact { name }))
+        }
+        Want::Vault(id) => {
+            let vault = get(arm, &ArmRequest::get(id.to_string(), SENT)).await?;
+            Fact::Vault(Observed::Found(Box::new(vault)))
+        }
+        Want::Policy(id) => Fact::Policy(policy(arm, id).await?),
+        Want::Item(id) => Fact::Item(item(arm, id).await?),
+        Want::Vm(id) => {
+            let request = ArmRequest::get(id.to_string(), COMPUTE);
+            let body: Value = get(arm, &request).await?;
+            let location = text(&request, &body, "location")?;
+            Fact::Vm(Observed::Found(VmFact {
+                id: id.clone(),
+                location,
+            }))
+        }
+        Want::Progress { url } => Fact::Progress(Observed::Found(progress(arm, url).await?)),
+        Want::Protectable { vault, vm } => {
+            Fact::Protectable(Observed::Found(is_protectable(arm, vault, vm).await?))
+        }
+        Want::Job(id) => {
+            let job = get(arm, &ArmRequest::get(id.to_string(), SENT)).await?;
+            Fact::Job(Observed::Found(Box::new(job)))
+        }
+        Want::Jobs {
+            vault,
+            operation,
+            since,
+        } => Fact::Jobs(Observed::Found(
+            jobs(arm, vault, operation.to_string(), *since).await?,
+        )),
+        Want::Points(id) => {
+            let request = ArmRequest::get(format!("{id}/recoveryPoints"), SENT);
+            Fact::Points(Observed::Found(each(arm, request).await?))
+        }
+        Want::StorageAccounts { subscription } => {
+            let path = format!(
+                "/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
+            );
+            let found = each(arm, ArmRequest::get(path, STORAGE)).await?;
+            Fact::StorageAccounts(Observed::Found(found.iter().filter_map(account).collect()))
+        }
+        Want::Disks(group) => {
+            let path = format!("{group}/providers/Microsoft.Compute/disks");
+            let found = each(arm, ArmRequest::get(path, DISKS)).await?;
+            Fact::Disks(Observed::Found(found.iter().filter_map(disk).collect()))
+        }
+    })
+}
+
+/// One resource.
+async fn get<T: DeserializeOwned>(arm: &dyn Arm, request: &ArmRequest) -> Result<T, Failure> {
+    let body = arm.call(request).await?.body.unwrap_or_default();
+    decoded(&request.to_string(), body)
+}
+
+/// All entries of a list. One that cannot be read fails the list: left out, it would look absent.
+async fn each<T: DeserializeOwned>(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<T>, Failure> {
+    let operation = request.to_string();
+    let entries = list(arm, request).await?;
+    entries
+        .into_iter()
+        .map(|entry| decoded(&operation, entry))
+        .collect()
+}
+
+fn decoded<T: DeserializeOwned>(operation: &str, body: Value) -> Result<T, Failure> {
+    serde_json::from_value(body).map_err(|error| Failure::Unreadable {
+        operation: operation.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn of_vms() -> Filter {
+    Filter::default().and("backupManagementType", "AzureIaasVM")
+}
+
+fn in_vault(vault: &VaultId, what: &str, filter: &Filter) -> ArmRequest {
+    ArmRequest::get(format!("{vault}/{what}"), SENT).with_query("$filter", filter.to_string())
+}
+
+/// By list: a vault's policies are looked at by all its items.
+async fn policy(arm: &dyn Arm, id: &PolicyId) -> Result<Observed<Box<Policy>>, Failure> {
+    let policies: Vec<Policy> = each(arm, in_vault(&id.vault, "backupPolicies", &of_vms())).await?;
+    let found = policies.into_iter().find(|policy| {
+        let known = policy
+            .id
+            .as_ref()
+            .and_then(|id| id.to_string().parse::<PolicyId>().ok());
+        known.is_some_and(|known| known == *id)
+    });
+    Ok(found.map_or(Observed::Absent, |policy| Observed::Found(Box::new(policy))))
+}
+
+/// By list, as policies are. Soft-deleted items are in it.
+async fn item(arm: &dyn Arm, id: &ItemId) -> Result<Observed<Box<Item>>, Failure> {
+    let filter = of_vms().and("itemType", "VM");
+    let items: Vec<Item> = each(arm, in_vault(id.vault(), "backupProtectedItems", &filter)).await?;
+    let found = items.into_iter().find(|item| {
+        let known = item
+            .id
+            .as_ref()
+            .and_then(|id| id.to_string().parse::<ItemId>().ok());
+        known.is_some_and(|known| known == *id)
+    });
+    Ok(found.map_or(Observed::Absent, |item| Observed::Found(Box::new(item))))
+}
+
+async fn is_protectable(arm: &dyn Arm, vault: &VaultId, vm: &VmId) -> Result<bool, Failure> {
+    let found: Vec<Protectable> =
+        each(arm, in_vault(vault, "backupProtectableItems", &of_vms())).await?;
+    Ok(found.iter().any(|found| {
+        let ProtectableItem::VirtualMachine(machine) = &found.properties else {
+            return false;
+        };
+        let known = machine
+            .virtual_machine_id
+            .as_ref()
+            .and_then(|id| id.parse::<VmId>().ok());
+        known.is_some_and(|known| known == *vm)
+    }))
+}
+
+/// Jobs that began at or after `since`. Asked from the whole hour on, so that items of one vault ask the same thing
+/// and share the answer.
+async fn jobs(
+    arm: &dyn Arm,
+    vault: &VaultId,
+    operation: String,
+    since: Timestamp,
+) -> Result<Vec<Job>, Failure> {
+    let hour = since.round(
+        jiff::TimestampRound::new()
+            .smallest(Unit::Hour)
+            .mode(jiff::RoundMode::Floor),
+    );
+    let filter = of_vms()
+        .and("operation", operation)
+        .and("startTime", in_filter(hour.unwrap_or(since)));
+    let jobs: Vec<Job> = each(arm, in_vault(vault, "backupJobs", &filter)).await?;
+    Ok(jobs
+        .into_iter()
+        .filter(|job| began(job).is_none_or(|began| began >= whole_second(since)))
+        .collect())
+}
+
+fn began(job: &Job) -> Option<Timestamp> {
+    let JobDetail::VirtualMachine(job) = &job.properties else {
+        return None;
+    };
+    job.start_time.as_ref()?.moment().ok().flatten()
+}
+
+/// Times in status are whole seconds, and so is what they are compared with.
+fn whole_second(moment: Timestamp) -> Timestamp {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
+}
+
+async fn progress(arm: &dyn Arm, url: &str) -> Result<Progress, Failure> {
+    let reading = operation(arm, url).await?;
+    let job = reading.document.job().map(str::to_owned);
+    Ok(match reading.document.status {
+        Some(OperationState::Succeeded) => Progress::Succeeded { job },
+        Some(OperationState::Canceled) => Progress::Cancelled,
+        Some(OperationState::Failed | OperationState::Invalid) => {
+            let error = reading.document.error.unwrap_or_default();
+            Progress::Failed {
+                code: error.code,
+                message: error.message,
+                job,
+            }
+        }
+        Some(OperationState::InProgress | OperationState::Other(_)) | None => {
+            Progress::InProgress {
+                retry_after: reading
+                    .retry_after
+                    .filter(|wait| *wait > SignedDuration::ZERO),
+            }
+        }
+    })
+}
+
+fn text(request: &ArmRequest, body: &Value, field: &str) -> Result<String, Failure> {
+    let found = body[field].as_str().map(str::to_owned);
+    found.ok_or_else(|| Failure::Unreadable {
+        operation: request.to_string(),
+        problem: format!("there is no {field} in it"),
+    })
+}
+
+fn account(body: &Value) -> Option<StorageAccountFact> {
+    Some(StorageAccountFact {
+        id: body["id"].as_str()?.parse().ok()?,
+        location: body["location"].as_str()?.to_owned(),
+    })
+}
+
+fn disk(body: &Value) -> Option<DiskFact> {
+    let properties = &body["properties"];
+    let gib = || properties["diskSizeGB"].as_u64().map(|gib| gib << 30);
+    Some(DiskFact {
+        id: body["id"].as_str()?.parse().ok()?,
+        created: properties["timeCreated"]
+            .as_str()
+            .and_then(|at| at.parse().ok()),
+        size_bytes: properties["diskSizeBytes"].as_u64().or_else(gib),
+    })
+}

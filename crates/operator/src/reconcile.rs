@@ -1,0 +1,185 @@
+//! One reconcile: observe, plan, execute, report, requeue.
+//!
+//! It is told which object and nothing of why. It remembers nothing but how often it failed.
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_client::Class;
+use kluis_plan::{ArmFailure, Cause, Next, Outcome as StepOutcome};
+use serde_json::Value;
+
+use crate::{
+    ctx::Ctx,
+    execute::execute,
+    key::Key,
+    objects::{ObjectsError, Version},
+    observe::{Observation, ObserveError, observe},
+    report::{ReportError, report},
+};
+
+/// What a reconcile came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// When to look again; none when only a change can call for it.
+    pub next: Option<SignedDuration>,
+    /// The steps that were taken, in words.
+    pub steps: Vec<String>,
+    /// What went wrong, if anything did.
+    pub failure: Option<String>,
+    /// A test's crash ended it (see [`crate::crash`]).
+    pub crashed: bool,
+}
+
+impl Outcome {
+    fn nothing() -> Self {
+        Self {
+            next: None,
+            steps: Vec::new(),
+            failure: None,
+            crashed: false,
+        }
+    }
+}
+
+/// Even what nothing can happen to is looked at now and then: a watch may have missed something.
+const RESYNC: SignedDuration = SignedDuration::from_mins(10);
+
+/// Brings one object a step nearer to what is declared, and says how it is.
+pub async fn reconcile_once(key: &Key, ctx: &Ctx) -> Outcome {
+    match attempt(key, ctx).await {
+        Ok(outcome) => {
+            let result = if outcome.failure.is_none() {
+                "ok"
+            } else {
+                "failed"
+            };
+            ctx.metrics.reconciled(key.kind, result);
+            outcome
+        }
+        Err(error) => {
+            let failure = chain(&error);
+            tracing::warn!(object = %key, error = %failure, "reconcile failed");
+            ctx.metrics.reconciled(key.kind, "failed");
+            ctx.metrics.failed(key.kind, Class::RetryAfter);
+            Outcome {
+                next: Some(ctx.backoff.failed(key, ctx.ids.fraction())),
+                failure: Some(failure),
+                ..Outcome::nothing()
+            }
+        }
+    }
+}
+
+/// What ends a reconcile without a report.
+#[derive(Debug, thiserror::Error)]
+enum Unreported {
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
+    let Some(object) = ctx.objects.get(key).await? else {
+        ctx.metrics.readiness(key, None);
+        ctx.backoff.succeeded(key);
+        return Ok(Outcome::nothing());
+    };
+    let version = Version::of(&object);
+    let present = without_spec(&object);
+    let Observation {
+        world,
+        mut lines,
+        failure: unread,
+    } = observe(key, object, ctx).await?;
+    let plan = world.plan();
+    let execution = execute(&plan.steps, version, &mut lines, ctx).await?;
+    let steps = plan.steps.iter().take(execution.outcomes.len());
+    let mut outcome = Outcome {
+        steps: steps.map(ToString::to_string).collect(),
+        crashed: execution.crashed,
+        ..Outcome::nothing()
+    };
+    if execution.crashed {
+        return Ok(outcome);
+    }
+    let now = lines.now();
+    let (said, next) = plan.report_after(&execution.outcomes);
+    if !execution.gone {
+        let stepped = !execution.outcomes.is_empty();
+        report(&said, &present, execution.version, stepped, ctx).await?;
+    }
+    let last = execution.outcomes.last();
+    let not_done = last.and_then(failed);
+    let planned = match (&not_done, next) {
+        (Some(_), Next::After(delay)) => Some(delay),
+        (Some(_), Next::Soon | Next::Await) | (None, _) => None,
+    };
+    let failed = not_done.or(unread);
+    outcome.next = match (&failed, last) {
+        (_, Some(StepOutcome::Stale { .. })) => Some(ctx.backoff.failed(key, ctx.ids.fraction())),
+        (Some(failure), _) => Some(after_failure(key, failure, planned, now, ctx)),
+        (None, _) => {
+            ctx.backoff.succeeded(key);
+            rest(next, lines.patience(), ctx)
+        }
+    };
+    outcome.failure = failed.map(|failure| failure.to_string());
+    Ok(outcome)
+}
+
+/// The part of an object that a report is compared with.
+fn without_spec(object: &Value) -> Value {
+    serde_json::json!({ "status": object["status"] })
+}
+
+fn failed(outcome: &StepOutcome) -> Option<ArmFailure> {
+    match outcome {
+        StepOutcome::Failed(failure) => Some(failure.clone()),
+        StepOutcome::Done | StepOutcome::Accepted { .. } | StepOutcome::Stale { .. } => None,
+    }
+}
+
+/// When to try again: when the service said, or with growing patience; after a step that failed, no sooner than the
+/// plan asks for.
+fn after_failure(
+    key: &Key,
+    failure: &ArmFailure,
+    planned: Option<SignedDuration>,
+    now: Timestamp,
+    ctx: &Ctx,
+) -> SignedDuration {
+    tracing::warn!(object = %key, error = %failure, "ARM failed");
+    ctx.metrics.failed(key.kind, failure.class());
+    let wait = ctx.backoff.failed(key, ctx.ids.fraction());
+    let told = match &failure.cause {
+        Cause::Throttled { until } => until.duration_since(now),
+        Cause::Unreachable { .. }
+        | Cause::WrongCredentials { .. }
+        | Cause::Refused { .. }
+        | Cause::Malformed { .. } => SignedDuration::ZERO,
+    };
+    wait.max(told).max(planned.unwrap_or(SignedDuration::ZERO))
+}
+
+/// How long to leave an object alone that is well.
+fn rest(next: Next, patience: Option<SignedDuration>, ctx: &Ctx) -> Option<SignedDuration> {
+    let spread = 1.0 + ctx.ids.fraction() / 5.0;
+    match next {
+        Next::Soon => Some(SignedDuration::ZERO),
+        Next::After(delay) => Some(delay.min(patience.unwrap_or(RESYNC))),
+        Next::Await => Some(RESYNC.mul_f64(spread)),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
