@@ -74,6 +74,11 @@ impl Verdict {
         }
     }
 
+    /// Whether it ended, and well.
+    pub(crate) fn is_success(&self) -> bool {
+        self.standing == Standing::Settled
+    }
+
     /// `Ready`, for kinds that live long.
     fn ready(&self) -> ConditionStatus {
         match self.standing {

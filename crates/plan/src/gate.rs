@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use kluis_api::{
-    BackupService, Condition, ConditionStatus, ConditionType, Consent, EVERY_GROUP,
-    NamespaceSelector, PolicyRef, SelectorOperator, SelectorRequirement, Vault, VaultRef,
-    VaultType, VmRef,
+    BackupService, Condition, ConditionStatus, ConditionType, Consent, EVERY_GROUP, ItemKind,
+    ItemRef, NamespaceSelector, PolicyRef, ProtectedVM, SelectorOperator, SelectorRequirement,
+    Vault, VaultRef, VaultType, VmRef,
 };
 use kluis_arm::id::{ItemId, PolicyId, VaultId, VmId};
 
 use crate::ids;
+use crate::key::{Kind, ObjectKey};
 use crate::waiting::Waiting;
 use crate::world::Access;
 
@@ -150,6 +151,30 @@ pub(crate) fn target<'a>(
         vault_id,
         vm,
     })
+}
+
+/// Everything that the item comes down to which a job or a restore names.
+pub(crate) fn item_target<'a>(
+    named: &ItemRef,
+    item: Option<&'a ProtectedVM>,
+    vault: Option<&'a Vault>,
+    access: &'a Access,
+    namespace: &str,
+) -> Result<Target<'a>, Waiting> {
+    if named.kind != ItemKind::ProtectedVM {
+        return Err(Waiting::NotOfferedYet {
+            what: format!("The kind {}", named.kind),
+        });
+    }
+    let key = ObjectKey::new(Kind::ProtectedVM, namespace, named.name.clone());
+    let item = item.ok_or(Waiting::ItemNotFound { item: key })?;
+    target(
+        vault,
+        access,
+        &item.spec.vault_ref,
+        &item.spec.vm,
+        namespace,
+    )
 }
 
 impl Target<'_> {

@@ -7,6 +7,8 @@
 //! What a decision needs from ARM and does not have yet, the world names itself ([`World::wants`]); the shell reads that and nothing
 //! else. Reasons for not acting are values ([`Waiting`]), and become a condition's reason and message in one place.
 
+mod backup_job;
+mod bounded;
 mod conditions;
 mod errand;
 mod failure;
@@ -19,6 +21,8 @@ mod plan;
 mod policy;
 mod protected_vm;
 mod report;
+mod restore;
+mod seen;
 mod service;
 mod step;
 mod terms;
@@ -26,6 +30,7 @@ mod vault;
 mod waiting;
 mod world;
 
+pub use backup_job::plan_backup_job;
 pub use failure::{ArmFailure, Cause};
 pub use fingerprint::Fingerprint;
 pub use key::{Kind, ObjectKey};
@@ -34,6 +39,7 @@ pub use plan::{Next, Outcome, Plan};
 pub use policy::plan_policy;
 pub use protected_vm::plan_protected_vm;
 pub use report::{Event, EventKind, Report, Status};
+pub use restore::plan_restore;
 pub use service::plan_service;
 pub use step::{Action, Call, CallError, Method, Precondition, Slot, Step};
 pub use vault::plan_vault;

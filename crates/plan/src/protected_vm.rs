@@ -5,7 +5,6 @@ mod history;
 mod leaving;
 mod outlook;
 mod protection;
-mod seen;
 
 use jiff::SignedDuration;
 use kluis_api::{ConditionStatus, ConditionType, ItemDeletionPolicy, ProtectedVMStatus};
@@ -17,11 +16,11 @@ use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::plan::{Basis, Next, Plan};
 use crate::report::Status;
+use crate::seen::Seen;
 use crate::step::Action;
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want, World};
 use protection::Protection;
-use seen::Seen;
 
 /// How often an item that is as declared is looked at again: how soon a backup that somebody else asked for shows.
 const RESYNC: SignedDuration = SignedDuration::from_mins(10);

@@ -99,10 +99,7 @@ pub enum Waiting {
     /// There is no recovery point that fits.
     PointNotFound { wanted: String },
     /// There is no storage account to pass a restore through.
-    StagingNotFound {
-        account: Option<String>,
-        region: String,
-    },
+    StagingNotFound { region: String },
     /// The job is done, and what it should have left is not to be seen.
     EvidenceMissing { what: &'static str },
 }
@@ -348,13 +345,10 @@ impl fmt::Display for Waiting {
             Self::ItemNotProtected { item, state } if state.is_empty() => write!(f, "{item} is not protected yet."),
             Self::ItemNotProtected { item, state } => write!(f, "{item} is not protected (it is {state}): see its conditions."),
             Self::PointNotFound { wanted } => write!(f, "There is no recovery point {wanted}: `kluis points` lists those there are."),
-            Self::StagingNotFound { account: Some(account), region } => write!(
+            Self::StagingNotFound { region } => write!(
                 f,
-                "There is no storage account {account} in {region}: correct to.disks.stagingAccount; it has to be in the vault's region."
-            ),
-            Self::StagingNotFound { account: None, region } => write!(
-                f,
-                "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one."
+                "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one, \
+                 or name one in to.disks.stagingAccount."
             ),
             Self::EvidenceMissing { what } => write!(f, "The job says it is done; {what} is not to be seen yet."),
         }

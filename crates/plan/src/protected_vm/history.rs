@@ -5,11 +5,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{ConditionStatus, ConditionType, RecoveryPoints, Run, RunResult, RunTrigger, Time};
-use kluis_arm::job::{JobOperation, JobStatus, VmJob};
+use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::recovery_point::{Consistency, RecoveryPoint, RecoveryPointDetail};
 
 use super::backup::{self, Backup};
 use super::outlook;
+use crate::bounded::result;
 use crate::conditions::{Extra, cut, moment};
 use crate::errand::{complaint, detail, is_about};
 use crate::gate::Target;
@@ -92,24 +93,8 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
         Some(Observed::Absent) => Some(RecoveryPoints::default()),
         Some(Observed::Unknown(_)) | None => before,
     };
-    let last_backup = last.or_else(|| {
-        world
-            .status()
-            .and_then(|status| status.last_backup_time.clone())
-    });
     let events = ended(&known, &runs);
-    // Until the points were counted again, the last backup is not said: it is the sign that they have been.
-    let is_counted = points
-        .as_ref()
-        .is_some_and(|points| points.as_of == last_backup)
-        || last_backup.is_none();
-    let last_backup = if is_counted {
-        last_backup
-    } else {
-        world
-            .status()
-            .and_then(|status| status.last_backup_time.clone())
-    };
+    let last_backup = points.as_ref().and_then(|points| points.newest.clone());
     History {
         runs,
         points,
@@ -181,6 +166,10 @@ fn jobs_since(world: &ProtectedVmWorld) -> Option<Timestamp> {
         .map(|t| t.0)
         .min();
     let last = seen.last_backup.map(moment);
+    let counted = status
+        .recovery_points
+        .as_ref()
+        .and_then(|points| points.as_of.clone());
     let newest_run = status
         .runs
         .iter()
@@ -188,8 +177,7 @@ fn jobs_since(world: &ProtectedVmWorld) -> Option<Timestamp> {
         .map(|time| time.0)
         .max();
     let back = world.now.checked_sub(LOOK_BACK).unwrap_or(world.now);
-    let unknown = (last.is_some() && last != status.last_backup_time)
-        .then(|| newest_run.unwrap_or(back).max(back));
+    let unknown = (last.is_some() && last != counted).then(|| newest_run.unwrap_or(back).max(back));
     let missing = outlook::due_without_run(world);
     [unfinished, unknown, missing].into_iter().flatten().min()
 }
@@ -228,19 +216,6 @@ fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {
         start_time: at(&detail.start_time),
         end_time: at(&detail.end_time),
         message: complaint(detail).map(|message| cut(&message, 1024)),
-    }
-}
-
-/// How a job stands, as a run.
-pub(crate) fn result(status: Option<&JobStatus>) -> RunResult {
-    match status {
-        Some(JobStatus::Completed) => RunResult::Completed,
-        Some(JobStatus::CompletedWithWarnings) => RunResult::CompletedWithWarnings,
-        Some(JobStatus::Cancelled) => RunResult::Cancelled,
-        Some(JobStatus::Failed | JobStatus::Expired | JobStatus::Invalid) => RunResult::Failed,
-        Some(JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_)) | None => {
-            RunResult::InProgress
-        }
     }
 }
 

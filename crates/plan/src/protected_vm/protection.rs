@@ -6,11 +6,11 @@ use kluis_arm::item::{DiskExclusion, ProtectedItem, VmItem};
 use kluis_arm::policy::{Terms, parse};
 use kluis_arm::resource::Resource;
 
-use super::seen::Seen;
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::loss::{self, Loss, Present};
 use crate::plan::Basis;
+use crate::seen::Seen;
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want};

@@ -6,17 +6,17 @@ use kluis_arm::id::PolicyId;
 use kluis_arm::item::{DiskExclusion, Item, ProtectedItem, ProtectionState as WireState, VmItem};
 
 /// A protected virtual machine in a vault.
-pub(super) struct Seen<'a> {
-    pub(super) item: &'a VmItem,
-    pub(super) state: ProtectionState,
+pub(crate) struct Seen<'a> {
+    pub(crate) item: &'a VmItem,
+    pub(crate) state: ProtectionState,
     /// The policy it is protected by.
-    pub(super) policy: Option<PolicyId>,
-    pub(super) last_backup: Option<Timestamp>,
+    pub(crate) policy: Option<PolicyId>,
+    pub(crate) last_backup: Option<Timestamp>,
 }
 
 impl<'a> Seen<'a> {
     /// None when the item is not a virtual machine.
-    pub(super) fn of(item: &'a Item) -> Option<Self> {
+    pub(crate) fn of(item: &'a Item) -> Option<Self> {
         let ProtectedItem::VirtualMachine(item) = &item.properties else {
             return None;
         };
@@ -31,12 +31,12 @@ impl<'a> Seen<'a> {
         })
     }
 
-    pub(super) fn policy_name(&self) -> Option<String> {
+    pub(crate) fn policy_name(&self) -> Option<String> {
         self.policy.as_ref().map(|policy| policy.name.to_string())
     }
 
     /// The disks that were chosen; None when all are backed up.
-    pub(super) fn disks(&self) -> Option<&DiskExclusion> {
+    pub(crate) fn disks(&self) -> Option<&DiskExclusion> {
         let chosen = self
             .item
             .extended_properties
@@ -49,7 +49,7 @@ impl<'a> Seen<'a> {
     }
 
     /// What the vault says is wrong with it.
-    pub(super) fn complaint(&self) -> Option<String> {
+    pub(crate) fn complaint(&self) -> Option<String> {
         let detail = self.item.health_details.as_ref()?.first()?;
         let said = detail.message.as_deref().or(detail.title.as_deref())?;
         let advice = detail

@@ -1,0 +1,288 @@
+//! Planning a BackupJob: one backup, begun once, followed to its recovery point.
+
+use jiff::SignedDuration;
+use kluis_api::{BackupJobStatus, ConditionType, OperationKind, ProtectionState};
+use kluis_arm::backup::{BackupRequest, VmBackupRequest};
+use kluis_arm::job::{JobOperation, VmJob};
+use kluis_arm::resource::Resource;
+
+use crate::bounded::{self, Course, Evidence};
+use crate::errand::{Errand, State};
+use crate::fingerprint::Fingerprint;
+use crate::gate::{self, Target};
+use crate::key::{Kind, ObjectKey};
+use crate::loss;
+use crate::plan::{Basis, Next, Plan};
+use crate::report::Status;
+use crate::seen::Seen;
+use crate::step::{Action, Precondition, Slot, Step};
+use crate::waiting::Waiting;
+use crate::world::{BackupJobWorld, Fact, Observed, Want, World};
+
+impl World for BackupJobWorld {
+    fn object(&self) -> ObjectKey {
+        let metadata = &self.job.metadata;
+        ObjectKey::new(
+            Kind::BackupJob,
+            metadata.namespace.clone().unwrap_or_default(),
+            metadata.name.clone().unwrap_or_default(),
+        )
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let Ok(target) = self.target() else {
+            return Vec::new();
+        };
+        if self.is_over() || self.job.metadata.deletion_timestamp.is_some() {
+            return Vec::new();
+        }
+        let mut wants: Vec<Want> = self
+            .arm
+            .is_none()
+            .then(|| Want::Item(target.item.clone()))
+            .into_iter()
+            .collect();
+        let errand = self.errand(&target);
+        wants.extend(errand.wants());
+        if let State::Over { detail, .. } = errand.state()
+            && self.points.is_none()
+            && detail
+                .status
+                .as_ref()
+                .is_some_and(kluis_arm::job::JobStatus::is_success)
+        {
+            wants.push(Want::Points(target.item.clone()));
+        }
+        wants
+    }
+
+    fn fill(&mut self, _: &Want, fact: Fact) {
+        match fact {
+            Fact::Item(item) => self.arm = Some(item),
+            Fact::Progress(progress) => self.progress = Some(progress),
+            Fact::Job(job) => self.arm_job = Some(job),
+            Fact::Jobs(jobs) => self.jobs = Some(jobs),
+            Fact::Points(points) => self.points = Some(points),
+            _ => {}
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        plan_backup_job(self)
+    }
+}
+
+impl BackupJobWorld {
+    fn is_over(&self) -> bool {
+        self.job.status.as_ref().is_some_and(|status| {
+            bounded::is_over(&status.conditions, status.completion_time.as_ref())
+        })
+    }
+
+    fn namespace(&self) -> &str {
+        self.job.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn target(&self) -> Result<Target<'_>, Waiting> {
+        gate::item_target(
+            &self.job.spec.item,
+            self.item.as_ref(),
+            self.vault.as_ref(),
+            &self.access,
+            self.namespace(),
+        )
+    }
+
+    fn errand(&self, target: &Target<'_>) -> Errand<'_> {
+        Errand {
+            operation: self
+                .job
+                .status
+                .as_ref()
+                .and_then(|status| status.operation.as_ref()),
+            does: JobOperation::Backup,
+            item: target.item.clone(),
+            progress: self.progress.as_ref(),
+            job: self.arm_job.as_ref(),
+            jobs: self.jobs.as_ref(),
+        }
+    }
+}
+
+/// What follows for a BackupJob.
+pub fn plan_backup_job(world: &BackupJobWorld) -> Plan {
+    let metadata = &world.job.metadata;
+    let before = world.job.status.clone().unwrap_or_default();
+    let basis = Basis {
+        object: world.object(),
+        generation: metadata.generation.unwrap_or_default(),
+        now: world.now,
+        before: before.conditions.clone(),
+    };
+    if world.is_over() || metadata.deletion_timestamp.is_some() {
+        return rest(world, basis, before);
+    }
+    let course = course(world).unwrap_or_else(|waiting| Course {
+        operation: before.operation.clone(),
+        state: before.state,
+        ..Course::blocked(&waiting, world.now)
+    });
+    let steps = match world.target() {
+        Ok(target) if course.begin => vec![start(world, &basis, &target)],
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    let evidence = world
+        .arm_job
+        .as_ref()
+        .and_then(Observed::found)
+        .and_then(|job| crate::errand::detail(job))
+        .and_then(|job| point(world, job));
+    let status = BackupJobStatus {
+        observed_generation: basis.generation,
+        conditions: basis.conditions(ConditionType::Succeeded, &course.verdict, &[]),
+        state: course.state,
+        progress: course.progress.or(before.progress),
+        job: course.job.or(before.job),
+        start_time: course.start.or(before.start_time),
+        completion_time: course.end,
+        recovery_point: evidence
+            .map(|(name, _)| name)
+            .filter(|_| course.verdict.is_success()),
+        operation: course.operation,
+    };
+    let next = if status.completion_time.is_some() {
+        Next::Soon
+    } else {
+        course.next
+    };
+    basis.plan(steps, Status::BackupJob(status), next)
+}
+
+/// A job that has ended stays for its time, and goes.
+fn rest(world: &BackupJobWorld, basis: Basis, before: BackupJobStatus) -> Plan {
+    let stays = SignedDuration::from_secs(i64::from(world.job.spec.ttl_seconds_after_finished));
+    let goes = before
+        .completion_time
+        .as_ref()
+        .and_then(|end| end.0.checked_add(stays).ok());
+    match goes {
+        Some(goes) if goes <= world.now && world.job.metadata.deletion_timestamp.is_none() => {
+            basis.farewell(Action::DeleteObject)
+        }
+        Some(goes) => {
+            let left = world
+                .now
+                .duration_until(goes)
+                .max(SignedDuration::from_secs(1));
+            basis.plan(Vec::new(), Status::BackupJob(before), Next::After(left))
+        }
+        None => basis.plan(Vec::new(), Status::BackupJob(before), Next::Await),
+    }
+}
+
+fn course(world: &BackupJobWorld) -> Result<Course, Waiting> {
+    let target = world.target()?;
+    let Some(meant) = world
+        .job
+        .status
+        .as_ref()
+        .and_then(|status| status.operation.clone())
+    else {
+        is_protected(world)?;
+        return Ok(Course::meant(
+            OperationKind::Backup,
+            target.item.to_string(),
+            world.now,
+        ));
+    };
+    let state = world.errand(&target).state();
+    if state == State::ToBegin {
+        is_protected(world)?;
+    }
+    Ok(Course::of(state, meant, world.now, |detail| {
+        ("its recovery point", evidence(world, detail))
+    }))
+}
+
+/// Whether the item is in a state in which it can be backed up.
+fn is_protected(world: &BackupJobWorld) -> Result<(), Waiting> {
+    let item = ObjectKey::new(
+        Kind::ProtectedVM,
+        world.namespace(),
+        world.job.spec.item.name.clone(),
+    );
+    match &world.arm {
+        None => Err(Waiting::StillProvisioning {
+            what: "the item".to_owned(),
+        }),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        Some(Observed::Absent) => Err(Waiting::ItemNotProtected {
+            item,
+            state: String::new(),
+        }),
+        Some(Observed::Found(found)) => match Seen::of(found).map(|seen| seen.state) {
+            Some(
+                ProtectionState::Protected
+                | ProtectionState::IrPending
+                | ProtectionState::ProtectionError,
+            ) => Ok(()),
+            Some(state) => Err(Waiting::ItemNotProtected {
+                item,
+                state: state.to_string(),
+            }),
+            None => Err(Waiting::NotOfferedYet {
+                what: "An item that is not a virtual machine".to_owned(),
+            }),
+        },
+    }
+}
+
+fn evidence(world: &BackupJobWorld, detail: &VmJob) -> Evidence {
+    match (&world.points, point(world, detail)) {
+        (_, Some((name, time))) => Evidence::Seen {
+            message: format!(
+                "The recovery point {name} of {} exists.",
+                time.strftime("%Y-%m-%d %H:%M:%SZ")
+            ),
+        },
+        (Some(Observed::Unknown(failure)), None) => {
+            Evidence::Unknown(Waiting::Arm(failure.clone()))
+        }
+        (Some(_) | None, None) => Evidence::NotSeen,
+    }
+}
+
+/// The recovery point that the job made: the first one that is not older than the job.
+fn point(world: &BackupJobWorld, detail: &VmJob) -> Option<(String, jiff::Timestamp)> {
+    let from = bounded::from(detail)?;
+    let points = world.points.as_ref()?.found()?;
+    let since = points
+        .iter()
+        .filter_map(|point| Some((loss::time(point)?, point.name.clone()?)))
+        .filter(|(time, _)| *time >= from);
+    since.min().map(|(time, name)| (name, time))
+}
+
+fn start(world: &BackupJobWorld, basis: &Basis, target: &Target<'_>) -> Step {
+    let observed = world.arm.clone().map(|arm| {
+        (
+            Want::Item(target.item.clone()),
+            Fingerprint::of(&Fact::Item(arm)),
+        )
+    });
+    let until = world.job.spec.retain_until.as_ref().map(|time| time.0);
+    let body = Box::new(Resource::body(BackupRequest::from(
+        VmBackupRequest::keep_until(until),
+    )));
+    Step {
+        action: Action::StartBackup {
+            item: target.item.clone(),
+            body,
+        },
+        guard: Precondition {
+            observed,
+            ..basis.unread()
+        },
+        slot: Some(Slot::Operation),
+    }
+}
