@@ -114,6 +114,22 @@ fn next(tx: &Tx<'_>, cleaned: &Cleaned) -> Result<Timestamp, StoreError> {
         .min(cleaned.midnight()))
 }
 
+/// Asks again just before the removal: what a change of policy or a stop has saved meanwhile is left alone.
+pub(super) fn recheck(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+    let (Kind::Cleanup, Work::Forget(work)) = (job.kind, &mut job.work) else {
+        return Ok(());
+    };
+    if work.begun || !work.items.is_empty() {
+        return Ok(());
+    }
+    let mut still = BTreeSet::new();
+    for item in tx.list::<Item>(job.vault.as_str())? {
+        still.extend(expired(ctx, tx, &item)?.iter().map(Row::key));
+    }
+    work.points.retain(|point| still.contains(&point.key));
+    Ok(())
+}
+
 /// These points as a job removes them.
 pub(super) fn forgetting(points: impl IntoIterator<Item = Point>) -> Vec<Forgetting> {
     points
@@ -156,6 +172,7 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
         let work = ForgetWork {
             points: forgetting(points),
             items: Vec::new(),
+            begun: false,
         };
         let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
         job.state("Number of Recovery Points", count.to_string());
@@ -218,6 +235,7 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
         let work = ForgetWork {
             points: forgetting(points),
             items: vec![key],
+            begun: false,
         };
         let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
         job.vm.clone_from(&item.vm);

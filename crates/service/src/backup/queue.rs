@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use kluis_vault::{BackupTask, DiskSource, DiskTarget, ForgetTask, JobFile, RestoreTask, Task};
 
 use super::rows::{Fault, Item, Job, Kind, Point, PointDisk, Stage, Work};
-use super::{endings, failure};
+use super::{cleanup, endings, failure};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -95,6 +95,7 @@ fn prepare(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Prepared, St
     let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? else {
         return Ok(Prepared::Impossible(failure::vault_gone()));
     };
+    cleanup::recheck(ctx, tx, job)?;
     let task = match &mut job.work {
         Work::Nothing => return Ok(Prepared::Nothing),
         Work::Backup(_) => match backup(ctx, tx, job)? {
@@ -121,6 +122,10 @@ fn prepare(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Prepared, St
             })
         }
         Work::Forget(work) => {
+            if work.points.is_empty() && work.items.is_empty() {
+                return Ok(Prepared::Nothing);
+            }
+            work.begun = true;
             let snapshots: Vec<String> = work
                 .points
                 .iter()

@@ -5,7 +5,7 @@ use http::Method;
 use super::items::Named;
 use super::{
     cancel, containers, discovery, items, job_reads, on_demand, points, policies, protection,
-    restore,
+    removal, restore,
 };
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::store::Tx;
@@ -99,7 +99,7 @@ fn fabric(
             protection::put(request, &named()?, at, vault, ctx, tx)
         }
         (&Method::DELETE, ["protectioncontainers", _, "protecteditems", _]) => {
-            protection::delete(request, &named()?, at, vault, ctx, tx)
+            removal::delete(request, &named()?, at, vault, ctx, tx)
         }
         (&Method::POST, ["protectioncontainers", _, "protecteditems", _, "backup"]) => {
             on_demand::trigger(request, &named()?, at, ctx, tx)

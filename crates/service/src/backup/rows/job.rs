@@ -207,6 +207,8 @@ pub(crate) struct ForgetWork {
     pub(crate) points: Vec<Forgetting>,
     /// The items that go with their last point.
     pub(crate) items: Vec<String>,
+    /// Whether a mover was started: from then on snapshots may be gone, and the removal has to be finished.
+    pub(crate) begun: bool,
 }
 
 /// A point to be removed: its row and its snapshot.

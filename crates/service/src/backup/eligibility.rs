@@ -1,0 +1,134 @@
+//! Whether what a request for protection names fits together: the machine, the policy, the vault, the disks.
+
+use kluis_arm::error::code;
+use kluis_arm::id::{PolicyId, VmId};
+use kluis_arm::item::VmItem;
+
+use super::items::Named;
+use super::refusals;
+use super::rows::{DiskChoice, Item, Policy};
+use super::rules::Rules;
+use crate::core::{Refusal, VaultKey, VaultPath};
+use crate::store::Tx;
+
+/// The policy that the body names: one of this vault, for virtual machines.
+pub(super) fn policy(
+    wanted: &VmItem,
+    at: &VaultPath,
+    tx: &Tx<'_>,
+) -> Result<(Policy, Rules), Refusal> {
+    let text = wanted.policy_id.as_deref().unwrap_or_default();
+    let id: PolicyId = text.parse().map_err(|_| {
+        refusals::invalid_protection(format!(
+            "'policyId' must be the id of a policy of this vault; it is '{text}'."
+        ))
+    })?;
+    let vault = VaultKey::new(id.vault.resource_group.as_str(), id.vault.name.as_str());
+    if vault != at.key {
+        return Err(refusals::invalid_protection(format!(
+            "The policy '{text}' is of another vault than '{}'.",
+            at.name
+        )));
+    }
+    let policy: Policy = tx
+        .get(&Policy::key_of(&at.key, id.name.as_str()))?
+        .ok_or_else(|| {
+            Refusal::not_found(
+                code::POLICY_NOT_FOUND,
+                format!("The vault '{}' has no policy '{}'.", at.name, id.name),
+            )
+        })?;
+    let rules = Rules::of(&policy).ok_or_else(|| {
+        refusals::invalid_protection(format!(
+            "The policy '{}' is not one for virtual machines.",
+            policy.name
+        ))
+    })?;
+    Ok((policy, rules))
+}
+
+/// A machine under an enhanced policy can't go back to a standard one.
+pub(super) fn no_downgrade(item: &Item, rules: &Rules, tx: &Tx<'_>) -> Result<(), Refusal> {
+    let before = tx
+        .get::<Policy>(&Policy::key_of(&item.vault, &item.policy))?
+        .as_ref()
+        .and_then(Rules::of);
+    if before.is_some_and(|before| before.enhanced) && !rules.enhanced {
+        return Err(refusals::invalid_protection(format!(
+            "'{}' is protected by an enhanced policy (V2); it can't be given a standard one.",
+            item.vm
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses a machine that another vault protects or keeps data of.
+pub(super) fn elsewhere(
+    resource_group: &str,
+    vm: &str,
+    at: &VaultPath,
+    tx: &Tx<'_>,
+) -> Result<(), Refusal> {
+    let same = |item: &Item| {
+        item.vault != at.key
+            && !item.is_soft_deleted()
+            && item.resource_group.eq_ignore_ascii_case(resource_group)
+            && item.vm.eq_ignore_ascii_case(vm)
+    };
+    match tx.all::<Item>()?.into_iter().find(same) {
+        None => Ok(()),
+        Some(other) => Err(Refusal::bad_request(
+            "UserErrorVmAlreadyProtectedInAnotherVault",
+            format!(
+                "The virtual machine '{vm}' is protected in the vault '{}'. Stop its protection there and delete its data first.",
+                other.vault
+            ),
+        )),
+    }
+}
+
+/// The disks that the body chooses: `Some(None)` is all, `None` says nothing of them.
+pub(super) fn disks(wanted: &VmItem) -> Result<Option<Option<DiskChoice>>, Refusal> {
+    let Some(properties) = &wanted.extended_properties else {
+        return Ok(None);
+    };
+    let Some(chosen) = &properties.disk_exclusion_properties else {
+        return Ok(Some(None));
+    };
+    let luns = chosen
+        .disk_lun_list
+        .iter()
+        .flatten()
+        .map(|lun| u32::try_from(*lun))
+        .collect::<Result<Vec<u32>, _>>();
+    let luns = luns.map_err(|_| {
+        refusals::invalid_protection("'diskLunList' must hold LUNs, which are 0 or more.")
+    })?;
+    let inclusion = chosen.is_inclusion_list.unwrap_or(false);
+    if luns.is_empty() && !inclusion {
+        return Ok(Some(None));
+    }
+    Ok(Some(Some(DiskChoice { luns, inclusion })))
+}
+
+/// The machine of the body must be that of the path.
+pub(super) fn same_machine(wanted: &VmItem, named: &Named) -> Result<(), Refusal> {
+    for text in [&wanted.source_resource_id, &wanted.virtual_machine_id]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+    {
+        let id: VmId = text.parse().map_err(|_| {
+            refusals::invalid_protection(format!(
+                "'sourceResourceId' must be the id of a virtual machine; it is '{text}'."
+            ))
+        })?;
+        if id.resource_group != *named.resource_group.as_str() || id.name != *named.vm.as_str() {
+            return Err(refusals::invalid_protection(format!(
+                "The body names the machine '{text}', the path '{}' of resource group '{}'.",
+                named.vm, named.resource_group
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Removing an item's data: soft-deleted where the vault says so, gone once a mover has shown it otherwise.
+
+use kluis_arm::error::code;
+use kluis_policy::Event;
+
+use super::items::Named;
+use super::rows::{ForgetWork, Item, Job, Kind, Point, Work};
+use super::{cleanup, jobs, protection, queue, refusals};
+use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
+use crate::operations::{self, Scope};
+use crate::store::{Row as _, Tx};
+use crate::vaults::VaultRow;
+
+/// `DELETE item`: with soft delete the data stay for a while, without they are removed now.
+pub(super) fn delete(
+    request: &Request,
+    named: &Named,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    let Some(item) = named.find(at, tx)? else {
+        return Ok((Response::empty(204), Vec::new()));
+    };
+    refusals::unlocked(tx, &item)?;
+    if vault.immutability() == "Locked" {
+        return Err(Refusal::bad_request(
+            code::IMMUTABLE,
+            format!(
+                "The vault '{}' is immutable: the data of '{}' can't be deleted before their retention ends.",
+                at.name, item.vm
+            ),
+        ));
+    }
+    let soft = vault.soft_delete();
+    let days = u16::try_from(soft.retention_days).unwrap_or(u16::MAX);
+    let points = Point::of(tx, &item.key())?;
+    let count = points.len().to_string();
+    let facts = [("Number of Recovery Points", count.as_str())];
+    let (job, effects) = if soft.enabled {
+        let item = protection::after(
+            item,
+            Event::Delete {
+                soft_delete_days: Some(days),
+            },
+            ctx,
+        )?;
+        tx.put(&item)?;
+        (
+            jobs::done(ctx, tx, &item, Kind::DeleteBackupData, &facts)?,
+            Vec::new(),
+        )
+    } else if points.is_empty() {
+        tx.delete::<Item>(&item.key())?;
+        (
+            jobs::done(ctx, tx, &item, Kind::DeleteBackupData, &facts)?,
+            Vec::new(),
+        )
+    } else {
+        remove(item, points, ctx, tx)?
+    };
+    let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
+    Ok((operation.accepted(request, at, Scope::Backup), effects))
+}
+
+/// Queues the removal of an item's data. No backup of it is due any more; its rows go once the snapshots are gone.
+fn remove(
+    mut item: Item,
+    points: Vec<Point>,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(Job, Vec<Effect>), Refusal> {
+    if !item.is_soft_deleted() {
+        item = protection::after(item, Event::StopRetain, ctx)?;
+        item.policy.clear();
+        tx.put(&item)?;
+    }
+    let count = points.len().to_string();
+    let work = ForgetWork {
+        points: cleanup::forgetting(points),
+        items: vec![item.key()],
+        begun: false,
+    };
+    let mut job = jobs::for_item(ctx, tx, &item, Kind::DeleteBackupData, Work::Forget(work))?;
+    job.state("Number of Recovery Points", count);
+    job.keep(tx)?;
+    let effects = queue::dispatch(ctx, tx)?;
+    Ok((job, effects))
+}

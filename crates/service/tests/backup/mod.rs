@@ -1,0 +1,11 @@
+//! The backup service's core, held in memory: requests, the clock and a scripted mover in; answers, jobs and recovery
+//! points out.
+
+mod cancel;
+mod crash;
+mod laws;
+mod protection;
+mod refusals;
+mod restore;
+mod schedule;
+mod world;

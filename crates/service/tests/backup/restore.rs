@@ -1,0 +1,142 @@
+//! Disks restored out of a recovery point.
+
+use expect_test::expect;
+use http::Method;
+use kluis_vault::{FailureCode, Task};
+use serde_json::json;
+
+use super::world::{ITEM, World, pretty, restore_request};
+
+fn with_a_point() -> (World, String) {
+    let mut world = World::new();
+    world.protect();
+    world.backup_now();
+    world.settle();
+    let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
+    (world, path)
+}
+
+#[test]
+fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there() {
+    let (mut world, path) = with_a_point();
+    let job = world.accept(Method::POST, &path, Some(&restore_request("SHOP-restored")));
+    let Task::Restore(task) = world.movers[&job].task.clone() else { panic!("no restore") };
+    let targets: Vec<_> = task.disks.iter().map(|disk| disk.path.to_str().unwrap()).collect();
+    assert_eq!(targets, [
+        "/restored/shop-restored/web-1-os.raw",
+        "/restored/shop-restored/web-1-lun0.raw",
+        "/restored/shop-restored/web-1-lun1.raw"
+    ]);
+    world.hear(&job, kluis_vault::Event::Started { pid: 1 });
+    world.hear(&job, kluis_vault::Event::Progress { done: 1 << 30, total: 3 << 30 });
+    expect![[r#"
+        {
+          "jobType": "AzureIaaSVMJob",
+          "entityFriendlyName": "web-1",
+          "backupManagementType": "AzureIaasVM",
+          "operation": "Restore",
+          "status": "InProgress",
+          "startTime": "2026-03-02T09:00:00Z",
+          "activityId": "00000000-0000-0000-0000-000000000011",
+          "duration": "PT0S",
+          "actionsInfo": [
+            "Cancellable"
+          ],
+          "virtualMachineVersion": "Compute",
+          "extendedInfo": {
+            "tasksList": [
+              {
+                "taskId": "Transfer data from vault",
+                "startTime": "2026-03-02T09:00:00Z",
+                "endTime": "0001-01-01T00:00:00",
+                "duration": "PT0S",
+                "status": "InProgress",
+                "taskType": "Normal"
+              }
+            ],
+            "propertyBag": {
+              "Job Type": "Recover disks",
+              "Recovery point time ": "3/2/2026 9:00:00 AM",
+              "Target Storage Account Name": "staging",
+              "Target resource group": "shop-restored",
+              "VM Name": "web-1"
+            },
+            "internalPropertyBag": {
+              "restoreLocationType": "RestoreDisks"
+            },
+            "progressPercentage": 33.3
+          },
+          "containerName": "iaasvmcontainerv2;shop-rg;web-1"
+        }
+    "#]].assert_eq(&pretty(&world.job(&job)));
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    let disk = world.get(
+        "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-restored/providers/Microsoft.Compute/disks/web-1-lun0",
+    );
+    assert_eq!(disk["properties"]["diskSizeBytes"], json!(1 << 30));
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let (mut world, path) = with_a_point();
+    world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    assert!(world.refused(Method::POST, &path, Some(&restore_request("shop-restored"))).starts_with("409 BMSUserErrorObjectLocked"));
+    world.settle();
+    let again = world.refused(Method::POST, &path, Some(&restore_request("shop-restored")));
+    expect!["409 UserErrorTargetDiskAlreadyExists: A restored disk 'web-1-os' is already in resource group 'shop-restored', or being written there. Restore into another resource group, or remove that disk first."]
+        .assert_eq(&again);
+    world.files.there.borrow_mut().insert("/restored/shop-rg/web-1-lun1.raw".into());
+    let taken = world.refused(Method::POST, &path, Some(&restore_request("shop-rg")));
+    assert!(taken.contains("'web-1-lun1'"), "{taken}");
+}
+
+#[test]
+fn a_restore_that_has_no_room_is_refused_before_it_begins() {
+    let (mut world, path) = with_a_point();
+    world.files.free.set(2 << 30);
+    expect!["400 UserErrorInsufficientSpaceForRestore: The disks can grow to 3072 MiB and 2048 MiB are free where disks are restored to. Free some space, or restore fewer disks."]
+        .assert_eq(&world.refused(Method::POST, &path, Some(&restore_request("shop-restored"))));
+    let mut body = restore_request("shop-restored");
+    body["properties"]["restoreDiskLunList"] = json!([1]);
+    let job = world.accept(Method::POST, &path, Some(&body));
+    let Task::Restore(task) = world.movers[&job].task.clone() else { panic!("no restore") };
+    assert_eq!(task.disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>(), ["web-1-os", "web-1-lun1"]);
+}
+
+#[test]
+fn a_restore_that_fails_says_why_and_touches_no_point() {
+    let (mut world, path) = with_a_point();
+    let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    world.fail(&job, FailureCode::VaultDamaged);
+    let seen = world.job(&job);
+    assert_eq!(seen["status"], "Failed");
+    expect![[r#"
+        [
+          {
+            "errorCode": 900009,
+            "errorTitle": "VaultDataDamaged",
+            "errorString": "It went wrong.",
+            "recommendations": [
+              "Make it right."
+            ]
+          }
+        ]
+    "#]].assert_eq(&pretty(&seen["errorDetails"]));
+    assert_eq!(world.points().len(), 1);
+}
+
+#[test]
+fn a_point_that_is_being_restored_is_not_cleaned_up_meanwhile() {
+    let (mut world, path) = with_a_point();
+    world.live(24 * 5);
+    let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    // The point on demand expires; a cleanup comes by while it is being restored.
+    world.now = super::world::at("2026-07-01T00:00:00Z");
+    world.tick();
+    world.succeed(&job);
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    world.live(48);
+    assert!(!world.points().contains(&"2026-03-02T09:00:00Z".to_owned()));
+}
