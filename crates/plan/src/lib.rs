@@ -28,6 +28,7 @@ mod step;
 mod terms;
 mod vault;
 mod waiting;
+mod words;
 mod world;
 
 pub use backup_job::plan_backup_job;

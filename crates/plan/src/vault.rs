@@ -379,12 +379,10 @@ fn is_settled(found: &kluis_arm::vault::Vault, id: &VaultId) -> Result<(), Waiti
 fn is_in_location(world: &VaultWorld, found: &kluis_arm::vault::Vault) -> Result<(), Waiting> {
     let wanted = &world.vault.spec.location;
     match &found.location {
-        Some(location) if !body::is_same_location(location, wanted) => {
-            Err(Waiting::OtherLocation {
-                wanted: wanted.clone(),
-                found: location.clone(),
-            })
-        }
+        Some(location) if !is_same_location(location, wanted) => Err(Waiting::OtherLocation {
+            wanted: wanted.clone(),
+            found: location.clone(),
+        }),
         _ => Ok(()),
     }
 }

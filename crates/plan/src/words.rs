@@ -1,0 +1,197 @@
+//! Plans in words: the same text for `kluis plan`, for logs, and for the tests that hold whole convergences.
+
+use std::fmt;
+
+use kluis_api::{Condition, ConditionStatus, OperationKind};
+use kluis_arm::id::ItemName;
+use kluis_arm::item::ProtectedItem;
+
+use crate::plan::Plan;
+use crate::report::{Event, EventKind, Report};
+use crate::step::{Action, Precondition, Step};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "step  {step}")?;
+        }
+        write!(f, "{}", self.report)?;
+        writeln!(f, "next  {}", self.next)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.status {
+            None => writeln!(f, "say   nothing: the object is going")?,
+            Some(status) => {
+                for condition in status.conditions() {
+                    writeln!(f, "say   {}", Said(condition))?;
+                }
+            }
+        }
+        for event in &self.events {
+            writeln!(f, "event {event}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A condition in a line.
+struct Said<'a>(&'a Condition);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Condition {
+            type_,
+            status,
+            reason,
+            message,
+            ..
+        } = self.0;
+        let status = match status {
+            ConditionStatus::True => "yes",
+            ConditionStatus::False => "no",
+            ConditionStatus::Unknown => "?",
+        };
+        write!(f, "{type_} {status} ({reason})")?;
+        if message.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {message}")
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            EventKind::Normal => "",
+            EventKind::Warning => "! ",
+        };
+        write!(f, "{kind}{} {}", self.reason, self.note)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.action)?;
+        match &self.guard {
+            Precondition {
+                observed: Some((want, _)),
+                ..
+            } => write!(f, " (while {want} is as it was read)"),
+            Precondition { observed: None, .. } => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HoldFinalizer => f.write_str("hold the object by our finalizer"),
+            Self::ReleaseFinalizer => f.write_str("let the object go"),
+            Self::DeleteObject => f.write_str("delete the object: its time is over"),
+            Self::CreateVault { id, body } => {
+                write!(
+                    f,
+                    "make the vault {}/{} in {}",
+                    id.resource_group,
+                    id.name,
+                    body.location.as_deref().unwrap_or("?")
+                )
+            }
+            Self::UpdateVault { id, body } => {
+                let properties = body.properties.as_ref();
+                let what = [
+                    body.tags.as_ref().map(|_| "tags"),
+                    properties
+                        .and_then(|p| p.redundancy_settings.as_ref())
+                        .map(|_| "redundancy"),
+                    properties
+                        .and_then(|p| p.security_settings.as_ref())
+                        .map(|_| "soft delete"),
+                ];
+                let what: Vec<&str> = what.into_iter().flatten().collect();
+                write!(
+                    f,
+                    "change the vault {}/{}: {}",
+                    id.resource_group,
+                    id.name,
+                    what.join(", ")
+                )
+            }
+            Self::DeleteVault { id } => {
+                write!(f, "delete the vault {}/{}", id.resource_group, id.name)
+            }
+            Self::PutPolicy { id, .. } => write!(
+                f,
+                "write the policy {} into the vault {}",
+                id.name, id.vault.name
+            ),
+            Self::DeletePolicy { id } => write!(
+                f,
+                "take the policy {} out of the vault {}",
+                id.name, id.vault.name
+            ),
+            Self::DiscoverContainers { vault } => {
+                write!(f, "discover what the vault {} can protect", vault.name)
+            }
+            Self::PutItem { id, kind, body } => {
+                let (machine, vault) = (machine(&id.name), &id.vault().name);
+                match (kind, policy(&body.properties)) {
+                    (OperationKind::StopProtection, _) => write!(
+                        f,
+                        "stop protecting {machine} in {vault}, keeping its recovery points"
+                    ),
+                    (OperationKind::SuspendProtection, _) => {
+                        write!(f, "suspend the protection of {machine} in {vault}")
+                    }
+                    (OperationKind::Undelete, _) => write!(f, "bring back {machine} in {vault}"),
+                    (_, Some(policy)) => write!(f, "protect {machine} in {vault} by {policy}"),
+                    (_, None) => write!(f, "protect {machine} in {vault}"),
+                }
+            }
+            Self::DeleteItem { id } => {
+                write!(
+                    f,
+                    "delete {} from {}, with its recovery points",
+                    machine(&id.name),
+                    id.vault().name
+                )
+            }
+            Self::StartBackup { item, .. } => write!(
+                f,
+                "back up {} into {}",
+                machine(&item.name),
+                item.vault().name
+            ),
+            Self::StartRestore { point, .. } => {
+                write!(
+                    f,
+                    "restore {} of {} from {}",
+                    point.name,
+                    machine(&point.item.name),
+                    point.item.vault().name
+                )
+            }
+        }
+    }
+}
+
+fn machine(name: &ItemName) -> String {
+    name.vm()
+        .map_or_else(|| name.to_string(), |(group, vm)| format!("{group}/{vm}"))
+}
+
+/// The last part of the id of the policy that a body names.
+fn policy(item: &ProtectedItem) -> Option<&str> {
+    let ProtectedItem::VirtualMachine(item) = item else {
+        return None;
+    };
+    item.policy_id
+        .as_deref()?
+        .rsplit('/')
+        .next()
+        .filter(|name| !name.is_empty())
+}
