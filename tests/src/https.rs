@@ -46,7 +46,7 @@ impl Https {
         let client = Client::builder()
             .tls_certs_only([ca])
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(300))
             .build()?;
         Ok(Self {
             client,

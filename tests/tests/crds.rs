@@ -149,8 +149,14 @@ fn the_folder_is_what_kluis_prints() {
 
 #[test]
 fn every_kind_has_a_table_of_cases() {
-    let mut kinds: Vec<String> = tables().into_iter().map(|table| table.kind).collect();
+    let with_refusals = |table: &Table| !table.refused.is_empty();
+    let mut kinds: Vec<String> = tables()
+        .into_iter()
+        .filter(with_refusals)
+        .map(|table| table.kind)
+        .collect();
     kinds.sort();
+    kinds.dedup();
     assert_eq!(
         kinds,
         [
@@ -195,11 +201,6 @@ fn what_is_wrong_is_refused_with_the_rule_and_the_field() {
     let mut wrong = Vec::new();
     for table in tables() {
         let served = Served::new(&table.kind);
-        assert!(
-            !table.refused.is_empty(),
-            "{} has no case of a refusal",
-            table.kind
-        );
         for case in &table.refused {
             let answer = served.would_create(&merged(&table.base, &case.spec));
             let message = answer.body["message"].as_str().unwrap_or_default();
