@@ -7,16 +7,17 @@ use std::{collections::BTreeSet, sync::mpsc::SyncSender};
 
 use crate::{
     block_map::{self, BlockMap, ZeroIds},
-    error::{VaultError, describe},
+    error::VaultError,
     event::Event,
     id::Id,
     index::Index,
-    job::{BackupTask, DiskSource},
+    job::BackupTask,
     layout::{self, ZEROS},
     lock::Lock,
     meter::Meter,
     pack::{Kind, Pack},
     packer::Packer,
+    parent::Parent,
     repository::Vault,
     snapshot::{self, Contents, Saved},
     source::Source,
@@ -109,7 +110,7 @@ fn back_up(
     let parent = Parent::find(vault, &index, task, emit);
     let mut maps = Vec::with_capacity(sources.len());
     for (source, disk) in sources.into_iter().zip(&task.disks) {
-        maps.push(map(source, disk, &parent, &zeros, &packer, emit)?);
+        maps.push(parent.map(source, disk, &zeros, &packer, emit)?);
     }
     let meter = Meter::new(maps.iter().map(BlockMap::bytes_to_read).sum());
     let written = meter.watch(emit, || {
@@ -141,100 +142,6 @@ fn back_up(
             stored,
         },
     )
-}
-
-/// The snapshot that a backup is relative to.
-struct Parent<'a> {
-    vault: &'a Vault,
-    index: &'a Index,
-    /// The snapshot, and the machine's disks in it.
-    found: Option<(Id, Tree)>,
-}
-
-impl<'a> Parent<'a> {
-    /// A parent that cannot be used is no failure: everything is read instead, and that is said.
-    fn find(
-        vault: &'a Vault,
-        index: &'a Index,
-        task: &BackupTask,
-        emit: &mut dyn FnMut(Event),
-    ) -> Self {
-        let find = |id: &str| {
-            let snapshot = snapshot::find(vault, id)?;
-            let machine = tree::machine(
-                vault,
-                index,
-                &mut vault.decoder()?,
-                &snapshot.tree,
-                &task.vm,
-            )?;
-            Ok::<_, VaultError>((id.parse()?, machine))
-        };
-        let found = task.parent.as_deref().and_then(|id| {
-            let unusable = |error: VaultError| {
-                let why = describe(&error);
-                emit(Event::Note {
-                    message: format!(
-                        "The parent snapshot cannot be used, so the disks are read whole: {why}."
-                    ),
-                });
-            };
-            find(id).map_err(unusable).ok()
-        });
-        Self {
-            vault,
-            index,
-            found,
-        }
-    }
-
-    fn id(&self) -> Option<Id> {
-        self.found.as_ref().map(|(id, _)| *id)
-    }
-
-    fn disk(&self, name: &str) -> Result<Option<StoredDisk>, VaultError> {
-        let Some((_, machine)) = &self.found else {
-            return Ok(None);
-        };
-        tree::disk(
-            self.vault,
-            self.index,
-            &mut self.vault.decoder()?,
-            machine,
-            name,
-        )
-    }
-}
-
-/// Decides what has to be read of a disk.
-fn map(
-    source: Source,
-    disk: &DiskSource,
-    parent: &Parent<'_>,
-    zeros: &ZeroIds,
-    packer: &Packer<'_>,
-    emit: &mut dyn FnMut(Event),
-) -> Result<BlockMap, VaultError> {
-    let before = parent.disk(&disk.name);
-    let Some(changed) = &disk.changed else {
-        return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
-    };
-    let why = match before {
-        Ok(Some(before)) if before.size == source.size => {
-            let changed = layout::chunks_of(changed, source.size);
-            return Ok(BlockMap::changes(source, before, changed, packer));
-        }
-        Ok(Some(before)) => format!(
-            "it had {} bytes in the parent and has {}",
-            before.size, source.size
-        ),
-        Ok(None) => "the parent does not have it".to_owned(),
-        Err(error) => describe(&error),
-    };
-    emit(Event::Note {
-        message: format!("Disk {} is read whole: {why}.", disk.name),
-    });
-    BlockMap::whole(source, None, zeros)
 }
 
 /// Closes the disks: stores the chunks of zeros that holes stand for, and returns the names of disks that were written to

@@ -1,7 +1,4 @@
-//! Chunks become a disk again: written by workers in any order, read back and compared in the disk's own.
-//!
-//! Behind the workers follows one reader a disk. It waits until a stretch of the disk is complete, has it written out,
-//! drops it from the cache, reads it again, compares each chunk with its id, and carries on the hash of the whole disk.
+//! Chunks become a disk again: written by workers in any order, a few at a time, while a reader follows each disk.
 
 use std::{
     collections::HashMap,
@@ -12,15 +9,11 @@ use std::{
 };
 
 use rustic_core::FileType;
-use rustix::{
-    fs::{Advice, SeekFrom},
-    io::Errno,
-};
-use sha2::{Digest, Sha256};
 
 use crate::{
     block_map::ZeroIds,
     codec::Decoder,
+    compare::compare,
     error::VaultError,
     id::Id,
     index::Index,
@@ -33,10 +26,7 @@ use crate::{
 };
 
 /// Chunks that a worker takes at a time.
-const TURN: usize = 8;
-
-/// Turns that are written out and read back together: 128 MiB.
-const STRETCH: usize = 16;
+pub(crate) const TURN: usize = 8;
 
 /// What is looked at for zeros within a chunk, and left a hole: fine enough for file systems, coarse enough for few pieces.
 const PIECE: usize = 64 << 10;
@@ -97,7 +87,7 @@ impl Disk {
     }
 
     /// Waits until all of `turns` are done; false if they never will be.
-    fn wait(&self, turns: std::ops::Range<usize>, failure: &Failure) -> bool {
+    pub(crate) fn wait(&self, turns: std::ops::Range<usize>, failure: &Failure) -> bool {
         let mut state = self.turns();
         loop {
             if failure.is_set() {
@@ -293,86 +283,4 @@ fn write_pieces(file: &File, chunk: &[u8], offset: u64) -> std::io::Result<()> {
     start.map_or(Ok(()), |from| {
         file.write_all_at(&chunk[from..], offset + from as u64)
     })
-}
-
-/// Reads a disk back and compares it; its SHA-256, or `None` if the work was given up.
-fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<Option<[u8; 32]>, VaultError> {
-    let Disk { stored, target, .. } = disk;
-    let io = |doing| move |source| VaultError::io(doing, &target.path, source);
-    let size = target.file.metadata().map_err(io("look at"))?.len();
-    let damaged = |how: String| VaultError::TargetDamaged {
-        path: target.path.clone(),
-        how,
-    };
-    if size != stored.size {
-        return Err(damaged(format!("it has {size} bytes, not {}", stored.size)));
-    }
-    let zeros = ZeroIds::new();
-    let mut whole = Sha256::new();
-    let mut buffer = vec![0; CHUNK as usize];
-    let turns = stored.ids.len().div_ceil(TURN);
-    for first in (0..turns).step_by(STRETCH) {
-        let stretch = first..(first + STRETCH).min(turns);
-        if !disk.wait(stretch.clone(), failure) {
-            return Ok(None);
-        }
-        if target.is_new() {
-            target.file.sync_data().map_err(io("write"))?;
-        }
-        let (from, to) = (
-            (stretch.start * TURN) as u64 * CHUNK,
-            ((stretch.end * TURN) as u64 * CHUNK).min(size),
-        );
-        let _ = rustix::fs::fadvise(
-            &target.file,
-            from,
-            std::num::NonZeroU64::new(to - from),
-            Advice::DontNeed,
-        );
-        for number in stretch.start * TURN..(stretch.end * TURN).min(stored.ids.len()) {
-            if failure.is_set() {
-                return Ok(None);
-            }
-            let (Some(id), offset) = (stored.ids.get(number), number as u64 * CHUNK) else {
-                break;
-            };
-            let length = layout::chunk_length(size, number as u64);
-            let zero = *id == zeros.of_length(length);
-            let same = if zero && is_hole(&target.file, offset, length as u64) {
-                whole.update(&ZEROS[..length]);
-                true
-            } else {
-                let chunk = &mut buffer[..length];
-                target
-                    .file
-                    .read_exact_at(chunk, offset)
-                    .map_err(io("read back"))?;
-                whole.update(&*chunk);
-                if zero {
-                    *chunk == ZEROS[..length]
-                } else {
-                    Id::of(chunk) == *id
-                }
-            };
-            if !same {
-                return Err(damaged(format!(
-                    "the {length} bytes from {offset} on are not the vault's"
-                )));
-            }
-            meter.add(length as u64);
-        }
-    }
-    if target.is_new() {
-        target.file.sync_all().map_err(io("write"))?;
-    }
-    Ok(Some(whole.finalize().into()))
-}
-
-/// Whether the file system knows that there is nothing but zeros.
-fn is_hole(file: &File, offset: u64, length: u64) -> bool {
-    match rustix::fs::seek(file, SeekFrom::Data(offset)) {
-        Ok(data) => data >= offset + length,
-        Err(Errno::NXIO) => true,
-        Err(_) => false,
-    }
 }

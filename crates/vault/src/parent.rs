@@ -1,0 +1,113 @@
+//! What a backup is relative to, and so how little of each disk has to be read.
+//!
+//! A list of changes is worth what its parent is: another size, another disk, a snapshot that is gone or damaged, and the
+//! disk is read whole instead. That is no failure, but it is said.
+
+use crate::{
+    block_map::{BlockMap, ZeroIds},
+    error::{VaultError, describe},
+    event::Event,
+    id::Id,
+    index::Index,
+    job::{BackupTask, DiskSource},
+    layout,
+    packer::Packer,
+    repository::Vault,
+    snapshot,
+    source::Source,
+    tree::{self, StoredDisk, Tree},
+};
+
+/// The snapshot that a backup is relative to.
+pub(crate) struct Parent<'a> {
+    vault: &'a Vault,
+    index: &'a Index,
+    /// The snapshot, and the machine's disks in it.
+    found: Option<(Id, Tree)>,
+}
+
+impl<'a> Parent<'a> {
+    /// A parent that cannot be used is no failure: everything is read instead, and that is said.
+    pub(crate) fn find(
+        vault: &'a Vault,
+        index: &'a Index,
+        task: &BackupTask,
+        emit: &mut dyn FnMut(Event),
+    ) -> Self {
+        let find = |id: &str| {
+            let snapshot = snapshot::find(vault, id)?;
+            let machine = tree::machine(
+                vault,
+                index,
+                &mut vault.decoder()?,
+                &snapshot.tree,
+                &task.vm,
+            )?;
+            Ok::<_, VaultError>((id.parse()?, machine))
+        };
+        let found = task.parent.as_deref().and_then(|id| {
+            let unusable = |error: VaultError| {
+                let why = describe(&error);
+                emit(Event::Note {
+                    message: format!(
+                        "The parent snapshot cannot be used, so the disks are read whole: {why}."
+                    ),
+                });
+            };
+            find(id).map_err(unusable).ok()
+        });
+        Self {
+            vault,
+            index,
+            found,
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<Id> {
+        self.found.as_ref().map(|(id, _)| *id)
+    }
+
+    fn disk(&self, name: &str) -> Result<Option<StoredDisk>, VaultError> {
+        let Some((_, machine)) = &self.found else {
+            return Ok(None);
+        };
+        tree::disk(
+            self.vault,
+            self.index,
+            &mut self.vault.decoder()?,
+            machine,
+            name,
+        )
+    }
+
+    /// Decides what has to be read of a disk.
+    pub(crate) fn map(
+        &self,
+        source: Source,
+        disk: &DiskSource,
+        zeros: &ZeroIds,
+        packer: &Packer<'_>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<BlockMap, VaultError> {
+        let before = self.disk(&disk.name);
+        let Some(changed) = &disk.changed else {
+            return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
+        };
+        let why = match before {
+            Ok(Some(before)) if before.size == source.size => {
+                let changed = layout::chunks_of(changed, source.size);
+                return Ok(BlockMap::changes(source, before, changed, packer));
+            }
+            Ok(Some(before)) => format!(
+                "it had {} bytes in the parent and has {}",
+                before.size, source.size
+            ),
+            Ok(None) => "the parent does not have it".to_owned(),
+            Err(error) => describe(&error),
+        };
+        emit(Event::Note {
+            message: format!("Disk {} is read whole: {why}.", disk.name),
+        });
+        BlockMap::whole(source, None, zeros)
+    }
+}
