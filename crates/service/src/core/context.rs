@@ -56,7 +56,10 @@ impl Context<'_> {
     /// The names were validated when the vault was made (no separators, no dots alone), so that this stays below the folder.
     #[must_use]
     pub fn vault_path(&self, resource_group: &str, vault: &str) -> PathBuf {
-        self.data_dir.join("vaults").join(resource_group).join(vault)
+        self.data_dir
+            .join("vaults")
+            .join(resource_group)
+            .join(vault)
     }
 
     /// The canonical id of a vault: `/subscriptions/…/resourceGroups/…/providers/Microsoft.RecoveryServices/vaults/…`.

@@ -13,11 +13,17 @@ const PAGE: usize = 200;
 ///
 /// # Errors
 /// 400 when `$skiptoken` or `$top` is not a number.
-pub fn page(request: &Request, entries: impl IntoIterator<Item = Value>) -> Result<Response, Refusal> {
+pub fn page(
+    request: &Request,
+    entries: impl IntoIterator<Item = Value>,
+) -> Result<Response, Refusal> {
     let number = |name: &str, otherwise: usize| match request.query.get(name) {
         None => Ok(otherwise),
         Some(text) => text.trim().parse().map_err(|_| {
-            Refusal::bad_request("InvalidQueryParameter", format!("'{name}' must be a number that this service gave; it is '{text}'."))
+            Refusal::bad_request(
+                "InvalidQueryParameter",
+                format!("'{name}' must be a number that this service gave; it is '{text}'."),
+            )
         }),
     };
     let skip = number("$skiptoken", 0)?;
@@ -33,9 +39,23 @@ pub fn page(request: &Request, entries: impl IntoIterator<Item = Value>) -> Resu
 
 fn next_link(request: &Request, skip: usize) -> String {
     let mut link = format!("{}{}?", request.origin, request.path);
-    for (name, value) in request.query.pairs().filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken")) {
-        let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        link.push_str(&format!("{}={}&", name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '$' || c == '-'), ""), encode(value)));
+    for (name, value) in request
+        .query
+        .pairs()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("$skiptoken"))
+    {
+        let encode = |text| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+        };
+        link.push_str(&format!(
+            "{}={}&",
+            name.replace(
+                |c: char| !(c.is_ascii_alphanumeric() || c == '$' || c == '-'),
+                ""
+            ),
+            encode(value)
+        ));
     }
     link.push_str(&format!("$skiptoken={skip}"));
     link

@@ -14,7 +14,11 @@ impl VaultKey {
     /// The key of a vault, from its names in any case.
     #[must_use]
     pub fn new(resource_group: &str, vault: &str) -> Self {
-        Self(format!("{}/{}", resource_group.to_lowercase(), vault.to_lowercase()))
+        Self(format!(
+            "{}/{}",
+            resource_group.to_lowercase(),
+            vault.to_lowercase()
+        ))
     }
 
     /// The key as the store keeps it.
@@ -49,7 +53,10 @@ impl VaultPath {
     /// The segments after the vault's name in lower case, to match on: `["backupfabrics", "azure", …]`.
     #[must_use]
     pub fn lower(&self) -> Vec<String> {
-        self.rest.iter().map(|segment| segment.to_lowercase()).collect()
+        self.rest
+            .iter()
+            .map(|segment| segment.to_lowercase())
+            .collect()
     }
 }
 
@@ -62,7 +69,11 @@ pub fn decode(path: &str) -> Option<Vec<String>> {
         .filter(|segment| !segment.is_empty())
         .map(|segment| {
             let text = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
-            let refused = text == "." || text == ".." || text.chars().any(|c| c == '/' || c == '\\' || c.is_control());
+            let refused = text == "."
+                || text == ".."
+                || text
+                    .chars()
+                    .any(|c| c == '/' || c == '\\' || c.is_control());
             (!refused).then_some(text)
         })
         .collect()

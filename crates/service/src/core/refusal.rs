@@ -23,7 +23,11 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with the given status, code and message.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     /// 400: the request can't be carried out as it stands.
@@ -56,13 +60,20 @@ impl Refusal {
     /// 404 for a path that leads to nothing this service serves.
     #[must_use]
     pub fn no_route(path: &str) -> Self {
-        Self::not_found("InvalidResourceType", format!("This service serves nothing at '{path}'."))
+        Self::not_found(
+            "InvalidResourceType",
+            format!("This service serves nothing at '{path}'."),
+        )
     }
 
     /// 405: there is something at this path, but not for this method.
     #[must_use]
     pub fn wrong_method(method: &http::Method, path: &str) -> Self {
-        Self::new(405, "MethodNotAllowed", format!("'{path}' is served, but not by {method}."))
+        Self::new(
+            405,
+            "MethodNotAllowed",
+            format!("'{path}' is served, but not by {method}."),
+        )
     }
 
     /// The refusal as the response that ARM would give.

@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::Refusal;
 
 /// What a caller may do. The order is that of power.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Role {
     /// Reads.
     Reader,
@@ -53,13 +55,17 @@ impl Query {
     /// The first value by this name, whatever its case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str())
     }
 
     /// The `$filter`, when there is one that says something.
     #[must_use]
     pub fn filter(&self) -> Option<&str> {
-        self.get("$filter").filter(|filter| !filter.trim().is_empty())
+        self.get("$filter")
+            .filter(|filter| !filter.trim().is_empty())
     }
 
     /// All pairs in the order they came.
@@ -99,7 +105,10 @@ impl Request {
     /// A header's value by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The body as JSON; `None` when there is none.
@@ -110,7 +119,9 @@ impl Request {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        serde_json::from_slice(&self.body).map(Some).map_err(|error| Self::invalid_content(&error))
+        serde_json::from_slice(&self.body)
+            .map(Some)
+            .map_err(|error| Self::invalid_content(&error))
     }
 
     /// The body as a value of the wire.

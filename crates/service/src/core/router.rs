@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use kluis_arm::api_version::ApiVersionError;
 use kluis_arm::error::code;
 
-use super::{Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Response, Role, VaultPath, decode};
+use super::{
+    Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Response, Role,
+    VaultPath, decode,
+};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 use crate::{backup, inventory, operations, vaults};
@@ -18,9 +21,15 @@ const PROVIDER: &str = "microsoft.recoveryservices";
 /// ARM's refusal of the request, or 500 when the store failed.
 pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     let Some(segments) = decode(&request.path) else {
-        return Err(Refusal::bad_request("InvalidRequestUri", "The path is not one that could name a resource."));
+        return Err(Refusal::bad_request(
+            "InvalidRequestUri",
+            "The path is not one that could name a resource.",
+        ));
     };
-    let lower: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+    let lower: Vec<String> = segments
+        .iter()
+        .map(|segment| segment.to_lowercase())
+        .collect();
     known_root(&lower, request)?;
     api_version(request, &lower)?;
     permitted(request)?;
@@ -30,13 +39,37 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
         ["subscriptions", subscription, ..] if *subscription != ctx.subscription.to_lowercase() => {
             Err(Refusal::not_found(
                 "SubscriptionNotFound",
-                format!("The subscription '{}' could not be found; this service has '{}'.", segments[1], ctx.subscription),
+                format!(
+                    "The subscription '{}' could not be found; this service has '{}'.",
+                    segments[1], ctx.subscription
+                ),
             ))
         }
-        [_, _, "resourcegroups", _, "providers", PROVIDER, "vaults", _, ..] => in_vault(request, &segments, ctx, tx),
-        [_, _, "resourcegroups", _, "providers", PROVIDER, ..] | [_, _, "providers", PROVIDER, ..] => {
-            vaults::route(request, &segments, &words, ctx, tx)
-        }
+        [
+            _,
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            PROVIDER,
+            "vaults",
+            _,
+            ..,
+        ] => in_vault(request, &segments, ctx, tx),
+        [_, _, "providers", PROVIDER, "locations", _, "backupstatus"]
+        | [
+            _,
+            _,
+            "subscriptions",
+            _,
+            "providers",
+            PROVIDER,
+            "locations",
+            _,
+            "backupstatus",
+        ] if request.method == http::Method::POST => backup::backup_status(request, ctx, tx),
+        [_, _, "resourcegroups", _, "providers", PROVIDER, ..]
+        | [_, _, "providers", PROVIDER, ..] => vaults::route(request, &segments, &words, ctx, tx),
         _ => inventory::route(request, &segments, ctx, tx).map(|response| (response, Vec::new())),
     }
 }
@@ -53,12 +86,19 @@ fn in_vault(request: &Request, segments: &[String], ctx: &Context<'_>, tx: &mut 
         return vaults::one(request, group, name, ctx, tx);
     }
     let Some(vault) = tx.get::<VaultRow>(key.as_str())? else {
-        return Err(Refusal::resource_not_found("Microsoft.RecoveryServices/vaults", name, group));
+        return Err(Refusal::resource_not_found(
+            "Microsoft.RecoveryServices/vaults",
+            name,
+            group,
+        ));
     };
     if vault.state() != "Succeeded" && request.method != http::Method::GET {
         return Err(Refusal::conflict(
             "ResourceNotReady",
-            format!("The vault '{name}' is {}; wait until it is Succeeded, then try again.", vault.state()),
+            format!(
+                "The vault '{name}' is {}; wait until it is Succeeded, then try again.",
+                vault.state()
+            ),
         ));
     }
     let at = VaultPath {
@@ -88,12 +128,20 @@ pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, Sto
 }
 
 /// Takes note of what a mover did.
-pub fn on_mover(report: &MoverReport, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+pub fn on_mover(
+    report: &MoverReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Vec<Effect>, StoreError> {
     backup::on_mover(report, ctx, tx)
 }
 
 /// Takes note of a repository that was made or removed.
-pub fn on_repository(report: &RepositoryReport, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+pub fn on_repository(
+    report: &RepositoryReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Vec<Effect>, StoreError> {
     vaults::on_repository(report, ctx, tx)
 }
 
@@ -109,22 +157,35 @@ fn known_root(lower: &[String], request: &Request) -> Result<(), Refusal> {
     }
 }
 
-/// Checks the version that the call asks for. Other providers have versions of their own, far more than the vaults' provider:
-/// of theirs we only want to see that there is one.
+/// Checks the version that the call asks for. What is not the vaults' provider has versions of its own, far more of them: there
+/// we only want to see that there is one.
 fn api_version(request: &Request, words: &[String]) -> Result<(), Refusal> {
-    let ours = words.iter().skip_while(|word| *word != "providers").nth(1).is_none_or(|provider| provider == PROVIDER);
-    let refused = match (kluis_arm::api_version::check(request.query.get("api-version")), ours) {
+    let ours = words
+        .iter()
+        .skip_while(|word| *word != "providers")
+        .nth(1)
+        .is_some_and(|provider| provider == PROVIDER);
+    let refused = match (
+        kluis_arm::api_version::check(request.query.get("api-version")),
+        ours,
+    ) {
         (Ok(()), _) | (Err(ApiVersionError::Unknown(_)), false) => return Ok(()),
         (Err(error), _) => error,
     };
     let missing = refused == ApiVersionError::Missing;
-    let code = if missing { code::MISSING_API_VERSION } else { code::INVALID_API_VERSION };
+    let code = if missing {
+        code::MISSING_API_VERSION
+    } else {
+        code::INVALID_API_VERSION
+    };
     Err(Refusal::bad_request(code, sentence(&refused.to_string())))
 }
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str())
+    })
 }
 
 fn permitted(request: &Request) -> Result<(), Refusal> {

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_yaml::Spanned;
 
-use super::{Disk, Encryption, Identity, Inventory, Os, Power, ResourceGroup, Scripts, VirtualMachine, same};
+use super::{
+    Disk, Encryption, Identity, Inventory, Os, Power, ResourceGroup, Scripts, VirtualMachine, same,
+};
 use crate::core::Role;
 
 /// Why an inventory can't be used.
@@ -40,12 +42,18 @@ impl Inventory {
     /// When the file can't be read, and with the line of what is wrong in it. Images that don't exist are no error here:
     /// the backup of that machine says so.
     pub fn read(path: &Path) -> Result<Self, InventoryError> {
-        let failed = |source| InventoryError::Read { path: path.to_owned(), source };
+        let failed = |source| InventoryError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let text = std::fs::read_to_string(path).map_err(failed)?;
         let absolute = std::path::absolute(path).map_err(failed)?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
-        Self::parse(&text, folder)
-            .map_err(|(line, message)| InventoryError::Wrong { path: path.to_owned(), line, message })
+        Self::parse(&text, folder).map_err(|(line, message)| InventoryError::Wrong {
+            path: path.to_owned(),
+            line,
+            message,
+        })
     }
 
     /// Reads an inventory's text; relative paths begin at `folder`.
@@ -66,14 +74,22 @@ impl Inventory {
         if let Some(id) = file.subscription_id {
             let line = id.referenced.line();
             let guid = uuid::Uuid::parse_str(id.value.trim());
-            let guid = guid.map_err(|_| (line, format!("subscriptionId '{}' is not a GUID", id.value)))?;
+            let guid =
+                guid.map_err(|_| (line, format!("subscriptionId '{}' is not a GUID", id.value)))?;
             inventory.subscription_id = Some(guid.to_string());
         }
         for (name, group) in file.resource_groups.unwrap_or_default().0 {
             if inventory.resource_group(&name).is_some() {
-                return Err((group.referenced.line(), format!("the resource group '{name}' is there twice; case makes no difference")));
+                return Err((
+                    group.referenced.line(),
+                    format!("the resource group '{name}' is there twice; case makes no difference"),
+                ));
             }
-            inventory.resource_groups.push(group.value.understood(name, group.referenced.line(), folder)?);
+            inventory.resource_groups.push(group.value.understood(
+                name,
+                group.referenced.line(),
+                folder,
+            )?);
         }
         for identity in file.identities {
             inventory.identities.push(Identity {
@@ -160,7 +176,12 @@ struct WrittenDisk {
 }
 
 impl Group {
-    fn understood(self, name: String, line: u64, folder: &Path) -> Result<ResourceGroup, (u64, String)> {
+    fn understood(
+        self,
+        name: String,
+        line: u64,
+        folder: &Path,
+    ) -> Result<ResourceGroup, (u64, String)> {
         let location = self.location.to_lowercase().replace(' ', "");
         named("resource group", &name, line)?;
         let mut group = ResourceGroup {
@@ -172,11 +193,26 @@ impl Group {
         };
         for (name, vm) in self.virtual_machines.unwrap_or_default().0 {
             let line = vm.referenced.line();
-            if group.virtual_machines.iter().any(|other| same(&other.name, &name)) {
-                return Err((line, format!("the virtual machine '{name}' is there twice; case makes no difference")));
+            if group
+                .virtual_machines
+                .iter()
+                .any(|other| same(&other.name, &name))
+            {
+                return Err((
+                    line,
+                    format!(
+                        "the virtual machine '{name}' is there twice; case makes no difference"
+                    ),
+                ));
             }
             named("virtual machine", &name, line)?;
-            group.virtual_machines.push(vm.value.understood(&group.name, &group.location, name, line, folder)?);
+            group.virtual_machines.push(vm.value.understood(
+                &group.name,
+                &group.location,
+                name,
+                line,
+                folder,
+            )?);
         }
         for (name, _) in self.storage_accounts.unwrap_or_default().0 {
             named("storage account", &name, line)?;
@@ -200,7 +236,10 @@ impl Machine {
         folder: &Path,
     ) -> Result<VirtualMachine, (u64, String)> {
         if self.disks.is_empty() {
-            return Err((line, format!("the virtual machine '{name}' has no disks; the first is its OS disk")));
+            return Err((
+                line,
+                format!("the virtual machine '{name}' has no disks; the first is its OS disk"),
+            ));
         }
         let mut disks: Vec<Disk> = Vec::new();
         for (place, disk) in self.disks.into_iter().enumerate() {
@@ -210,13 +249,19 @@ impl Machine {
                 return Err((at, format!("'{name}' has two disks named '{}'", disk.name)));
             }
             if disk.lun.is_some() && disks.iter().any(|other| other.lun == disk.lun) {
-                return Err((at, format!("'{name}' has two disks at the same lun; give each its own")));
+                return Err((
+                    at,
+                    format!("'{name}' has two disks at the same lun; give each its own"),
+                ));
             }
             disks.push(disk);
         }
         Ok(VirtualMachine {
             resource_group: group.to_owned(),
-            location: self.location.map_or_else(|| location.to_owned(), |own| own.to_lowercase().replace(' ', "")),
+            location: self.location.map_or_else(
+                || location.to_owned(),
+                |own| own.to_lowercase().replace(' ', ""),
+            ),
             name,
             os: self.os,
             power: self.power,
@@ -235,14 +280,27 @@ impl Machine {
 }
 
 impl WrittenDisk {
-    fn understood(self, vm: &str, place: usize, line: u64, folder: &Path) -> Result<Disk, (u64, String)> {
+    fn understood(
+        self,
+        vm: &str,
+        place: usize,
+        line: u64,
+        folder: &Path,
+    ) -> Result<Disk, (u64, String)> {
         let lun = match (place, self.lun) {
-            (0, Some(_)) => return Err((line, format!("the first disk of '{vm}' is its OS disk, which has no lun"))),
+            (0, Some(_)) => {
+                return Err((
+                    line,
+                    format!("the first disk of '{vm}' is its OS disk, which has no lun"),
+                ));
+            }
             (0, None) => None,
             // Data disks are numbered from 0 in the order they are written.
             (place, lun) => Some(lun.unwrap_or(u32::try_from(place - 1).unwrap_or(u32::MAX))),
         };
-        let name = self.name.unwrap_or_else(|| lun.map_or_else(|| format!("{vm}-os"), |lun| format!("{vm}-lun{lun}")));
+        let name = self.name.unwrap_or_else(|| {
+            lun.map_or_else(|| format!("{vm}-os"), |lun| format!("{vm}-lun{lun}"))
+        });
         named("disk", &name, line)?;
         Ok(Disk {
             name,
@@ -258,12 +316,18 @@ impl WrittenDisk {
 /// Names become parts of paths, in URLs and in files: what would leave its place is no name.
 fn named(kind: &str, name: &str, line: u64) -> Result<(), (u64, String)> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')');
-    if name.len() <= 90 && name.chars().all(fits) && name.chars().any(|c| c != '.') && !name.ends_with('.') {
+    if name.len() <= 90
+        && name.chars().all(fits)
+        && name.chars().any(|c| c != '.')
+        && !name.ends_with('.')
+    {
         return Ok(());
     }
     Err((
         line,
-        format!("'{name}' can't name a {kind}: letters, digits, '-', '_', '.' and brackets, at most 90 bytes, no dot at the end"),
+        format!(
+            "'{name}' can't name a {kind}: letters, digits, '-', '_', '.' and brackets, at most 90 bytes, no dot at the end"
+        ),
     ))
 }
 

@@ -5,6 +5,7 @@
 
 mod file;
 mod reads;
+mod render;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -151,21 +152,34 @@ pub struct Identity {
 }
 
 impl Inventory {
+    /// The regions are lower-case words without blanks, however a client writes them.
+    #[must_use]
+    pub fn region(text: &str) -> String {
+        text.to_lowercase().replace(' ', "")
+    }
+
     /// The resource group by its name in any case.
     #[must_use]
     pub fn resource_group(&self, name: &str) -> Option<&ResourceGroup> {
-        self.resource_groups.iter().find(|group| same(&group.name, name))
+        self.resource_groups
+            .iter()
+            .find(|group| same(&group.name, name))
     }
 
     /// The machine by its names in any case.
     #[must_use]
     pub fn vm(&self, resource_group: &str, name: &str) -> Option<&VirtualMachine> {
-        self.resource_group(resource_group)?.virtual_machines.iter().find(|vm| same(&vm.name, name))
+        self.resource_group(resource_group)?
+            .virtual_machines
+            .iter()
+            .find(|vm| same(&vm.name, name))
     }
 
     /// All machines in the order of the file.
     pub fn vms(&self) -> impl Iterator<Item = &VirtualMachine> {
-        self.resource_groups.iter().flat_map(|group| &group.virtual_machines)
+        self.resource_groups
+            .iter()
+            .flat_map(|group| &group.virtual_machines)
     }
 }
 

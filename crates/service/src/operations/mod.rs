@@ -75,7 +75,12 @@ impl Row for Operation {
 ///
 /// # Errors
 /// When the store fails; so for every function here.
-pub fn begin(tx: &mut Tx<'_>, ctx: &Context<'_>, vault: &VaultKey, job: Option<&str>) -> Result<Operation, StoreError> {
+pub fn begin(
+    tx: &mut Tx<'_>,
+    ctx: &Context<'_>,
+    vault: &VaultKey,
+    job: Option<&str>,
+) -> Result<Operation, StoreError> {
     start(tx, ctx, vault, job, ctx.new_id(), Progress::InProgress)
 }
 
@@ -87,7 +92,14 @@ pub fn done(
     job: Option<&str>,
     result: Option<Value>,
 ) -> Result<Operation, StoreError> {
-    start(tx, ctx, vault, job, ctx.new_id(), Progress::Succeeded { result })
+    start(
+        tx,
+        ctx,
+        vault,
+        job,
+        ctx.new_id(),
+        Progress::Succeeded { result },
+    )
 }
 
 /// Begins an operation under a name of the caller's.
@@ -100,15 +112,26 @@ pub(crate) fn start(
     progress: Progress,
 ) -> Result<Operation, StoreError> {
     let end = (progress != Progress::InProgress).then_some(ctx.now);
-    let operation =
-        Operation { id, vault: vault.clone(), job: job.map(str::to_owned), start: ctx.now, end, progress };
+    let operation = Operation {
+        id,
+        vault: vault.clone(),
+        job: job.map(str::to_owned),
+        start: ctx.now,
+        end,
+        progress,
+    };
     tx.put(&operation)?;
     forget_old(tx, vault)?;
     Ok(operation)
 }
 
 /// Ends an operation. One that has ended already, or that is not known any more, stays as it is.
-pub fn finish(tx: &mut Tx<'_>, ctx: &Context<'_>, id: &str, progress: Progress) -> Result<(), StoreError> {
+pub fn finish(
+    tx: &mut Tx<'_>,
+    ctx: &Context<'_>,
+    id: &str,
+    progress: Progress,
+) -> Result<(), StoreError> {
     if let Some(mut operation) = tx.get::<Operation>(&id.to_lowercase())?
         && operation.progress == Progress::InProgress
     {
@@ -120,16 +143,32 @@ pub fn finish(tx: &mut Tx<'_>, ctx: &Context<'_>, id: &str, progress: Progress) 
 }
 
 /// Ends an operation in a failure, with the code and message of a refusal.
-pub fn fail(tx: &mut Tx<'_>, ctx: &Context<'_>, id: &str, refusal: &Refusal) -> Result<(), StoreError> {
-    finish(tx, ctx, id, Progress::Failed { code: refusal.code.clone(), message: refusal.message.clone() })
+pub fn fail(
+    tx: &mut Tx<'_>,
+    ctx: &Context<'_>,
+    id: &str,
+    refusal: &Refusal,
+) -> Result<(), StoreError> {
+    finish(
+        tx,
+        ctx,
+        id,
+        Progress::Failed {
+            code: refusal.code.clone(),
+            message: refusal.message.clone(),
+        },
+    )
 }
 
 fn forget_old(tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
     if tx.count::<Operation>(vault.as_str())? <= REMEMBERED as u64 {
         return Ok(());
     }
-    let mut ended: Vec<Operation> =
-        tx.list::<Operation>(vault.as_str())?.into_iter().filter(|operation| operation.end.is_some()).collect();
+    let mut ended: Vec<Operation> = tx
+        .list::<Operation>(vault.as_str())?
+        .into_iter()
+        .filter(|operation| operation.end.is_some())
+        .collect();
     ended.sort_by_key(|operation| operation.end);
     // A tenth at once, so that this is not done at each new operation.
     for operation in ended.iter().take(REMEMBERED / 10) {

@@ -12,17 +12,32 @@ const NEVER: &str = "0001-01-01T00:00:00";
 /// Answers a path that ends in an operation's name under any of the scopes; `None` when this is no such path.
 ///
 /// `below` are the decoded segments after the vault's name. The vault need not exist any more.
-pub fn poll(request: &Request, vault: &VaultKey, below: &[String], tx: &Tx<'_>) -> Option<Result<Response, Refusal>> {
+pub fn poll(
+    request: &Request,
+    vault: &VaultKey,
+    below: &[String],
+    tx: &Tx<'_>,
+) -> Option<Result<Response, Refusal>> {
     let [.., kind, id] = below else { return None };
     let kind = kind.to_lowercase();
     let scoped = below.len() > 2;
     let status = match (kind.as_str(), scoped) {
-        ("operationstatus" | "backupoperations", false) | ("operationsstatus" | "operations", true) => true,
+        ("operationstatus" | "backupoperations", false)
+        | ("operationsstatus" | "operations", true) => true,
         ("operationresults", _) | ("backupoperationresults", false) => false,
         _ => return None,
     };
     Some(read(request, vault, id, tx).map(|operation| {
-        if status { operation.status(request) } else { operation.result(request) }
+        if !status {
+            return operation.result(request);
+        }
+        let response = operation.status(request);
+        // Only the vault's own operations say again, while they run, where they are followed.
+        if kind == "operationstatus" && operation.progress == Progress::InProgress {
+            let vault_id = request.path.rsplitn(3, '/').nth(2).unwrap_or_default();
+            return operation.again(response, request, vault_id);
+        }
+        response
     }))
 }
 
@@ -48,7 +63,8 @@ impl Operation {
             "endTime": self.end.map_or_else(|| NEVER.to_owned(), |end| end.to_string()),
         });
         if let Some(job) = &self.job {
-            body["properties"] = json!({ "objectType": "OperationStatusJobExtendedInfo", "jobId": job });
+            body["properties"] =
+                json!({ "objectType": "OperationStatusJobExtendedInfo", "jobId": job });
         }
         if let Some(error) = self.error() {
             body["error"] = error;
@@ -58,9 +74,15 @@ impl Operation {
 
     fn result(&self, request: &Request) -> Response {
         match &self.progress {
-            Progress::InProgress => self
-                .retry(Response::empty(202))
-                .with("Location", format!("{}{}?api-version={}", request.origin, request.path, request.api_version())),
+            Progress::InProgress => self.retry(Response::empty(202)).with(
+                "Location",
+                format!(
+                    "{}{}?api-version={}",
+                    request.origin,
+                    request.path,
+                    request.api_version()
+                ),
+            ),
             Progress::Succeeded { result: Some(body) } => Response::ok(body.clone()),
             Progress::Succeeded { result: None } | Progress::Cancelled => Response::empty(204),
             Progress::Failed { code, message } => Refusal::bad_request(code, message).response(),
@@ -69,7 +91,11 @@ impl Operation {
 
     fn retry(&self, response: Response) -> Response {
         // Clients fall back to 30 s when there is no such header, and take 0 for none.
-        if self.progress == Progress::InProgress { response.with("Retry-After", "1") } else { response }
+        if self.progress == Progress::InProgress {
+            response.with("Retry-After", "1")
+        } else {
+            response
+        }
     }
 
     fn word(&self) -> &'static str {

@@ -30,7 +30,9 @@ impl Scope<'_> {
             Scope::Backup => "backupOperations".to_owned(),
             Scope::Policy(policy) => format!("backupPolicies/{policy}/operations"),
             Scope::Job(_) => return None,
-            Scope::Fabric | Scope::Container(_) | Scope::Item(..) => format!("{}/operationsStatus", self.resource()),
+            Scope::Fabric | Scope::Container(_) | Scope::Item(..) => {
+                format!("{}/operationsStatus", self.resource())
+            }
         })
     }
 
@@ -47,9 +49,13 @@ impl Scope<'_> {
         match self {
             Scope::Vault | Scope::Backup => String::new(),
             Scope::Fabric => "backupFabrics/Azure".to_owned(),
-            Scope::Container(container) => format!("backupFabrics/Azure/protectionContainers/{container}"),
+            Scope::Container(container) => {
+                format!("backupFabrics/Azure/protectionContainers/{container}")
+            }
             Scope::Item(container, item) => {
-                format!("backupFabrics/Azure/protectionContainers/{container}/protectedItems/{item}")
+                format!(
+                    "backupFabrics/Azure/protectionContainers/{container}/protectedItems/{item}"
+                )
             }
             Scope::Policy(policy) => format!("backupPolicies/{policy}"),
             Scope::Job(job) => format!("backupJobs/{job}"),
@@ -74,8 +80,34 @@ impl Operation {
         scope: Scope<'_>,
         with_location: bool,
     ) -> Response {
+        let response = self.links(response, request, vault_id, scope, with_location);
+        if self.progress == Progress::InProgress {
+            response.with("Retry-After", "1")
+        } else {
+            response
+        }
+    }
+
+    /// Adds both URLs of an operation on a vault to the answer of a poll.
+    pub(super) fn again(&self, response: Response, request: &Request, vault_id: &str) -> Response {
+        self.links(response, request, vault_id, Scope::Vault, true)
+    }
+
+    fn links(
+        &self,
+        response: Response,
+        request: &Request,
+        vault_id: &str,
+        scope: Scope<'_>,
+        with_location: bool,
+    ) -> Response {
         let url = |path: &str| {
-            format!("{}{vault_id}/{path}/{}?api-version={}", request.origin, self.id, request.api_version())
+            format!(
+                "{}{vault_id}/{path}/{}?api-version={}",
+                request.origin,
+                self.id,
+                request.api_version()
+            )
         };
         let mut response = response;
         if let Some(status) = scope.status() {
@@ -84,6 +116,6 @@ impl Operation {
         if with_location {
             response = response.with("Location", url(&scope.result()));
         }
-        if self.progress == Progress::InProgress { response.with("Retry-After", "1") } else { response }
+        response
     }
 }

@@ -26,10 +26,15 @@ pub(super) fn advance(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
     }
     let by = duration(body)?;
     let Ok(_alone) = engine.advancing.try_lock() else {
-        return Err(Refusal::conflict("ClockIsMoving", "Another call is advancing the clock; wait for its answer."));
+        return Err(Refusal::conflict(
+            "ClockIsMoving",
+            "Another call is advancing the clock; wait for its answer.",
+        ));
     };
     let start = engine.now();
-    let target = start.checked_add(by).map_err(|_| Refusal::bad_request("InvalidAdvance", "That is beyond the end of time."))?;
+    let target = start
+        .checked_add(by)
+        .map_err(|_| Refusal::bad_request("InvalidAdvance", "That is beyond the end of time."))?;
     let before = engine.read(|_, tx| backup::failed_jobs_since(tx, start))?;
     live_through(engine, target)?;
     let after = engine.read(|_, tx| backup::failed_jobs_since(tx, start))?;
@@ -42,21 +47,38 @@ pub(super) fn advance(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
 
 /// What the clock shows, for a reader.
 pub(super) fn show(engine: &Engine) -> Value {
-    let mode = if matches!(engine.clock, Clock::System) { "system" } else { "virtual" };
+    let mode = if matches!(engine.clock, Clock::System) {
+        "system"
+    } else {
+        "virtual"
+    };
     json!({ "now": engine.now().to_string(), "clock": mode })
 }
 
 fn live_through(engine: &Engine, target: Timestamp) -> Result<(), Refusal> {
-    let stopping = || Refusal::new(503, "ServiceUnavailable", "The service is stopping; the clock stands where it was.");
+    let stopping = || {
+        Refusal::new(
+            503,
+            "ServiceUnavailable",
+            "The service is stopping; the clock stands where it was.",
+        )
+    };
     let mut last_due = None;
     loop {
         if !engine.wait_until_idle()? {
             return Err(stopping());
         }
-        let due = engine.read(core::next_due)?.filter(|due| *due <= target).map(|due| due.max(engine.now()));
+        let due = engine
+            .read(core::next_due)?
+            .filter(|due| *due <= target)
+            .map(|due| due.max(engine.now()));
         let Some(due) = due else { break };
         // Something that stays due after its own tick would hold time up for ever; one second later it is tried again.
-        let due = if last_due == Some(due) { later(due).min(target) } else { due };
+        let due = if last_due == Some(due) {
+            later(due).min(target)
+        } else {
+            due
+        };
         move_to(engine, due)?;
         if last_due == Some(due) && due == target {
             break;
@@ -64,11 +86,16 @@ fn live_through(engine: &Engine, target: Timestamp) -> Result<(), Refusal> {
         last_due = Some(due);
     }
     move_to(engine, target)?;
-    if engine.wait_until_idle()? { Ok(()) } else { Err(stopping()) }
+    if engine.wait_until_idle()? {
+        Ok(())
+    } else {
+        Err(stopping())
+    }
 }
 
 fn later(time: Timestamp) -> Timestamp {
-    time.checked_add(SignedDuration::from_secs(1)).unwrap_or(time)
+    time.checked_add(SignedDuration::from_secs(1))
+        .unwrap_or(time)
 }
 
 fn move_to(engine: &Engine, time: Timestamp) -> Result<(), StoreError> {
@@ -78,15 +105,24 @@ fn move_to(engine: &Engine, time: Timestamp) -> Result<(), StoreError> {
 
 fn duration(body: &[u8]) -> Result<SignedDuration, Refusal> {
     let refused = |why: String| Refusal::bad_request("InvalidAdvance", why);
-    let said: Value = serde_json::from_slice(body)
-        .map_err(|error| refused(format!("The body must be like {{\"advance\": \"PT24H\"}}: {error}.")))?;
-    let text = said["advance"].as_str().ok_or_else(|| refused("The body must be like {\"advance\": \"PT24H\"}.".to_owned()))?;
-    let span: jiff::Span = text.parse().map_err(|error| refused(format!("'{text}' is no ISO 8601 duration: {error}.")))?;
+    let said: Value = serde_json::from_slice(body).map_err(|error| {
+        refused(format!(
+            "The body must be like {{\"advance\": \"PT24H\"}}: {error}."
+        ))
+    })?;
+    let text = said["advance"]
+        .as_str()
+        .ok_or_else(|| refused("The body must be like {\"advance\": \"PT24H\"}.".to_owned()))?;
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|error| refused(format!("'{text}' is no ISO 8601 duration: {error}.")))?;
     let by = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|error| refused(format!("'{text}' has no certain length: {error}.")))?;
     if by.is_negative() || by > LONGEST {
-        return Err(refused(format!("'{text}' must be from PT0S to P3660D: time does not run back, and not too far at once.")));
+        return Err(refused(format!(
+            "'{text}' must be from PT0S to P3660D: time does not run back, and not too far at once."
+        )));
     }
     Ok(by)
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use time::{Duration, OffsetDateTime};
@@ -17,28 +17,43 @@ use time::{Duration, OffsetDateTime};
 use super::{ServiceError, private};
 
 /// What the server needs to speak TLS on this address: the authority from the data folder and a new certificate.
-pub(super) fn server(dir: &Path, listen: SocketAddr) -> Result<Arc<rustls::ServerConfig>, ServiceError> {
+pub(super) fn server(
+    dir: &Path,
+    listen: SocketAddr,
+) -> Result<Arc<rustls::ServerConfig>, ServiceError> {
     let failed = |doing: &'static str| {
-        move |error: &dyn std::fmt::Display| ServiceError::Certificates { doing, message: error.to_string() }
+        move |error: &dyn std::fmt::Display| ServiceError::Certificates {
+            doing,
+            message: error.to_string(),
+        }
     };
     let (pem_path, key_path) = (dir.join("ca.pem"), dir.join("ca.key"));
     let io = |path: &Path| ServiceError::io("read or write", path);
-    let kept = (private::read(&pem_path).map_err(io(&pem_path))?, private::read(&key_path).map_err(io(&key_path))?);
+    let kept = (
+        private::read(&pem_path).map_err(io(&pem_path))?,
+        private::read(&key_path).map_err(io(&key_path))?,
+    );
     let params = authority().map_err(|e| failed("describe the authority")(&e))?;
     let (pem, key) = match kept {
         (Some(pem), Some(key)) => {
-            let broken = failed("read the authority's key in ca.key; remove ca.pem and ca.key to have new ones made");
+            let broken = failed(
+                "read the authority's key in ca.key; remove ca.pem and ca.key to have new ones made",
+            );
             (pem, KeyPair::from_pem(&key).map_err(|e| broken(&e))?)
         }
         _ => {
             let key = KeyPair::generate().map_err(|e| failed("make the authority's key")(&e))?;
-            let pem = params.self_signed(&key).map_err(|e| failed("make the authority")(&e))?.pem();
+            let pem = params
+                .self_signed(&key)
+                .map_err(|e| failed("make the authority")(&e))?
+                .pem();
             private::write(&key_path, key.serialize_pem().as_bytes()).map_err(io(&key_path))?;
             private::write(&pem_path, pem.as_bytes()).map_err(io(&pem_path))?;
             (pem, key)
         }
     };
-    let authority = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| failed("read ca.pem")(&e))?;
+    let authority =
+        CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| failed("read ca.pem")(&e))?;
     let leaf_key = KeyPair::generate().map_err(|e| failed("make the server's key")(&e))?;
     let issuer = Issuer::new(params, key);
     let leaf = leaf(listen).and_then(|leaf| leaf.signed_by(&leaf_key, &issuer));
@@ -47,7 +62,11 @@ pub(super) fn server(dir: &Path, listen: SocketAddr) -> Result<Arc<rustls::Serve
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![leaf.der().clone(), authority], key))
+        .and_then(|builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(vec![leaf.der().clone(), authority], key)
+        })
         .map_err(|e| failed("set up TLS")(&e))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -58,7 +77,11 @@ fn authority() -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = named("Kluis service CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
     params.not_before = OffsetDateTime::now_utc() - Duration::DAY;
     params.not_after = params.not_before + Duration::days(3650);
     Ok(params)
@@ -67,11 +90,16 @@ fn authority() -> Result<CertificateParams, rcgen::Error> {
 fn leaf(listen: SocketAddr) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
     params.distinguished_name = named("kluis service");
-    let mut addresses = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
+    let mut addresses = vec![
+        IpAddr::from([127, 0, 0, 1]),
+        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+    ];
     if !listen.ip().is_unspecified() && !addresses.contains(&listen.ip()) {
         addresses.push(listen.ip());
     }
-    params.subject_alt_names.extend(addresses.into_iter().map(SanType::IpAddress));
+    params
+        .subject_alt_names
+        .extend(addresses.into_iter().map(SanType::IpAddress));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
 use crate::core::{self, Context, Effect, MoverReport, RepositoryReport, Request, Response};
@@ -70,7 +71,9 @@ impl Engine {
 
     /// Answers a request.
     pub(super) fn answer(&self, request: &Request) -> Response {
-        let answer = self.write(|ctx, tx| core::handle(request, ctx, tx).map(|(response, effects)| (Ok(response), effects)));
+        let answer = self.write(|ctx, tx| {
+            core::handle(request, ctx, tx).map(|(response, effects)| (Ok(response), effects))
+        });
         if request.method != http::Method::GET {
             self.wake.notify_one();
         }
@@ -91,14 +94,18 @@ impl Engine {
         if self.is_stopping() {
             return;
         }
-        let done = self.write(|ctx, tx| core::on_mover(report, ctx, tx).map(|effects| ((), effects)));
+        crash_hook::at("before", report);
+        let done =
+            self.write(|ctx, tx| core::on_mover(report, ctx, tx).map(|effects| ((), effects)));
+        crash_hook::at("after", report);
         log(done, "a mover's report was lost");
         self.wake.notify_one();
     }
 
     /// Takes the report of a repository made or removed.
     pub(super) fn repository_report(&self, report: &RepositoryReport) {
-        let done = self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)));
+        let done =
+            self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)));
         log(done, "the report of a repository was lost");
     }
 
@@ -111,7 +118,9 @@ impl Engine {
         let (value, effects) = store.tx(|tx| work(&self.context(), tx))?;
         for effect in effects {
             if self.orders.send(Order::Do(effect)).is_err() {
-                tracing::warn!("the service is stopping; what is left to do is done at the next start");
+                tracing::warn!(
+                    "the service is stopping; what is left to do is done at the next start"
+                );
             }
         }
         drop(store);
@@ -137,7 +146,10 @@ impl Engine {
             if !store.tx(|tx| crate::backup::busy(tx))? {
                 return Ok(true);
             }
-            store = self.changed.wait(store).unwrap_or_else(PoisonError::into_inner);
+            store = self
+                .changed
+                .wait(store)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -78,7 +78,9 @@ pub enum ServiceError {
         source: io::Error,
     },
     /// The plain listener gives tokens, which must not cross a network in the clear.
-    #[error("--listen-http {0} is not a loopback address; tokens would cross the network in the clear. Use 127.0.0.1")]
+    #[error(
+        "--listen-http {0} is not a loopback address; tokens would cross the network in the clear. Use 127.0.0.1"
+    )]
     NotLoopback(SocketAddr),
     /// The threads that everything runs on.
     #[error("could not start the service's threads")]
@@ -92,6 +94,10 @@ impl ServiceError {
     /// Says what was being done to which file.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Io { doing, path: path.clone(), source }
+        move |source| Self::Io {
+            doing,
+            path: path.clone(),
+            source,
+        }
     }
 }

@@ -19,7 +19,11 @@ impl Facts for Files {
     fn size(&self, path: &Path) -> Option<u64> {
         let mut file = File::open(path).ok()?;
         let mut head = [0_u8; 32];
-        let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+        let length = file
+            .metadata()
+            .ok()
+            .filter(std::fs::Metadata::is_file)?
+            .len();
         // A qcow2 image says in its header how large the disk inside is: magic, version, backing file (12), cluster bits, size.
         if file.read_exact(&mut head).is_ok() && head.starts_with(b"QFI\xfb") {
             return head.get(24..32)?.try_into().ok().map(u64::from_be_bytes);

@@ -40,17 +40,31 @@ impl Hands {
             match order {
                 Order::Do(Effect::CreateRepository { vault, path }) => {
                     let result = repositories::create(&self.keys, &path);
-                    self.engine.repository_report(&RepositoryReport { vault, made: true, result });
+                    self.engine.repository_report(&RepositoryReport {
+                        vault,
+                        made: true,
+                        result,
+                    });
                 }
                 Order::Do(Effect::RemoveRepository { vault, path }) => {
                     let result = repositories::remove(&self.keys, &self.vaults, &path);
-                    self.engine.repository_report(&RepositoryReport { vault, made: false, result });
+                    self.engine.repository_report(&RepositoryReport {
+                        vault,
+                        made: false,
+                        result,
+                    });
                 }
                 Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
                 Order::Do(Effect::KillMover { job }) => match movers.get_mut(&job) {
                     Some(kill) => kill(),
                     // Gone already, and so is its report; the core must hear an end to stop waiting for one.
-                    None => self.report(&job, What::Exited { code: None, stderr: "it had ended already".to_owned() }),
+                    None => self.report(
+                        &job,
+                        What::Exited {
+                            code: None,
+                            stderr: "it had ended already".to_owned(),
+                        },
+                    ),
                 },
                 Order::Ended(job) => drop(movers.remove(&job)),
                 Order::Stop => break,
@@ -70,7 +84,13 @@ impl Hands {
                     recommendation: error.recommendation().to_owned(),
                 };
                 self.report(&job, What::Event(failed));
-                self.report(&job, What::Exited { code: None, stderr: String::new() });
+                self.report(
+                    &job,
+                    What::Exited {
+                        code: None,
+                        stderr: String::new(),
+                    },
+                );
                 return;
             }
         };
@@ -82,7 +102,10 @@ impl Hands {
             }
             let ended = matches!(what, What::Exited { .. });
             for what in witness.heard(what) {
-                engine.mover_report(&MoverReport { job: name.clone(), what });
+                engine.mover_report(&MoverReport {
+                    job: name.clone(),
+                    what,
+                });
             }
             if ended && orders.send(Order::Ended(name.clone())).is_err() {
                 tracing::debug!(job = %name, "a mover ended after the service had");
@@ -97,6 +120,9 @@ impl Hands {
     }
 
     fn report(&self, job: &str, what: What) {
-        self.engine.mover_report(&MoverReport { job: job.to_owned(), what });
+        self.engine.mover_report(&MoverReport {
+            job: job.to_owned(),
+            what,
+        });
     }
 }

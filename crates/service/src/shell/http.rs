@@ -32,7 +32,12 @@ pub(super) struct App {
 
 impl App {
     pub(super) fn new(engine: Arc<Engine>, sign_in: SignIn, endpoint: String) -> Arc<Self> {
-        Arc::new(Self { engine, sign_in, endpoint, places: Semaphore::new(MOST_REQUESTS) })
+        Arc::new(Self {
+            engine,
+            sign_in,
+            endpoint,
+            places: Semaphore::new(MOST_REQUESTS),
+        })
     }
 }
 
@@ -42,7 +47,10 @@ pub(super) fn secure(app: Arc<App>) -> Router {
         .route("/healthz", get(healthy))
         .route("/metadata/endpoints", get(metadata))
         .route("/{tenant}/oauth2/v2.0/token", post(token))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(openid))
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(openid),
+        )
         .route("/_kluis/clock", any(clock))
         .fallback(arm)
         .with_state(app)
@@ -62,24 +70,49 @@ async fn healthy(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metadata(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    app.json(200, &cloud::endpoints(&app.origin(&headers), &app.engine.tenant))
+    app.json(
+        200,
+        &cloud::endpoints(&app.origin(&headers), &app.engine.tenant),
+    )
 }
 
-async fn openid(State(app): State<Arc<App>>, Path(tenant): Path<String>, headers: HeaderMap) -> Response {
+async fn openid(
+    State(app): State<Arc<App>>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     // Clients that don't know their tenant yet ask for one of these.
     let known = [app.engine.tenant.as_str(), "common", "organizations"];
-    if known.iter().any(|known| known.eq_ignore_ascii_case(&tenant)) {
-        return app.json(200, &cloud::openid(&app.origin(&headers), &app.engine.tenant));
+    if known
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(&tenant))
+    {
+        return app.json(
+            200,
+            &cloud::openid(&app.origin(&headers), &app.engine.tenant),
+        );
     }
-    let message = format!("AADSTS90002: Tenant '{tenant}' not found; this service has '{}'.", app.engine.tenant);
-    app.json(400, &json!({ "error": "invalid_tenant", "error_description": message }))
+    let message = format!(
+        "AADSTS90002: Tenant '{tenant}' not found; this service has '{}'.",
+        app.engine.tenant
+    );
+    app.json(
+        400,
+        &json!({ "error": "invalid_tenant", "error_description": message }),
+    )
 }
 
-async fn token(State(app): State<Arc<App>>, Path(tenant): Path<String>, request: Request) -> Response {
+async fn token(
+    State(app): State<Arc<App>>,
+    Path(tenant): Path<String>,
+    request: Request,
+) -> Response {
     let origin = app.origin(request.headers());
     match body(request).await {
         Ok(form) => {
-            let (status, told) = app.sign_in.token(&tenant, &String::from_utf8_lossy(&form), &origin);
+            let (status, told) =
+                app.sign_in
+                    .token(&tenant, &String::from_utf8_lossy(&form), &origin);
             app.json(status, &told)
         }
         Err(refusal) => app.respond(refusal.response()),
@@ -87,7 +120,10 @@ async fn token(State(app): State<Arc<App>>, Path(tenant): Path<String>, request:
 }
 
 async fn managed(State(app): State<Arc<App>>, request: Request) -> Response {
-    let header = request.headers().get("x-identity-header").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers()
+        .get("x-identity-header")
+        .and_then(|value| value.to_str().ok());
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let (status, told) = app.sign_in.managed(header, &query, &app.endpoint);
     app.json(status, &told)
@@ -111,8 +147,13 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
         return app.respond(Refusal::wrong_method(&method, "/_kluis/clock").response());
     }
     if principal.role < Role::Owner {
-        let message = format!("Only an Owner may move the clock; '{}' is {:?}.", principal.client_id, principal.role);
-        return app.respond(Refusal::new(403, kluis_arm::error::code::AUTHORIZATION_FAILED, message).response());
+        let message = format!(
+            "Only an Owner may move the clock; '{}' is {:?}.",
+            principal.client_id, principal.role
+        );
+        return app.respond(
+            Refusal::new(403, kluis_arm::error::code::AUTHORIZATION_FAILED, message).response(),
+        );
     }
     let body = match body(request).await {
         Ok(body) => body,
@@ -148,7 +189,11 @@ async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
         Err(response) => return *response,
     };
     let Ok(_place) = app.places.try_acquire() else {
-        let refusal = Refusal::new(503, "ServiceUnavailable", "The service has more requests than it can take; try again.");
+        let refusal = Refusal::new(
+            503,
+            "ServiceUnavailable",
+            "The service has more requests than it can take; try again.",
+        );
         return app.respond(refusal.response().with("Retry-After", "1"));
     };
     let request = match app.request(id, principal, request).await {
@@ -166,7 +211,12 @@ async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
 }
 
 impl App {
-    async fn request(&self, id: &str, principal: Principal, request: Request) -> Result<core::Request, Refusal> {
+    async fn request(
+        &self,
+        id: &str,
+        principal: Principal,
+        request: Request,
+    ) -> Result<core::Request, Refusal> {
         let origin = self.origin(request.headers());
         let text = |(name, value): (&header::HeaderName, &HeaderValue)| {
             let value = value.to_str().ok()?;
@@ -186,7 +236,9 @@ impl App {
 
     /// Who is calling, or the 401 that says why that is not known.
     fn caller(&self, headers: &HeaderMap) -> Result<Principal, Box<Response>> {
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         self.sign_in.caller(authorization).map_err(|(code, message)| {
             let challenge = format!(
                 "Bearer authorization_uri=\"{}/{}\", error=\"invalid_token\", error_description=\"{code}\"",
@@ -200,11 +252,18 @@ impl App {
 
     /// Scheme and host as the client wrote them; what doesn't look like a host is not repeated.
     fn origin(&self, headers: &HeaderMap) -> String {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
         let fits = |host: &&str| {
-            !host.is_empty() && host.len() < 256 && host.chars().all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c))
+            !host.is_empty()
+                && host.len() < 256
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c))
         };
-        host.filter(fits).map_or_else(|| self.endpoint.clone(), |host| format!("https://{host}"))
+        host.filter(fits)
+            .map_or_else(|| self.endpoint.clone(), |host| format!("https://{host}"))
     }
 
     fn json(&self, status: u16, body: &Value) -> Response {
@@ -219,17 +278,29 @@ impl App {
 
     /// The response on the wire, dated by the service's clock: clients take the time from it, virtual or not.
     fn respond(&self, response: core::Response) -> Response {
-        let mut wire = Response::new(response.body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
-        *wire.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut wire = Response::new(
+            response
+                .body
+                .map_or_else(Body::empty, |body| Body::from(body.to_string())),
+        );
+        *wire.status_mut() =
+            StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = wire.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.engine.now());
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&self.engine.now());
         if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
             headers.insert(header::DATE, date);
         }
         for (name, value) in response.headers {
-            if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), HeaderValue::from_str(&value)) {
+            if let (Ok(name), Ok(value)) = (
+                name.parse::<header::HeaderName>(),
+                HeaderValue::from_str(&value),
+            ) {
                 headers.insert(name, value);
             }
         }
@@ -238,9 +309,12 @@ impl App {
 }
 
 async fn body(request: Request) -> Result<Vec<u8>, Refusal> {
-    let body = to_bytes(request.into_body(), LARGEST_BODY).await.map_err(|_| {
-        let message = format!("The request's body is larger than {LARGEST_BODY} bytes, or was cut off.");
-        Refusal::new(413, "RequestEntityTooLarge", message)
-    })?;
+    let body = to_bytes(request.into_body(), LARGEST_BODY)
+        .await
+        .map_err(|_| {
+            let message =
+                format!("The request's body is larger than {LARGEST_BODY} bytes, or was cut off.");
+            Refusal::new(413, "RequestEntityTooLarge", message)
+        })?;
     Ok(body.to_vec())
 }

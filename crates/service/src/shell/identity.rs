@@ -43,7 +43,13 @@ pub(super) struct Identities {
 
 impl std::fmt::Debug for Identities {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.known.iter().map(|known| (&known.client_id, known.role))).finish()
+        f.debug_list()
+            .entries(
+                self.known
+                    .iter()
+                    .map(|known| (&known.client_id, known.role)),
+            )
+            .finish()
     }
 }
 
@@ -57,10 +63,18 @@ impl Identities {
     ) -> Result<(Self, Credentials), ServiceError> {
         let path = dir.join("credentials.json");
         let kept = private::read(&path).map_err(ServiceError::io("read", &path))?;
-        let kept: Option<Credentials> = kept.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
-            let message = format!("{error}; put the file back, or remove it to have new credentials made");
-            ServiceError::Unusable { path: path.clone(), message }
-        })?;
+        let kept: Option<Credentials> = kept
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| {
+                let message = format!(
+                    "{error}; put the file back, or remove it to have new credentials made"
+                );
+                ServiceError::Unusable {
+                    path: path.clone(),
+                    message,
+                }
+            })?;
         let guid = || uuid::Uuid::new_v4().to_string();
         let mut credentials = kept.unwrap_or_else(|| Credentials {
             endpoint: String::new(),
@@ -81,11 +95,19 @@ impl Identities {
                 credentials.client_id.clone_from(&identity.client_id);
                 credentials.client_secret.clone_from(&secret);
             }
-            known.push(Known { client_id: identity.client_id.clone(), secret: hash(&secret), role: identity.role });
+            known.push(Known {
+                client_id: identity.client_id.clone(),
+                secret: hash(&secret),
+                role: identity.role,
+            });
         }
         if known.is_empty() {
             let secret = hash(&credentials.client_secret);
-            known.push(Known { client_id: credentials.client_id.clone(), secret, role: Role::Owner });
+            known.push(Known {
+                client_id: credentials.client_id.clone(),
+                secret,
+                role: Role::Owner,
+            });
         }
         let header = hash(&credentials.identity_header);
         let text = serde_json::to_string_pretty(&credentials).unwrap_or_default();
@@ -96,33 +118,48 @@ impl Identities {
     /// Who this is, when the secret is theirs. Takes as long for a wrong secret as for a right one.
     pub(super) fn sign_in(&self, client_id: &str, secret: &str) -> Option<Principal> {
         let given = hash(secret);
-        let known = self.known.iter().find(|known| known.client_id.eq_ignore_ascii_case(client_id))?;
+        let known = self
+            .known
+            .iter()
+            .find(|known| known.client_id.eq_ignore_ascii_case(client_id))?;
         bool::from(known.secret.ct_eq(&given)).then(|| known.principal())
     }
 
     /// Whether the header of the managed identity endpoint is ours; then the caller is the first identity.
     pub(super) fn managed(&self, header: &str) -> Option<Principal> {
-        bool::from(self.header.ct_eq(&hash(header))).then(|| self.known.first().map(Known::principal)).flatten()
+        bool::from(self.header.ct_eq(&hash(header)))
+            .then(|| self.known.first().map(Known::principal))
+            .flatten()
     }
 
     /// The identity as it is now: a token outlives neither an identity's removal nor a change of its role.
     pub(super) fn principal(&self, client_id: &str) -> Option<Principal> {
-        self.known.iter().find(|known| known.client_id.eq_ignore_ascii_case(client_id)).map(Known::principal)
+        self.known
+            .iter()
+            .find(|known| known.client_id.eq_ignore_ascii_case(client_id))
+            .map(Known::principal)
     }
 }
 
 impl Known {
     fn principal(&self) -> Principal {
-        Principal { client_id: self.client_id.clone(), role: self.role }
+        Principal {
+            client_id: self.client_id.clone(),
+            role: self.role,
+        }
     }
 }
 
 fn secret_of(path: &PathBuf) -> Result<String, ServiceError> {
-    let text = std::fs::read_to_string(path).map_err(ServiceError::io("read the identity's secret in", path))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(ServiceError::io("read the identity's secret in", path))?;
     let secret = text.trim();
     if secret.len() < 16 {
         let message = "a secret has at least 16 characters".to_owned();
-        return Err(ServiceError::Unusable { path: path.clone(), message });
+        return Err(ServiceError::Unusable {
+            path: path.clone(),
+            message,
+        });
     }
     Ok(secret.to_owned())
 }

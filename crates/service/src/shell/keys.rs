@@ -21,13 +21,19 @@ impl Keys {
     pub(super) fn load(dir: &Path, given: Option<&Path>) -> Result<Self, ServiceError> {
         let file = given.map_or_else(|| dir.join("passphrase"), Path::to_owned);
         let vaults = dir.join("vaults");
-        let first = first_vault(&vaults).map_err(ServiceError::io("look for vaults in", &vaults))?;
-        let passphrase = match private::read(&file).map_err(ServiceError::io("read the passphrase in", &file))? {
+        let first =
+            first_vault(&vaults).map_err(ServiceError::io("look for vaults in", &vaults))?;
+        let passphrase = match private::read(&file)
+            .map_err(ServiceError::io("read the passphrase in", &file))?
+        {
             Some(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
             None if first.is_some() => return Err(ServiceError::NoPassphrase { file, vaults }),
             None if given.is_some() => {
                 let message = "there is no such file; write the passphrase into it, or leave out --passphrase-file".to_owned();
-                return Err(ServiceError::Unusable { path: file, message });
+                return Err(ServiceError::Unusable {
+                    path: file,
+                    message,
+                });
             }
             None => {
                 let made = private::secret();
@@ -37,14 +43,24 @@ impl Keys {
         };
         if passphrase.is_empty() {
             let message = "it is empty; a passphrase has at least one character".to_owned();
-            return Err(ServiceError::Unusable { path: file, message });
+            return Err(ServiceError::Unusable {
+                path: file,
+                message,
+            });
         }
-        let keys = Self { passphrase, opened: Mutex::default() };
+        let keys = Self {
+            passphrase,
+            opened: Mutex::default(),
+        };
         if let Some(vault) = first {
             match keys.of(&vault) {
-                Err(VaultError::WrongPassphrase(_)) => return Err(ServiceError::WrongPassphrase { file, vault }),
+                Err(VaultError::WrongPassphrase(_)) => {
+                    return Err(ServiceError::WrongPassphrase { file, vault });
+                }
                 // Another trouble is that one vault's alone; its jobs will tell.
-                Err(error) => tracing::error!(vault = %vault.display(), error = %kluis_vault::error::describe(&error), "a vault can't be opened"),
+                Err(error) => {
+                    tracing::error!(vault = %vault.display(), error = %kluis_vault::error::describe(&error), "a vault can't be opened");
+                }
                 Ok(_) => {}
             }
         }

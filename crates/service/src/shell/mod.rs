@@ -7,6 +7,7 @@ mod advance;
 mod certificates;
 mod clock;
 mod cloud;
+mod crash_hook;
 mod engine;
 mod error;
 mod files;

@@ -14,7 +14,13 @@ const REMOVED: &str = ".removed-";
 /// # Errors
 /// The cause and the way out, in a person's words.
 pub(super) fn create(keys: &Keys, path: &Path) -> Result<(), String> {
-    keys.create(path).map_err(|error| format!("{}. {}", kluis_vault::error::describe(&error), error.recommendation()))
+    keys.create(path).map_err(|error| {
+        format!(
+            "{}. {}",
+            kluis_vault::error::describe(&error),
+            error.recommendation()
+        )
+    })
 }
 
 /// Removes a vault's repository: at one stroke from its place, then byte by byte.
@@ -26,13 +32,22 @@ pub(super) fn remove(keys: &Keys, vaults: &Path, path: &Path) -> Result<(), Stri
     let aside = vaults.join(format!("{REMOVED}{}", uuid::Uuid::new_v4()));
     match fs::rename(path, &aside) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(format!("The vault's repository {} could not be removed: {error}.", path.display())),
+        Err(error) => {
+            return Err(format!(
+                "The vault's repository {} could not be removed: {error}.",
+                path.display()
+            ));
+        }
         Ok(()) => {}
     }
     discard(&aside);
     // The resource group's folder goes with its last vault, and not before.
-    if let Some(group) = path.parent().filter(|group| fs::read_dir(group).is_ok_and(|mut entries| entries.next().is_none())) {
-        fs::remove_dir(group).unwrap_or_else(|error| tracing::debug!(%error, "an empty folder stays"));
+    if let Some(group) = path
+        .parent()
+        .filter(|group| fs::read_dir(group).is_ok_and(|mut entries| entries.next().is_none()))
+    {
+        fs::remove_dir(group)
+            .unwrap_or_else(|error| tracing::debug!(%error, "an empty folder stays"));
     }
     Ok(())
 }
@@ -44,7 +59,11 @@ pub(super) fn discard_leftovers(vaults: &Path) -> io::Result<()> {
     }
     for entry in fs::read_dir(vaults)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(REMOVED.as_bytes()) {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(REMOVED.as_bytes())
+        {
             discard(&entry.path());
         }
     }

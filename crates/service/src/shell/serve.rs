@@ -68,12 +68,20 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
     let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Threads)?;
     let server = Server::new(config)?;
     let mut out = std::io::stdout().lock();
-    let said = server.addresses().try_for_each(|address| writeln!(out, "kluis service listening on {address}"));
-    said.and_then(|()| out.flush()).map_err(ServiceError::io("write to", std::path::Path::new("standard output")))?;
+    let said = server
+        .addresses()
+        .try_for_each(|address| writeln!(out, "kluis service listening on {address}"));
+    said.and_then(|()| out.flush()).map_err(ServiceError::io(
+        "write to",
+        std::path::Path::new("standard output"),
+    ))?;
     drop(out);
     runtime.block_on(server.serve(async {
         use tokio::signal::unix::{SignalKind, signal};
-        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        match (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) {
             (Ok(mut terminate), Ok(mut interrupt)) => {
                 tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             }
@@ -90,26 +98,37 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
 pub fn start(config: Config) -> Result<Running, ServiceError> {
     let server = Server::new(config)?;
     let endpoint = server.endpoint.clone();
-    let http_endpoint = server.plain.as_ref().map(|(_, address)| format!("http://{address}"));
+    let http_endpoint = server
+        .plain
+        .as_ref()
+        .map(|(_, address)| format!("http://{address}"));
     let credentials = server.ready.credentials.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let (up, is_up) = channel();
-    let thread = std::thread::Builder::new().name("kluis-service".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Threads);
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => return Err(error),
-        };
-        if up.send(()).is_err() {
-            return Ok(());
-        }
-        runtime.block_on(server.serve(async {
-            // Dropping the sender is the signal; nothing is ever sent.
-            drop(stopped.await);
-        }))
-    });
+    let thread = std::thread::Builder::new()
+        .name("kluis-service".to_owned())
+        .spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().map_err(ServiceError::Threads);
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return Err(error),
+            };
+            if up.send(()).is_err() {
+                return Ok(());
+            }
+            runtime.block_on(server.serve(async {
+                // Dropping the sender is the signal; nothing is ever sent.
+                drop(stopped.await);
+            }))
+        });
     let thread = thread.map_err(ServiceError::Threads)?;
-    let mut running = Running { endpoint, http_endpoint, credentials, stop: Some(stop), thread: Some(thread) };
+    let mut running = Running {
+        endpoint,
+        http_endpoint,
+        credentials,
+        stop: Some(stop),
+        thread: Some(thread),
+    };
     // The sockets listen since they were bound: whoever connects from now on is answered.
     if is_up.recv().is_err() {
         running.end()?;
@@ -127,38 +146,72 @@ struct Server {
 
 impl Server {
     fn new(config: Config) -> Result<Self, ServiceError> {
-        if let Some(address) = config.listen_http.filter(|address| !address.ip().is_loopback()) {
+        if let Some(address) = config
+            .listen_http
+            .filter(|address| !address.ip().is_loopback())
+        {
             return Err(ServiceError::NotLoopback(address));
         }
         let inventory = Inventory::read(&config.inventory)?;
         let lock = startup::claim(&config.data_dir)?;
         let (secure, address) = bind(config.listen, "listen")?;
-        let plain = config.listen_http.map(|address| bind(address, "listen-http")).transpose()?;
+        let plain = config
+            .listen_http
+            .map(|address| bind(address, "listen-http"))
+            .transpose()?;
         let tls = RustlsConfig::from_config(certificates::server(&config.data_dir, address)?);
         let endpoint = format!("https://{}", reachable(address));
         let ready = startup::prepare(config, inventory, lock, endpoint.clone())?;
-        Ok(Self { endpoint, secure, plain, tls, ready })
+        Ok(Self {
+            endpoint,
+            secure,
+            plain,
+            tls,
+            ready,
+        })
     }
 
     fn addresses(&self) -> impl Iterator<Item = String> + '_ {
-        let plain = self.plain.iter().map(|(_, address)| format!("http://{address}"));
+        let plain = self
+            .plain
+            .iter()
+            .map(|(_, address)| format!("http://{address}"));
         std::iter::once(self.endpoint.clone()).chain(plain)
     }
 
     async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        let Ready { app, hands, incoming, lock, .. } = self.ready;
+        let Ready {
+            app,
+            hands,
+            incoming,
+            lock,
+            ..
+        } = self.ready;
         let (orders, engine) = (hands.orders.clone(), std::sync::Arc::clone(&app.engine));
-        let working = std::thread::Builder::new().name("hands".to_owned()).spawn(move || hands.work(&incoming));
+        let working = std::thread::Builder::new()
+            .name("hands".to_owned())
+            .spawn(move || hands.work(&incoming));
         let working = working.map_err(ServiceError::Threads)?;
         let ticking = tokio::spawn(ticker::tick(std::sync::Arc::clone(&engine)));
         let handles = (Handle::new(), Handle::new());
         let failed = |error: std::io::Error| ServiceError::Stopped(error.to_string());
-        let tls = axum_server::from_tcp_rustls(self.secure, self.tls).map_err(failed)?.handle(handles.0.clone());
+        let tls = axum_server::from_tcp_rustls(self.secure, self.tls)
+            .map_err(failed)?
+            .handle(handles.0.clone());
         let secure = tls.serve(http::secure(std::sync::Arc::clone(&app)).into_make_service());
-        let plain = self.plain.map(|(listener, _)| axum_server::from_tcp(listener)).transpose().map_err(failed)?;
+        let plain = self
+            .plain
+            .map(|(listener, _)| axum_server::from_tcp(listener))
+            .transpose()
+            .map_err(failed)?;
         let plain = async {
             match plain {
-                Some(server) => server.handle(handles.1.clone()).serve(http::plain(app).into_make_service()).await,
+                Some(server) => {
+                    server
+                        .handle(handles.1.clone())
+                        .serve(http::plain(app).into_make_service())
+                        .await
+                }
                 None => std::future::pending().await,
             }
         };
@@ -177,19 +230,34 @@ impl Server {
         };
         engine.stop();
         ticking.abort();
-        if orders.send(Order::Stop).is_ok() && tokio::task::spawn_blocking(move || working.join()).await.is_err() {
+        if orders.send(Order::Stop).is_ok()
+            && tokio::task::spawn_blocking(move || working.join())
+                .await
+                .is_err()
+        {
             tracing::error!("the thread that carries out effects could not be waited for");
         }
         drop(lock);
         match ended {
             Ok(result) => result.map_err(failed),
-            Err(result) => Err(ServiceError::Stopped(result.err().map_or_else(|| "a listener ended".to_owned(), |e| e.to_string()))),
+            Err(result) => Err(ServiceError::Stopped(
+                result
+                    .err()
+                    .map_or_else(|| "a listener ended".to_owned(), |e| e.to_string()),
+            )),
         }
     }
 }
 
-fn bind(address: SocketAddr, option: &'static str) -> Result<(TcpListener, SocketAddr), ServiceError> {
-    let failed = |source| ServiceError::Listen { address, option, source };
+fn bind(
+    address: SocketAddr,
+    option: &'static str,
+) -> Result<(TcpListener, SocketAddr), ServiceError> {
+    let failed = |source| ServiceError::Listen {
+        address,
+        option,
+        source,
+    };
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;

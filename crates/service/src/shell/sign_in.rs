@@ -22,7 +22,10 @@ impl SignIn {
         let form = Query::parse(form);
         let given = |name| form.get(name).filter(|value| !value.is_empty());
         if !tenant.eq_ignore_ascii_case(&self.tenant) {
-            let message = format!("AADSTS90002: Tenant '{tenant}' not found; this service has '{}'.", self.tenant);
+            let message = format!(
+                "AADSTS90002: Tenant '{tenant}' not found; this service has '{}'.",
+                self.tenant
+            );
             return refused(400, "invalid_request", &message);
         }
         if given("client_assertion").is_some() {
@@ -34,10 +37,18 @@ impl SignIn {
             );
         }
         if given("grant_type") != Some("client_credentials") {
-            return refused(400, "unsupported_grant_type", "AADSTS70003: This service knows the grant 'client_credentials' alone.");
+            return refused(
+                400,
+                "unsupported_grant_type",
+                "AADSTS70003: This service knows the grant 'client_credentials' alone.",
+            );
         }
         let (Some(client), Some(secret)) = (given("client_id"), given("client_secret")) else {
-            return refused(401, "invalid_client", "AADSTS7000218: The body needs 'client_id' and 'client_secret'.");
+            return refused(
+                401,
+                "invalid_client",
+                "AADSTS7000218: The body needs 'client_id' and 'client_secret'.",
+            );
         };
         match self.identities.sign_in(client, secret) {
             Some(principal) => self.granted(&principal, origin),
@@ -53,25 +64,39 @@ impl SignIn {
     /// `GET /msi/token`, as App Service serves it.
     pub(super) fn managed(&self, header: Option<&str>, query: &Query, origin: &str) -> Told {
         let Some(principal) = header.and_then(|header| self.identities.managed(header)) else {
-            let message = "X-IDENTITY-HEADER is missing or is not the one in the service's credentials.json.";
+            let message =
+                "X-IDENTITY-HEADER is missing or is not the one in the service's credentials.json.";
             return (401, json!({ "statusCode": 401, "message": message }));
         };
         let resource = query.get("resource").unwrap_or(origin);
         match self.tokens.give(&principal, &self.issuer(origin)) {
-            Some((token, expires)) => (200, json!({
-                "access_token": token, "expires_on": expires.to_string(), "resource": resource, "token_type": "Bearer",
-                "client_id": principal.client_id,
-            })),
-            None => (500, json!({ "statusCode": 500, "message": "No token could be made; is this machine's clock right?" })),
+            Some((token, expires)) => (
+                200,
+                json!({
+                    "access_token": token, "expires_on": expires.to_string(), "resource": resource, "token_type": "Bearer",
+                    "client_id": principal.client_id,
+                }),
+            ),
+            None => (
+                500,
+                json!({ "statusCode": 500, "message": "No token could be made; is this machine's clock right?" }),
+            ),
         }
     }
 
     fn granted(&self, principal: &Principal, origin: &str) -> Told {
         match self.tokens.give(principal, &self.issuer(origin)) {
-            Some((token, _)) => (200, json!({
-                "token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token,
-            })),
-            None => refused(500, "server_error", "No token could be made; is this machine's clock right?"),
+            Some((token, _)) => (
+                200,
+                json!({
+                    "token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token,
+                }),
+            ),
+            None => refused(
+                500,
+                "server_error",
+                "No token could be made; is this machine's clock right?",
+            ),
         }
     }
 
@@ -83,19 +108,40 @@ impl SignIn {
     ///
     /// # Errors
     /// ARM's code and a sentence.
-    pub(super) fn caller(&self, authorization: Option<&str>) -> Result<Principal, (&'static str, String)> {
-        let (scheme, token) = authorization.and_then(|text| text.split_once(' ')).unwrap_or_default();
+    pub(super) fn caller(
+        &self,
+        authorization: Option<&str>,
+    ) -> Result<Principal, (&'static str, String)> {
+        let (scheme, token) = authorization
+            .and_then(|text| text.split_once(' '))
+            .unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
             let message = "Authentication failed. The 'Authorization' header is missing or is no bearer token.";
-            return Err((kluis_arm::error::code::AUTHENTICATION_FAILED, message.to_owned()));
+            return Err((
+                kluis_arm::error::code::AUTHENTICATION_FAILED,
+                message.to_owned(),
+            ));
         }
         let client = self.tokens.read(token.trim())?;
         self.identities.principal(&client).ok_or_else(|| {
-            ("InvalidAuthenticationToken", format!("The identity '{client}' is no longer one of this service's."))
+            (
+                "InvalidAuthenticationToken",
+                format!("The identity '{client}' is no longer one of this service's."),
+            )
         })
     }
 }
 
 fn refused(status: u16, error: &str, description: &str) -> Told {
-    (status, json!({ "error": error, "error_description": description }))
+    // Clients print the number apart from the sentence that it stands in front of.
+    let digits = description
+        .trim_start_matches("AADSTS")
+        .split(':')
+        .next()
+        .unwrap_or_default();
+    let codes: Vec<u32> = digits.parse().into_iter().collect();
+    (
+        status,
+        json!({ "error": error, "error_description": description, "error_codes": codes }),
+    )
 }

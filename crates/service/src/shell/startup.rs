@@ -56,7 +56,11 @@ impl Row for Belongs {
 pub(super) fn claim(dir: &Path) -> Result<File, ServiceError> {
     private::folder(dir).map_err(ServiceError::io("make the data folder", dir))?;
     let path = dir.join("lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
     let lock = lock.map_err(ServiceError::io("open", &path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -66,15 +70,29 @@ pub(super) fn claim(dir: &Path) -> Result<File, ServiceError> {
 }
 
 /// Reads and checks everything, ends what an earlier service left behind, and asks the core to go on where it was.
-pub(super) fn prepare(config: Config, inventory: Inventory, lock: File, endpoint: String) -> Result<Ready, ServiceError> {
-    let dir = std::path::absolute(&config.data_dir).map_err(ServiceError::io("find", &config.data_dir))?;
+pub(super) fn prepare(
+    config: Config,
+    inventory: Inventory,
+    lock: File,
+    endpoint: String,
+) -> Result<Ready, ServiceError> {
+    let dir = std::path::absolute(&config.data_dir)
+        .map_err(ServiceError::io("find", &config.data_dir))?;
     let vaults = dir.join("vaults");
     let jobs = dir.join("jobs");
-    let mover_lock = end_orphans(&jobs).map_err(ServiceError::io("end what an earlier service left in", &jobs))?;
+    let mover_lock = end_orphans(&jobs).map_err(ServiceError::io(
+        "end what an earlier service left in",
+        &jobs,
+    ))?;
     repositories::discard_leftovers(&vaults).map_err(ServiceError::io("look into", &vaults))?;
     let keys = Keys::load(&dir, config.passphrase_file.as_deref())?;
     let mut store = Store::open(&dir.join("state.db"))?;
-    let (identities, credentials) = Identities::load(&dir, &inventory, inventory.subscription_id.clone(), &endpoint)?;
+    let (identities, credentials) = Identities::load(
+        &dir,
+        &inventory,
+        inventory.subscription_id.clone(),
+        &endpoint,
+    )?;
     belongs(&mut store, &credentials.subscription_id, &dir)?;
     let clock = store.tx(|tx| Clock::load(config.clock, tx))?;
     let tokens = Tokens::load(&dir, &credentials.tenant_id)?;
@@ -91,16 +109,33 @@ pub(super) fn prepare(config: Config, inventory: Inventory, lock: File, endpoint
     }));
     go_on(&engine, &keys)?;
     let mover = mover(config.movers, jobs, mover_lock)?;
-    let hands = Hands { engine: Arc::clone(&engine), mover, keys, vaults, orders };
-    let sign_in = SignIn { identities, tokens, tenant: credentials.tenant_id.clone() };
+    let hands = Hands {
+        engine: Arc::clone(&engine),
+        mover,
+        keys,
+        vaults,
+        orders,
+    };
+    let sign_in = SignIn {
+        identities,
+        tokens,
+        tenant: credentials.tenant_id.clone(),
+    };
     let app = App::new(engine, sign_in, endpoint);
-    Ok(Ready { app, hands, incoming, credentials, lock })
+    Ok(Ready {
+        app,
+        hands,
+        incoming,
+        credentials,
+        lock,
+    })
 }
 
 fn mover(movers: Movers, jobs: PathBuf, lock: File) -> Result<Box<dyn Mover>, ServiceError> {
     Ok(match movers {
         Movers::ThisProgram => {
-            let program = std::env::current_exe().map_err(ServiceError::io("find", Path::new("this program")))?;
+            let program = std::env::current_exe()
+                .map_err(ServiceError::io("find", Path::new("this program")))?;
             Box::new(Processes::new(program, jobs, lock))
         }
         Movers::Program(program) => Box::new(Processes::new(program, jobs, lock)),
@@ -120,7 +155,11 @@ fn belongs(store: &mut Store, subscription: &str, dir: &Path) -> Result<(), Serv
             ),
         }),
         Some(_) => Ok(()),
-        None => Ok(store.tx(|tx| tx.put(&Belongs { subscription: subscription.to_owned() }))?),
+        None => Ok(store.tx(|tx| {
+            tx.put(&Belongs {
+                subscription: subscription.to_owned(),
+            })
+        })?),
     }
 }
 
@@ -130,11 +169,22 @@ fn go_on(engine: &Engine, keys: &Keys) -> Result<(), ServiceError> {
     let interrupted = engine.read(backup::interrupted)?;
     let mut saved = BTreeMap::new();
     for lost in interrupted {
-        let found = keys.of(&lost.vault_path).and_then(|key| repository::find_by_job(&lost.vault_path, &key, &lost.job));
+        let found = keys
+            .of(&lost.vault_path)
+            .and_then(|key| repository::find_by_job(&lost.vault_path, &key, &lost.job));
         match found {
             Ok(Some(found)) => {
-                let (snapshot, logical, read, stored) = (found.snapshot, found.logical, found.read, found.stored);
-                saved.insert(lost.job, backup::Saved { snapshot, logical, read, stored });
+                let (snapshot, logical, read, stored) =
+                    (found.snapshot, found.logical, found.read, found.stored);
+                saved.insert(
+                    lost.job,
+                    backup::Saved {
+                        snapshot,
+                        logical,
+                        read,
+                        stored,
+                    },
+                );
             }
             Ok(None) => {}
             // The job runs again and fails with the vault's own trouble.

@@ -21,10 +21,15 @@ pub(super) async fn tick(engine: Arc<Engine>) {
         let at = Arc::clone(&engine);
         let next = tokio::task::spawn_blocking(move || {
             at.tick()?;
-            Ok::<_, crate::store::StoreError>(at.read(core::next_due)?.map(|due| due.duration_since(at.now())))
+            Ok::<_, crate::store::StoreError>(
+                at.read(core::next_due)?
+                    .map(|due| due.duration_since(at.now())),
+            )
         });
         let pause = match next.await {
-            Ok(Ok(Some(until))) => Duration::try_from(until).unwrap_or(AT_MOST).clamp(AT_MOST, AT_LEAST),
+            Ok(Ok(Some(until))) => Duration::try_from(until)
+                .unwrap_or(AT_MOST)
+                .clamp(AT_MOST, AT_LEAST),
             Ok(Ok(None)) => AT_LEAST,
             Ok(Err(error)) => {
                 tracing::error!(error = %crate::store::chain(&error), "what is due could not be done; trying again");

@@ -44,7 +44,8 @@ impl Tokens {
         let key = match private::read(&path).map_err(ServiceError::io("read", &path))? {
             Some(key) if key.trim().len() >= 64 => key.trim().to_owned(),
             Some(_) => {
-                let message = "it is too short to be a key; remove it to have a new one made".to_owned();
+                let message =
+                    "it is too short to be a key; remove it to have a new one made".to_owned();
                 return Err(ServiceError::Unusable { path, message });
             }
             None => {
@@ -76,7 +77,8 @@ impl Tokens {
             nbf: now.saturating_sub(60),
             exp: now + LIFETIME,
         };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).ok()?;
+        let token =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).ok()?;
         Some((token, claims.exp))
     }
 
@@ -90,14 +92,23 @@ impl Tokens {
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud"]);
         validation.validate_nbf = true;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
-                (code::EXPIRED_TOKEN, "The access token expired; sign in again.".to_owned())
-            }
-            _ => ("InvalidAuthenticationToken", format!("The access token is not one of this service's: {error}.")),
-        })?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(
+            |error| match error.kind() {
+                jsonwebtoken::errors::ErrorKind::ExpiredSignature => (
+                    code::EXPIRED_TOKEN,
+                    "The access token expired; sign in again.".to_owned(),
+                ),
+                _ => (
+                    "InvalidAuthenticationToken",
+                    format!("The access token is not one of this service's: {error}."),
+                ),
+            },
+        )?;
         if claims.claims.tid != self.tenant {
-            let message = format!("The access token is from the wrong tenant; this service has '{}'.", self.tenant);
+            let message = format!(
+                "The access token is from the wrong tenant; this service has '{}'.",
+                self.tenant
+            );
             return Err(("InvalidAuthenticationTokenTenant", message));
         }
         Ok(claims.claims.appid)

@@ -18,7 +18,9 @@ pub use tx::Tx;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database can't be opened at all.
-    #[error("the state in {path} could not be opened; check that the folder is writable and that no other service uses it")]
+    #[error(
+        "the state in {path} could not be opened; check that the folder is writable and that no other service uses it"
+    )]
     Open {
         /// The database's file.
         path: PathBuf,
@@ -26,7 +28,9 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// Made by a newer kluis.
-    #[error("the state in {path} has schema {found}, newer than {known}, the newest this kluis knows; run the kluis that wrote it, or a newer one")]
+    #[error(
+        "the state in {path} has schema {found}, newer than {known}, the newest this kluis knows; run the kluis that wrote it, or a newer one"
+    )]
     Newer {
         /// The database's file.
         path: PathBuf,
@@ -39,7 +43,9 @@ pub enum StoreError {
     #[error("the state could not be read or written")]
     Sql(#[from] rusqlite::Error),
     /// A document is not of the shape its row has.
-    #[error("the entry '{key}' of {table} can't be read; it was written by another version or damaged")]
+    #[error(
+        "the entry '{key}' of {table} can't be read; it was written by another version or damaged"
+    )]
     Document {
         /// The table.
         table: &'static str,
@@ -62,7 +68,10 @@ impl Store {
     /// # Errors
     /// When the file can't be opened, or when a newer kluis wrote it: then nothing is changed.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Open { path: path.to_owned(), source };
+        let failed = |source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        };
         let connection = Connection::open(path).map_err(failed)?;
         schema::durable(&connection).map_err(failed)?;
         schema::upgrade(&connection, path)?;
@@ -83,7 +92,10 @@ impl Store {
     ///
     /// # Errors
     /// What `work` returned, or why the transaction could not be begun or committed.
-    pub fn tx<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn tx<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let transaction = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)

@@ -4,8 +4,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The tables there are, all of one form. A row's `TABLE` is one of these.
-pub const TABLES: [&str; 9] =
-    ["vaults", "policies", "containers", "items", "points", "jobs", "operations", "restored", "meta"];
+pub const TABLES: [&str; 9] = [
+    "vaults",
+    "policies",
+    "containers",
+    "items",
+    "points",
+    "jobs",
+    "operations",
+    "restored",
+    "meta",
+];
 
 /// A typed document of a table.
 ///

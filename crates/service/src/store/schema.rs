@@ -20,7 +20,11 @@ pub(super) fn durable(connection: &Connection) -> rusqlite::Result<()> {
 pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: VERSION,
+        });
     }
     if found < 1 {
         let mut script = String::from("BEGIN IMMEDIATE;\n");

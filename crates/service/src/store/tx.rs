@@ -35,8 +35,11 @@ impl<'a> Tx<'a> {
     /// Writes a document over the one of the same key, if any.
     pub fn put<R: Row>(&mut self, row: &R) -> Result<(), StoreError> {
         let key = row.key();
-        let body = serde_json::to_string(row)
-            .map_err(|source| StoreError::Document { table: R::TABLE, key: key.clone(), source })?;
+        let body = serde_json::to_string(row).map_err(|source| StoreError::Document {
+            table: R::TABLE,
+            key: key.clone(),
+            source,
+        })?;
         self.transaction
             .prepare(&format!(
                 "INSERT INTO {} (key, vault, body) VALUES (?1, ?2, ?3) \
@@ -49,38 +52,69 @@ impl<'a> Tx<'a> {
 
     /// Removes a document; `false` when there was none.
     pub fn delete<R: Row>(&mut self, key: &str) -> Result<bool, StoreError> {
-        let removed =
-            self.transaction.prepare(&format!("DELETE FROM {} WHERE key = ?1", R::TABLE))?.execute([key])?;
+        let removed = self
+            .transaction
+            .prepare(&format!("DELETE FROM {} WHERE key = ?1", R::TABLE))?
+            .execute([key])?;
         Ok(removed > 0)
     }
 
     /// A vault's documents in the order of their keys.
     pub fn list<R: Row>(&self, vault: &str) -> Result<Vec<R>, StoreError> {
-        self.rows(&format!("SELECT key, body FROM {} WHERE vault = ?1 ORDER BY key", R::TABLE), &[vault])
+        self.rows(
+            &format!(
+                "SELECT key, body FROM {} WHERE vault = ?1 ORDER BY key",
+                R::TABLE
+            ),
+            &[vault],
+        )
     }
 
     /// A table's documents whose keys begin with `prefix`, in the order of their keys.
     pub fn starting<R: Row>(&self, prefix: &str) -> Result<Vec<R>, StoreError> {
-        let sql = format!("SELECT key, body FROM {} WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key", R::TABLE);
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key",
+            R::TABLE
+        );
         self.rows(&sql, &[prefix])
     }
 
     /// All documents of a table in the order of their keys.
     pub fn all<R: Row>(&self) -> Result<Vec<R>, StoreError> {
-        self.rows(&format!("SELECT key, body FROM {} ORDER BY key", R::TABLE), &[])
+        self.rows(
+            &format!("SELECT key, body FROM {} ORDER BY key", R::TABLE),
+            &[],
+        )
     }
 
     /// How many documents of a table a vault has.
     pub fn count<R: Row>(&self, vault: &str) -> Result<u64, StoreError> {
         let sql = format!("SELECT count(*) FROM {} WHERE vault = ?1", R::TABLE);
-        let count: i64 = self.transaction.prepare(&sql)?.query_row([vault], |row| row.get(0))?;
+        let count: i64 = self
+            .transaction
+            .prepare(&sql)?
+            .query_row([vault], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// How many documents a table has.
+    pub fn total<R: Row>(&self) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {}", R::TABLE);
+        let count: i64 = self
+            .transaction
+            .prepare(&sql)?
+            .query_row([], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Removes everything of a vault but its operations, which outlive it so that a client can see its deletion end.
     pub fn forget_vault(&mut self, vault: &str) -> Result<(), StoreError> {
-        for table in TABLES.iter().filter(|table| !["operations", "meta"].contains(table)) {
-            self.transaction.execute(&format!("DELETE FROM {table} WHERE vault = ?1"), [vault])?;
+        for table in TABLES
+            .iter()
+            .filter(|table| !["operations", "meta"].contains(table))
+        {
+            self.transaction
+                .execute(&format!("DELETE FROM {table} WHERE vault = ?1"), [vault])?;
         }
         Ok(())
     }
@@ -98,5 +132,9 @@ impl<'a> Tx<'a> {
 }
 
 fn parse<R: Row>(key: &str, body: &str) -> Result<R, StoreError> {
-    serde_json::from_str(body).map_err(|source| StoreError::Document { table: R::TABLE, key: key.to_owned(), source })
+    serde_json::from_str(body).map_err(|source| StoreError::Document {
+        table: R::TABLE,
+        key: key.to_owned(),
+        source,
+    })
 }

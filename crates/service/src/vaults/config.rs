@@ -21,10 +21,16 @@ pub fn below(
     let answer = match words.as_slice() {
         ["backupstorageconfig", "vaultstorageconfig"] => storage(request, at, vault, ctx, tx),
         ["backupconfig", "vaultconfig"] => soft_delete(request, at, vault, ctx, tx),
-        ["backupencryptionconfigs", "backupresourceencryptionconfig"] => read_only(request, encryption(at)),
-        ["backupresourceguardproxies"] => page(request, []).and_then(|list| only_get(request, list)),
+        ["backupencryptionconfigs", "backupresourceencryptionconfig"] => {
+            read_only(request, encryption(at))
+        }
+        ["backupresourceguardproxies"] => {
+            page(request, []).and_then(|list| only_get(request, list))
+        }
         ["usages"] => usages(request, at, tx),
-        ["replicationusages" | "privatelinkresources"] => page(request, []).and_then(|list| only_get(request, list)),
+        ["replicationusages" | "privatelinkresources"] => {
+            page(request, []).and_then(|list| only_get(request, list))
+        }
         _ => return None,
     };
     Some(answer.map(|response| (response, Vec::new())))
@@ -42,8 +48,12 @@ fn storage(
     if request.method != Method::GET {
         writes(request)?;
         let said = request.json()?.unwrap_or_default()["properties"].clone();
-        let redundancy = [&said["storageModelType"], &said["storageType"]].into_iter().find(|value| !value.is_null());
-        let crossing = said["crossRegionRestoreFlag"].as_bool().map(|on| if on { "Enabled" } else { "Disabled" });
+        let redundancy = [&said["storageModelType"], &said["storageType"]]
+            .into_iter()
+            .find(|value| !value.is_null());
+        let crossing = said["crossRegionRestoreFlag"]
+            .as_bool()
+            .map(|on| if on { "Enabled" } else { "Disabled" });
         let body = json!({ "properties": { "redundancySettings": {
             "standardTierStorageRedundancy": redundancy, "crossRegionRestore": crossing,
         } } });
@@ -54,11 +64,16 @@ fn storage(
     }
     let redundancy = vault.redundancy();
     let crossing = vault.properties["redundancySettings"]["crossRegionRestore"] == "Enabled";
-    Ok(Response::ok(part(at, "backupstorageconfig", "vaultstorageconfig", &json!({
-        "storageModelType": redundancy, "storageType": redundancy,
-        "storageTypeState": if locked { "Locked" } else { "Unlocked" },
-        "crossRegionRestoreFlag": crossing, "dedupState": "Disabled", "xcoolState": "Disabled",
-    }))))
+    Ok(Response::ok(part(
+        at,
+        "backupstorageconfig",
+        "vaultstorageconfig",
+        &json!({
+            "storageModelType": redundancy, "storageType": redundancy,
+            "storageTypeState": if locked { "Locked" } else { "Unlocked" },
+            "crossRegionRestoreFlag": crossing, "dedupState": "Disabled", "xcoolState": "Disabled",
+        }),
+    )))
 }
 
 fn soft_delete(
@@ -80,39 +95,70 @@ fn soft_delete(
         save(&mut vault, &body, false, ctx, tx)?;
     }
     let settings = &vault.properties["securitySettings"]["softDeleteSettings"];
-    let always = settings["softDeleteState"].as_str().is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
-    Ok(Response::ok(part(at, "backupconfig", "vaultconfig", &json!({
-        "enhancedSecurityState": settings["enhancedSecurityState"],
-        "softDeleteFeatureState": settings["softDeleteState"],
-        "softDeleteRetentionPeriodInDays": settings["softDeleteRetentionPeriodInDays"],
-        "isSoftDeleteFeatureStateEditable": !always,
-    }))))
+    let always = settings["softDeleteState"]
+        .as_str()
+        .is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
+    Ok(Response::ok(part(
+        at,
+        "backupconfig",
+        "vaultconfig",
+        &json!({
+            "enhancedSecurityState": settings["enhancedSecurityState"],
+            "softDeleteFeatureState": settings["softDeleteState"],
+            "softDeleteRetentionPeriodInDays": settings["softDeleteRetentionPeriodInDays"],
+            "isSoftDeleteFeatureStateEditable": !always,
+        }),
+    )))
 }
 
-fn save(vault: &mut VaultRow, body: &Value, locked: bool, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), Refusal> {
+fn save(
+    vault: &mut VaultRow,
+    body: &Value,
+    locked: bool,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(), Refusal> {
     vault.take(body, locked)?;
     vault.etag = super::one::etag(ctx);
     Ok(tx.put(vault)?)
 }
 
 fn encryption(at: &VaultPath) -> Value {
-    part(at, "backupEncryptionConfigs", "backupResourceEncryptionConfig", &json!({
-        "encryptionAtRestType": "MicrosoftManaged", "infrastructureEncryptionState": "Disabled",
-        "lastUpdateStatus": "NotEnabled", "useSystemAssignedIdentity": false,
-    }))
+    part(
+        at,
+        "backupEncryptionConfigs",
+        "backupResourceEncryptionConfig",
+        &json!({
+            "encryptionAtRestType": "MicrosoftManaged", "infrastructureEncryptionState": "Disabled",
+            "lastUpdateStatus": "NotEnabled", "useSystemAssignedIdentity": false,
+        }),
+    )
 }
 
 fn usages(request: &Request, at: &VaultPath, tx: &Tx<'_>) -> Result<Response, Refusal> {
     let contents = backup::contents(tx, &at.key)?;
-    let count = |name: &str, shown: &str, value: u64| {
-        json!({ "unit": "Count", "currentValue": value, "limit": -1, "name": { "value": name, "localizedValue": shown } })
-    };
-    let list = page(request, [
-        count("ProtectedItemCount", "Backup items", contents.protected),
-        count("IaaSVMProtectedItemCount", "Azure Virtual Machines", contents.protected),
-        count("SoftDeletedItemCount", "Soft deleted items", contents.soft_deleted),
-        count("RegisteredContainersCount", "Registered containers", contents.containers),
-    ])?;
+    let count = |name: &str, shown: &str, value: u64| json!({ "unit": "Count", "currentValue": value, "limit": -1, "name": { "value": name, "localizedValue": shown } });
+    let list = page(
+        request,
+        [
+            count("ProtectedItemCount", "Backup items", contents.protected),
+            count(
+                "IaaSVMProtectedItemCount",
+                "Azure Virtual Machines",
+                contents.protected,
+            ),
+            count(
+                "SoftDeletedItemCount",
+                "Soft deleted items",
+                contents.soft_deleted,
+            ),
+            count(
+                "RegisteredContainersCount",
+                "Registered containers",
+                contents.containers,
+            ),
+        ],
+    )?;
     only_get(request, list)
 }
 
@@ -127,7 +173,11 @@ fn read_only(request: &Request, body: Value) -> Result<Response, Refusal> {
 }
 
 fn only_get(request: &Request, response: Response) -> Result<Response, Refusal> {
-    if request.method == Method::GET { Ok(response) } else { Err(Refusal::wrong_method(&request.method, &request.path)) }
+    if request.method == Method::GET {
+        Ok(response)
+    } else {
+        Err(Refusal::wrong_method(&request.method, &request.path))
+    }
 }
 
 fn writes(request: &Request) -> Result<(), Refusal> {

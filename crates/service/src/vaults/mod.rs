@@ -29,7 +29,13 @@ const KIND: &str = "Microsoft.RecoveryServices/vaults";
 ///
 /// # Errors
 /// ARM's refusals; 404 for paths that are not served.
-pub fn route(request: &Request, segments: &[String], words: &[&str], ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+pub fn route(
+    request: &Request,
+    segments: &[String],
+    words: &[&str],
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
     let get = request.method == Method::GET;
     let response = match words {
         [_, _, "providers", _, "vaults"] if get => list(request, ctx, tx, None)?,
@@ -41,20 +47,48 @@ pub fn route(request: &Request, segments: &[String], words: &[&str], ctx: &Conte
             list(request, ctx, tx, Some(group))?
         }
         [_, _, "providers", _, "locations", _, "deletedvaults"] if get => page(request, [])?,
-        [_, _, "resourcegroups", _, "providers", _, "locations", _, "checknameavailability"]
-            if request.method == Method::POST =>
-        {
+        [
+            _,
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            _,
+            "locations",
+            _,
+            "checknameavailability",
+        ] if request.method == Method::POST => {
             Response::ok(available(request, &segments[3], ctx, tx)?)
         }
-        [_, _, "providers", _, "locations", _, "capabilities"] if request.method == Method::POST => {
+        [_, _, "providers", _, "locations", _, "capabilities"]
+            if request.method == Method::POST =>
+        {
             // There are no private endpoints here, so there are no zones that they need.
             let asked = request.json()?.unwrap_or_default();
             Response::ok(json!({ "type": asked["type"], "properties": { "dnsZones": [] } }))
         }
         [_, _, "providers", _, "vaults"]
         | [_, _, "resourcegroups", _, "providers", _, "vaults"]
-        | [_, _, "resourcegroups", _, "providers", _, "locations", _, "checknameavailability"]
-        | [_, _, "providers", _, "locations", _, "capabilities" | "deletedvaults"] => {
+        | [
+            _,
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            _,
+            "locations",
+            _,
+            "checknameavailability",
+        ]
+        | [
+            _,
+            _,
+            "providers",
+            _,
+            "locations",
+            _,
+            "capabilities" | "deletedvaults",
+        ] => {
             return Err(Refusal::wrong_method(&request.method, &request.path));
         }
         _ => return Err(Refusal::no_route(&request.path)),
@@ -62,21 +96,41 @@ pub fn route(request: &Request, segments: &[String], words: &[&str], ctx: &Conte
     Ok((response, Vec::new()))
 }
 
-fn list(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>, group: Option<&str>) -> Result<Response, Refusal> {
+fn list(
+    request: &Request,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    group: Option<&str>,
+) -> Result<Response, Refusal> {
     let vaults = tx.all::<VaultRow>()?;
     let wanted = |vault: &&VaultRow| group.is_none_or(|name| same(name, &vault.resource_group));
-    page(request, vaults.iter().filter(wanted).map(|vault| vault.render(ctx)))
+    page(
+        request,
+        vaults.iter().filter(wanted).map(|vault| vault.render(ctx)),
+    )
 }
 
-fn available(request: &Request, group: &str, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Value, Refusal> {
+fn available(
+    request: &Request,
+    group: &str,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<Value, Refusal> {
     let asked = request.json()?.unwrap_or_default();
     let Some(name) = asked["name"].as_str() else {
-        return Err(Refusal::bad_request("InvalidRequestContent", "The body needs 'name' and 'type'."));
+        return Err(Refusal::bad_request(
+            "InvalidRequestContent",
+            "The body needs 'name' and 'type'.",
+        ));
     };
     if let Err(refusal) = properties::name(name) {
-        return Ok(json!({ "nameAvailable": false, "reason": "Invalid", "message": refusal.message }));
+        return Ok(
+            json!({ "nameAvailable": false, "reason": "Invalid", "message": refusal.message }),
+        );
     }
-    let taken = tx.get::<VaultRow>(ctx.vault_key(group, name).as_str())?.is_some();
+    let taken = tx
+        .get::<VaultRow>(ctx.vault_key(group, name).as_str())?
+        .is_some();
     Ok(if taken {
         json!({ "nameAvailable": false, "reason": "AlreadyExists", "message": "Resource already exists with the same name." })
     } else {
@@ -87,6 +141,8 @@ fn available(request: &Request, group: &str, ctx: &Context<'_>, tx: &Tx<'_>) -> 
 fn no_group(name: &str) -> Refusal {
     Refusal::not_found(
         kluis_arm::error::code::RESOURCE_GROUP_NOT_FOUND,
-        format!("Resource group '{name}' could not be found; resource groups are those of the service's inventory."),
+        format!(
+            "Resource group '{name}' could not be found; resource groups are those of the service's inventory."
+        ),
     )
 }

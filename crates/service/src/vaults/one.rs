@@ -14,17 +14,25 @@ use crate::operations::{self, Operation, Progress, Scope};
 use crate::store::{StoreError, Tx};
 
 /// How many vaults a subscription may have.
-const MOST: usize = 500;
+const MOST: u64 = 500;
 
 /// Answers the path of one vault, by its names as the client wrote them.
 ///
 /// # Errors
 /// ARM's refusals.
-pub fn one(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+pub fn one(
+    request: &Request,
+    group: &str,
+    name: &str,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
     let vault = tx.get::<VaultRow>(ctx.vault_key(group, name).as_str())?;
     match (&request.method, vault) {
         (&Method::GET, Some(vault)) => Ok((Response::ok(vault.render(ctx)), Vec::new())),
-        (&Method::GET | &Method::PATCH, None) => Err(Refusal::resource_not_found(KIND, name, group)),
+        (&Method::GET | &Method::PATCH, None) => {
+            Err(Refusal::resource_not_found(KIND, name, group))
+        }
         (&Method::PUT, None) => create(request, group, name, ctx, tx),
         (&Method::PUT, Some(vault)) => replace(request, vault, ctx, tx),
         (&Method::PATCH, Some(vault)) => patch(request, vault, ctx, tx),
@@ -34,19 +42,33 @@ pub fn one(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &m
     }
 }
 
-fn create(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
-    let Some(group) = ctx.inventory.resource_group(group) else { return Err(no_group(group)) };
+fn create(
+    request: &Request,
+    group: &str,
+    name: &str,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    let Some(group) = ctx.inventory.resource_group(group) else {
+        return Err(no_group(group));
+    };
     properties::name(name)?;
-    if tx.all::<VaultRow>()?.len() >= MOST {
+    if tx.total::<VaultRow>()? >= MOST {
         return Err(Refusal::bad_request(
             "SubscriptionVaultLimitExceeded",
             format!("The subscription has {MOST} vaults, the most it may have; delete one first."),
         ));
     }
     let body = body(request)?;
-    let location = body["location"].as_str().map(Inventory::region).filter(|location| !location.is_empty());
+    let location = body["location"]
+        .as_str()
+        .map(Inventory::region)
+        .filter(|location| !location.is_empty());
     let Some(location) = location else {
-        return Err(Refusal::bad_request("LocationRequired", "The location property is required for this definition."));
+        return Err(Refusal::bad_request(
+            "LocationRequired",
+            "The location property is required for this definition.",
+        ));
     };
     let mut vault = VaultRow {
         resource_group: group.name.clone(),
@@ -66,7 +88,10 @@ fn create(request: &Request, group: &str, name: &str, ctx: &Context<'_>, tx: &mu
 
 fn replace(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     let body = body(request)?;
-    if let Some(location) = body["location"].as_str().filter(|l| Inventory::region(l) != vault.location) {
+    if let Some(location) = body["location"]
+        .as_str()
+        .filter(|l| Inventory::region(l) != vault.location)
+    {
         return Err(Refusal::conflict(
             "InvalidResourceLocation",
             format!(
@@ -98,16 +123,24 @@ fn patch(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<
     if vault.state() == "Provisioning" {
         return Err(Refusal::conflict(
             "ResourceNotReady",
-            format!("The vault '{}' is still being made; wait until it is Succeeded, then try again.", vault.name),
+            format!(
+                "The vault '{}' is still being made; wait until it is Succeeded, then try again.",
+                vault.name
+            ),
         ));
     }
     change(&mut vault, &body(request)?, ctx, tx)?;
     tx.put(&vault)?;
     let key = vault.id_key();
-    let progress = Progress::Succeeded { result: Some(vault.render(ctx)) };
+    let progress = Progress::Succeeded {
+        result: Some(vault.render(ctx)),
+    };
     let operation = operations::start(tx, ctx, &key, None, operation_id("2047", ctx), progress)?;
     let id = ctx.vault_id(&vault.resource_group, &vault.name);
-    Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), Vec::new()))
+    Ok((
+        operation.follow(Response::empty(202), request, &id, Scope::Vault, true),
+        Vec::new(),
+    ))
 }
 
 fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
@@ -116,28 +149,47 @@ fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx
     if vault.state() == "Deleting"
         && let Some(operation) = known(&vault, tx)?
     {
-        return Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), Vec::new()));
+        return Ok((
+            operation.follow(Response::empty(202), request, &id, Scope::Vault, true),
+            Vec::new(),
+        ));
     }
     if vault.state() == "Provisioning" {
         return Err(Refusal::conflict(
             "ResourceNotReady",
-            format!("The vault '{}' is still being made; wait until that has ended, then delete it.", vault.name),
+            format!(
+                "The vault '{}' is still being made; wait until that has ended, then delete it.",
+                vault.name
+            ),
         ));
     }
     empty(&vault, &key, tx)?;
-    let operation = operations::start(tx, ctx, &key, None, operation_id("1023", ctx), Progress::InProgress)?;
+    let operation = operations::start(
+        tx,
+        ctx,
+        &key,
+        None,
+        operation_id("1023", ctx),
+        Progress::InProgress,
+    )?;
     vault.properties["provisioningState"] = json!("Deleting");
     vault.operation = Some(operation.id.clone());
     tx.put(&vault)?;
     let path = ctx.vault_path(&vault.resource_group, &vault.name);
     let effect = Effect::RemoveRepository { vault: key, path };
-    Ok((operation.follow(Response::empty(202), request, &id, Scope::Vault, true), vec![effect]))
+    Ok((
+        operation.follow(Response::empty(202), request, &id, Scope::Vault, true),
+        vec![effect],
+    ))
 }
 
 /// Refuses the deletion of a vault that still holds something.
 fn empty(vault: &VaultRow, key: &VaultKey, tx: &Tx<'_>) -> Result<(), Refusal> {
     let contents = backup::contents(tx, key)?;
-    let start = format!("Recovery Services vault '{}' cannot be deleted as there are", vault.name);
+    let start = format!(
+        "Recovery Services vault '{}' cannot be deleted as there are",
+        vault.name
+    );
     if contents.protected > 0 || contents.containers > 0 {
         return Err(Refusal::bad_request(
             code::VAULT_NOT_EMPTY,
@@ -161,17 +213,28 @@ fn empty(vault: &VaultRow, key: &VaultKey, tx: &Tx<'_>) -> Result<(), Refusal> {
     if backup::busy_in(tx, key)? {
         return Err(Refusal::conflict(
             "ResourceNotReady",
-            format!("A job is still at work in the vault '{}'; wait until it has ended, then delete the vault.", vault.name),
+            format!(
+                "A job is still at work in the vault '{}'; wait until it has ended, then delete the vault.",
+                vault.name
+            ),
         ));
     }
     Ok(())
 }
 
-fn change(vault: &mut VaultRow, body: &Value, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<(), Refusal> {
+fn change(
+    vault: &mut VaultRow,
+    body: &Value,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<(), Refusal> {
     if vault.state() == "Deleting" {
         return Err(Refusal::conflict(
             "ResourceNotReady",
-            format!("The vault '{}' is being deleted; wait until it is gone, then try again.", vault.name),
+            format!(
+                "The vault '{}' is being deleted; wait until it is gone, then try again.",
+                vault.name
+            ),
         ));
     }
     let locked = backup::redundancy_locked(tx, &vault.id_key())?;
@@ -181,17 +244,36 @@ fn change(vault: &mut VaultRow, body: &Value, ctx: &Context<'_>, tx: &Tx<'_>) ->
 }
 
 /// Makes a vault `Provisioning` under a new operation.
-fn provision(vault: &mut VaultRow, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Effect, StoreError> {
+fn provision(
+    vault: &mut VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Effect, StoreError> {
     let key = vault.id_key();
-    let operation = operations::start(tx, ctx, &key, None, operation_id("2047", ctx), Progress::InProgress)?;
+    let operation = operations::start(
+        tx,
+        ctx,
+        &key,
+        None,
+        operation_id("2047", ctx),
+        Progress::InProgress,
+    )?;
     vault.properties["provisioningState"] = json!("Provisioning");
     vault.etag = etag(ctx);
     vault.operation = Some(operation.id);
     tx.put(vault)?;
-    Ok(Effect::CreateRepository { vault: key, path: ctx.vault_path(&vault.resource_group, &vault.name) })
+    Ok(Effect::CreateRepository {
+        vault: key,
+        path: ctx.vault_path(&vault.resource_group, &vault.name),
+    })
 }
 
-fn provisioning(vault: &VaultRow, request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Response, Refusal> {
+fn provisioning(
+    vault: &VaultRow,
+    request: &Request,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<Response, Refusal> {
     let response = Response::json(201, vault.render(ctx));
     let id = ctx.vault_id(&vault.resource_group, &vault.name);
     Ok(match known(vault, tx)? {
@@ -201,7 +283,10 @@ fn provisioning(vault: &VaultRow, request: &Request, ctx: &Context<'_>, tx: &Tx<
 }
 
 fn known(vault: &VaultRow, tx: &Tx<'_>) -> Result<Option<Operation>, StoreError> {
-    vault.operation.as_ref().map_or(Ok(None), |id| tx.get(&id.to_lowercase()))
+    vault
+        .operation
+        .as_ref()
+        .map_or(Ok(None), |id| tx.get(&id.to_lowercase()))
 }
 
 /// The vault's operations have names of another form than all others: Base64 of a number and a GUID.
@@ -210,7 +295,10 @@ fn operation_id(kind: &str, ctx: &Context<'_>) -> String {
 }
 
 pub(super) fn etag(ctx: &Context<'_>) -> String {
-    format!("W/\"datetime'{}'\"", ctx.now.to_string().replace(':', "%3A"))
+    format!(
+        "W/\"datetime'{}'\"",
+        ctx.now.to_string().replace(':', "%3A")
+    )
 }
 
 fn body(request: &Request) -> Result<Value, Refusal> {
@@ -218,7 +306,10 @@ fn body(request: &Request) -> Result<Value, Refusal> {
     if body.is_object() {
         return Ok(body);
     }
-    Err(Refusal::bad_request(code::INVALID_REQUEST_CONTENT, "The body of a vault must be a JSON object."))
+    Err(Refusal::bad_request(
+        code::INVALID_REQUEST_CONTENT,
+        "The body of a vault must be a JSON object.",
+    ))
 }
 
 impl VaultRow {

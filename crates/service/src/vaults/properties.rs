@@ -7,8 +7,14 @@ use crate::core::Refusal;
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
 const OURS: [&str; 8] = [
-    "provisioningState", "backupStorageVersion", "privateEndpointStateForBackup", "privateEndpointStateForSiteRecovery",
-    "privateEndpointConnections", "secureScore", "bcdrSecurityLevel", "moveState",
+    "provisioningState",
+    "backupStorageVersion",
+    "privateEndpointStateForBackup",
+    "privateEndpointStateForSiteRecovery",
+    "privateEndpointConnections",
+    "secureScore",
+    "bcdrSecurityLevel",
+    "moveState",
 ];
 
 /// The properties that Azure gives a vault whose body says nothing.
@@ -44,22 +50,32 @@ pub(super) fn of_a_new_vault() -> Value {
 /// Refuses what can't name a vault. What passes is a folder's name that stays where it is put.
 pub(super) fn name(name: &str) -> Result<(), Refusal> {
     let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if letters && (2..=50).contains(&name.len()) && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    if letters
+        && (2..=50).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    {
         return Ok(());
     }
     Err(Refusal::bad_request(
         "InvalidResourceName",
-        format!("'{name}' can't name a vault: 2 to 50 letters, digits and hyphens, beginning with a letter."),
+        format!(
+            "'{name}' can't name a vault: 2 to 50 letters, digits and hyphens, beginning with a letter."
+        ),
     ))
 }
 
 /// Tags are a mapping of texts.
 pub(super) fn tags(tags: &Value) -> Result<Value, Refusal> {
-    let fits = tags.as_object().is_some_and(|map| map.len() <= 50 && map.values().all(Value::is_string));
+    let fits = tags
+        .as_object()
+        .is_some_and(|map| map.len() <= 50 && map.values().all(Value::is_string));
     if fits {
         return Ok(tags.clone());
     }
-    Err(Refusal::bad_request("InvalidTags", "Tags are at most 50 names, each with a text."))
+    Err(Refusal::bad_request(
+        "InvalidTags",
+        "Tags are at most 50 names, each with a text.",
+    ))
 }
 
 /// Puts what a body's `properties` say over what there is, member by member.
@@ -68,7 +84,10 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
         return if said.is_null() {
             Ok(())
         } else {
-            Err(Refusal::bad_request(code::INVALID_REQUEST_CONTENT, "'properties' must be a JSON object."))
+            Err(Refusal::bad_request(
+                code::INVALID_REQUEST_CONTENT,
+                "'properties' must be a JSON object.",
+            ))
         };
     };
     for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
@@ -93,13 +112,26 @@ fn over(old: &mut Value, new: &Value) {
 pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusal> {
     let word = |pointer: &str, among: &[&str]| match new.pointer(pointer) {
         None | Some(Value::Null) => Ok(()),
-        Some(value) if value.as_str().is_some_and(|word| among.iter().any(|known| known.eq_ignore_ascii_case(word))) => Ok(()),
+        Some(value)
+            if value
+                .as_str()
+                .is_some_and(|word| among.iter().any(|known| known.eq_ignore_ascii_case(word))) =>
+        {
+            Ok(())
+        }
         Some(value) => Err(Refusal::bad_request(
             code::INVALID_INPUT,
-            format!("'properties{}' is {value}; it may be one of {}.", pointer.replace('/', "."), among.join(", ")),
+            format!(
+                "'properties{}' is {value}; it may be one of {}.",
+                pointer.replace('/', "."),
+                among.join(", ")
+            ),
         )),
     };
-    word(REDUNDANCY, &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"])?;
+    word(
+        REDUNDANCY,
+        &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"],
+    )?;
     word(CROSS_REGION, &["Enabled", "Disabled"])?;
     word(SOFT_DELETE, &["Enabled", "Disabled", "AlwaysON"])?;
     word(IMMUTABILITY, &["Disabled", "Unlocked", "Locked"])?;
@@ -111,7 +143,13 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
             "'softDeleteRetentionPeriodInDays' must be a number of days from 14 to 180.",
         ));
     }
-    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let text = |value: &Value, pointer: &str| {
+        value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
     if locked && text(old, REDUNDANCY) != text(new, REDUNDANCY) {
         return Err(Refusal::bad_request(
             code::STORAGE_TYPE_LOCKED,
@@ -142,5 +180,6 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
 const REDUNDANCY: &str = "/redundancySettings/standardTierStorageRedundancy";
 const CROSS_REGION: &str = "/redundancySettings/crossRegionRestore";
 const SOFT_DELETE: &str = "/securitySettings/softDeleteSettings/softDeleteState";
-const SOFT_DELETE_DAYS: &str = "/securitySettings/softDeleteSettings/softDeleteRetentionPeriodInDays";
+const SOFT_DELETE_DAYS: &str =
+    "/securitySettings/softDeleteSettings/softDeleteRetentionPeriodInDays";
 const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";

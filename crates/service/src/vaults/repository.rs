@@ -18,8 +18,15 @@ pub fn on_repository(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<Vec<Effect>, StoreError> {
-    let expected = if report.made { "Provisioning" } else { "Deleting" };
-    let Some(mut vault) = tx.get::<VaultRow>(report.vault.as_str())?.filter(|vault| vault.state() == expected) else {
+    let expected = if report.made {
+        "Provisioning"
+    } else {
+        "Deleting"
+    };
+    let Some(mut vault) = tx
+        .get::<VaultRow>(report.vault.as_str())?
+        .filter(|vault| vault.state() == expected)
+    else {
         return Ok(Vec::new());
     };
     let operation = vault.operation.take().unwrap_or_default();
@@ -29,7 +36,14 @@ pub fn on_repository(
             vault.etag = etag(ctx);
             tx.put(&vault)?;
             backup::vault_created(tx, ctx, &vault)?;
-            operations::finish(tx, ctx, &operation, Progress::Succeeded { result: Some(vault.render(ctx)) })?;
+            operations::finish(
+                tx,
+                ctx,
+                &operation,
+                Progress::Succeeded {
+                    result: Some(vault.render(ctx)),
+                },
+            )?;
         }
         Ok(()) => {
             tx.forget_vault(report.vault.as_str())?;
@@ -38,8 +52,15 @@ pub fn on_repository(
         Err(message) => {
             vault.properties["provisioningState"] = json!("Failed");
             tx.put(&vault)?;
-            let code = if report.made { "VaultRepositoryNotCreated" } else { "VaultRepositoryNotRemoved" };
-            let failed = Progress::Failed { code: code.to_owned(), message: message.clone() };
+            let code = if report.made {
+                "VaultRepositoryNotCreated"
+            } else {
+                "VaultRepositoryNotRemoved"
+            };
+            let failed = Progress::Failed {
+                code: code.to_owned(),
+                message: message.clone(),
+            };
             operations::finish(tx, ctx, &operation, failed)?;
         }
     }
@@ -52,7 +73,10 @@ pub fn on_repository(
 /// When the store fails.
 pub fn resume(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     let again = |vault: &VaultRow| {
-        let (key, path) = (vault.id_key(), ctx.vault_path(&vault.resource_group, &vault.name));
+        let (key, path) = (
+            vault.id_key(),
+            ctx.vault_path(&vault.resource_group, &vault.name),
+        );
         match vault.state() {
             "Provisioning" => Some(Effect::CreateRepository { vault: key, path }),
             "Deleting" => Some(Effect::RemoveRepository { vault: key, path }),

@@ -61,7 +61,9 @@ impl VaultRow {
     /// `Provisioning`, `Succeeded`, `Deleting` or `Failed`.
     #[must_use]
     pub fn state(&self) -> &str {
-        self.properties["provisioningState"].as_str().unwrap_or_default()
+        self.properties["provisioningState"]
+            .as_str()
+            .unwrap_or_default()
     }
 
     /// The vault's soft delete, from `securitySettings.softDeleteSettings`.
@@ -69,20 +71,29 @@ impl VaultRow {
     pub fn soft_delete(&self) -> SoftDelete {
         let settings = &self.properties["securitySettings"]["softDeleteSettings"];
         SoftDelete {
-            enabled: settings["softDeleteState"].as_str().is_none_or(|state| !state.eq_ignore_ascii_case("Disabled")),
-            retention_days: settings["softDeleteRetentionPeriodInDays"].as_u64().and_then(|d| u32::try_from(d).ok()).unwrap_or(14),
+            enabled: settings["softDeleteState"]
+                .as_str()
+                .is_none_or(|state| !state.eq_ignore_ascii_case("Disabled")),
+            retention_days: settings["softDeleteRetentionPeriodInDays"]
+                .as_u64()
+                .and_then(|d| u32::try_from(d).ok())
+                .unwrap_or(14),
         }
     }
 
     /// The vault's immutability: `Disabled`, `Unlocked` or `Locked`.
     #[must_use]
     pub fn immutability(&self) -> &str {
-        self.properties["securitySettings"]["immutabilitySettings"]["state"].as_str().unwrap_or("Disabled")
+        self.properties["securitySettings"]["immutabilitySettings"]["state"]
+            .as_str()
+            .unwrap_or("Disabled")
     }
 
     /// Azure's word for the redundancy: `GeoRedundant`, `LocallyRedundant` or `ZoneRedundant`.
     #[must_use]
     pub fn redundancy(&self) -> &str {
-        self.properties["redundancySettings"]["standardTierStorageRedundancy"].as_str().unwrap_or("GeoRedundant")
+        self.properties["redundancySettings"]["standardTierStorageRedundancy"]
+            .as_str()
+            .unwrap_or("GeoRedundant")
     }
 }

@@ -13,8 +13,17 @@ fn an_api_version_is_needed_and_must_be_known() {
     };
     assert_eq!(code(&ask("")), "MissingApiVersionParameter");
     let unknown = ask("?api-version=2012-01-01");
-    assert_eq!((unknown.status, code(&unknown)), (400, "InvalidApiVersionParameter"));
-    assert!(unknown.body.unwrap()["error"]["message"].as_str().unwrap().contains("2026-11-01"), "it names the accepted ones");
+    assert_eq!(
+        (unknown.status, code(&unknown)),
+        (400, "InvalidApiVersionParameter")
+    );
+    assert!(
+        unknown.body.unwrap()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("2026-11-01"),
+        "it names the accepted ones"
+    );
     for known in ["2021-11-15", "2024-04-01", "2026-11-01"] {
         assert_eq!(ask(&format!("?Api-Version={known}")).status, 200, "{known}");
     }
@@ -23,25 +32,64 @@ fn an_api_version_is_needed_and_must_be_known() {
 #[test]
 fn paths_are_read_without_regard_to_case_or_escaping() {
     let mut world = World::with_vault();
-    for path in [VAULT.to_uppercase(), VAULT.to_lowercase(), VAULT.replace('-', "%2D"), format!("/{VAULT}/")] {
+    for path in [
+        VAULT.to_uppercase(),
+        VAULT.to_lowercase(),
+        VAULT.replace('-', "%2D"),
+        format!("/{VAULT}/"),
+    ] {
         let found = world.get(&path);
-        assert_eq!(found.body.unwrap()["id"], VAULT, "{path}: ids come back as they were made");
+        assert_eq!(
+            found.body.unwrap()["id"],
+            VAULT,
+            "{path}: ids come back as they were made"
+        );
     }
 }
 
 #[test]
 fn what_is_not_there_or_not_so_is_told_apart() {
     let mut world = World::with_vault();
-    let resource = |kind: &str| format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/{kind}");
-    assert_eq!(code(&world.get(&VAULT.replace("/v1", "/none"))), "ResourceNotFound");
-    assert_eq!(code(&world.get(&VAULT.replace("/v1", "/none/backupPolicies"))), "ResourceNotFound");
-    assert_eq!(code(&world.get(&resource("Microsoft.ClassicStorage/storageAccounts/x"))), "ResourceNotFound");
-    assert_eq!(code(&world.get("/subscriptions/00000000-0000-0000-0000-000000000000")), "SubscriptionNotFound");
+    let resource = |kind: &str| {
+        format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/{kind}")
+    };
+    assert_eq!(
+        code(&world.get(&VAULT.replace("/v1", "/none"))),
+        "ResourceNotFound"
+    );
+    assert_eq!(
+        code(&world.get(&VAULT.replace("/v1", "/none/backupPolicies"))),
+        "ResourceNotFound"
+    );
+    assert_eq!(
+        code(&world.get(&resource("Microsoft.ClassicStorage/storageAccounts/x"))),
+        "ResourceNotFound"
+    );
+    assert_eq!(
+        code(&world.get("/subscriptions/00000000-0000-0000-0000-000000000000")),
+        "SubscriptionNotFound"
+    );
     assert_eq!(world.get("/nowhere").status, 404);
     assert_eq!(world.call("POST", VAULT, None).status, 405);
-    assert_eq!(world.call("PUT", &resource("Microsoft.Compute/virtualMachines/web-1"), Some(json!({}))).status, 405);
-    assert_eq!(code(&world.get(&format!("{VAULT}/backupOperations/none"))), "OperationNotFound");
-    let request = world.request("PUT", &format!("{VAULT}?api-version=2024-04-01"), b"{not json".to_vec());
+    assert_eq!(
+        world
+            .call(
+                "PUT",
+                &resource("Microsoft.Compute/virtualMachines/web-1"),
+                Some(json!({}))
+            )
+            .status,
+        405
+    );
+    assert_eq!(
+        code(&world.get(&format!("{VAULT}/backupOperations/none"))),
+        "OperationNotFound"
+    );
+    let request = world.request(
+        "PUT",
+        &format!("{VAULT}?api-version=2024-04-01"),
+        b"{not json".to_vec(),
+    );
     assert_eq!(code(&world.handle(&request).0), "InvalidRequestContent");
 }
 
@@ -49,40 +97,124 @@ fn what_is_not_there_or_not_so_is_told_apart() {
 fn an_operation_is_reached_from_every_scope() {
     let mut world = World::with_vault();
     let made = world.call("PATCH", VAULT, Some(json!({ "tags": { "a": "b" } })));
-    let id = made.header("Location").unwrap().split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+    let id = made
+        .header("Location")
+        .unwrap()
+        .split('?')
+        .next()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
     let item = "backupFabrics/Azure/protectionContainers/c/protectedItems/i";
-    for scope in ["operationStatus", "backupOperations", "backupFabrics/Azure/operationsStatus", "backupPolicies/p/operations"] {
+    for scope in [
+        "operationStatus",
+        "backupOperations",
+        "backupFabrics/Azure/operationsStatus",
+        "backupPolicies/p/operations",
+    ] {
         let found = world.get(&format!("{VAULT}/{scope}/{id}"));
         assert_eq!(found.body.unwrap()["status"], "Succeeded", "{scope}");
     }
-    assert_eq!(world.get(&format!("{VAULT}/{item}/operationsStatus/{id}")).body.unwrap()["name"], id.as_str());
-    for scope in ["operationResults", "backupOperationResults", "backupFabrics/Azure/operationResults", "backupJobs/j/operationResults"] {
-        assert_eq!(world.get(&format!("{VAULT}/{scope}/{id}")).body.unwrap()["name"], "v1", "{scope}");
+    assert_eq!(
+        world
+            .get(&format!("{VAULT}/{item}/operationsStatus/{id}"))
+            .body
+            .unwrap()["name"],
+        id.as_str()
+    );
+    for scope in [
+        "operationResults",
+        "backupOperationResults",
+        "backupFabrics/Azure/operationResults",
+        "backupJobs/j/operationResults",
+    ] {
+        assert_eq!(
+            world.get(&format!("{VAULT}/{scope}/{id}")).body.unwrap()["name"],
+            "v1",
+            "{scope}"
+        );
     }
-    assert_eq!(world.get(&format!("{VAULT}/{item}/operationResults/{id}")).status, 200);
+    assert_eq!(
+        world
+            .get(&format!("{VAULT}/{item}/operationResults/{id}"))
+            .status,
+        200
+    );
     let other = VAULT.replace("/v1", "/v2");
-    assert_eq!(code(&world.get(&format!("{other}/operationStatus/{id}"))), "OperationNotFound", "only from its own vault");
+    assert_eq!(
+        code(&world.get(&format!("{other}/operationStatus/{id}"))),
+        "OperationNotFound",
+        "only from its own vault"
+    );
 }
 
 #[test]
 fn the_inventory_is_read_as_clients_read_azure() {
     let mut world = World::new();
     let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/SHOP-RG");
-    let vm = world.get(&format!("{group}/providers/microsoft.compute/virtualMachines/WEB-1?$expand=instanceView")).body.unwrap();
-    assert_eq!((&vm["name"], &vm["location"]), (&json!("web-1"), &json!("westeurope")));
+    let vm = world
+        .get(&format!(
+            "{group}/providers/microsoft.compute/virtualMachines/WEB-1?$expand=instanceView"
+        ))
+        .body
+        .unwrap();
+    assert_eq!(
+        (&vm["name"], &vm["location"]),
+        (&json!("web-1"), &json!("westeurope"))
+    );
     let profile = &vm["properties"]["storageProfile"];
-    assert_eq!((&profile["osDisk"]["name"], &profile["osDisk"]["osType"]), (&json!("web-1-os"), &json!("Linux")));
+    assert_eq!(
+        (&profile["osDisk"]["name"], &profile["osDisk"]["osType"]),
+        (&json!("web-1-os"), &json!("Linux"))
+    );
     let data = &profile["dataDisks"][0];
-    assert_eq!((&data["name"], &data["lun"], &data["diskSizeGB"]), (&json!("web-1-lun0"), &json!(0), &json!(1)));
-    let view = world.get(&format!("{group}/providers/Microsoft.Compute/virtualMachines/web-2/instanceView")).body.unwrap();
+    assert_eq!(
+        (&data["name"], &data["lun"], &data["diskSizeGB"]),
+        (&json!("web-1-lun0"), &json!(0), &json!(1))
+    );
+    let view = world
+        .get(&format!(
+            "{group}/providers/Microsoft.Compute/virtualMachines/web-2/instanceView"
+        ))
+        .body
+        .unwrap();
     assert_eq!(view["statuses"][1]["code"], "PowerState/deallocated");
     let all = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute");
-    assert_eq!(world.get(&format!("{all}/virtualMachines")).body.unwrap()["value"].as_array().unwrap().len(), 2);
-    assert_eq!(world.get(&format!("{all}/disks")).body.unwrap()["value"].as_array().unwrap().len(), 3);
-    let net = world.get(&format!("{group}/providers/Microsoft.Network/virtualNetworks/shop-net/subnets/default"));
+    assert_eq!(
+        world.get(&format!("{all}/virtualMachines")).body.unwrap()["value"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        world.get(&format!("{all}/disks")).body.unwrap()["value"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let net = world.get(&format!(
+        "{group}/providers/Microsoft.Network/virtualNetworks/shop-net/subnets/default"
+    ));
     assert_eq!(net.body.unwrap()["name"], "default");
-    assert_eq!(world.get(&format!("{group}/providers/Microsoft.Storage/storageAccounts/stagingweu")).status, 200);
-    assert_eq!(world.get("/tenants").body.unwrap()["value"][0]["tenantId"], crate::world::TENANT);
+    assert_eq!(
+        world
+            .get(&format!(
+                "{group}/providers/Microsoft.Storage/storageAccounts/stagingweu"
+            ))
+            .status,
+        200
+    );
+    assert_eq!(
+        world.get("/tenants").body.unwrap()["value"][0]["tenantId"],
+        crate::world::TENANT
+    );
     assert_eq!(world.get(&group).body.unwrap()["name"], "shop-rg");
-    assert_eq!(world.get(&format!("{all}?x=y")).body.unwrap()["registrationState"], "Registered");
+    assert_eq!(
+        world.get(&format!("{all}?x=y")).body.unwrap()["registrationState"],
+        "Registered"
+    );
 }

@@ -24,41 +24,93 @@ restored: back/
     let names: Vec<&str> = inventory.vms().map(|vm| vm.name.as_str()).collect();
     assert_eq!(names, ["b", "a"], "in the order of the file");
     let b = inventory.vm("RG", "B").unwrap();
-    let disks: Vec<_> = b.disks.iter().map(|disk| (disk.name.as_str(), disk.lun, disk.path.clone())).collect();
-    assert_eq!(disks, [
-        ("b-os", None, PathBuf::from("/etc/kluis/b.raw")),
-        ("b-lun0", Some(0), PathBuf::from("/images/b1.qcow2")),
-        ("data", Some(7), PathBuf::from("/etc/kluis/b2.raw")),
-    ]);
-    assert_eq!((b.location.as_str(), inventory.vm("rg", "a").unwrap().location.as_str()), ("westeurope", "northeurope"));
+    let disks: Vec<_> = b
+        .disks
+        .iter()
+        .map(|disk| (disk.name.as_str(), disk.lun, disk.path.clone()))
+        .collect();
+    assert_eq!(
+        disks,
+        [
+            ("b-os", None, PathBuf::from("/etc/kluis/b.raw")),
+            ("b-lun0", Some(0), PathBuf::from("/images/b1.qcow2")),
+            ("data", Some(7), PathBuf::from("/etc/kluis/b2.raw")),
+        ]
+    );
+    assert_eq!(
+        (
+            b.location.as_str(),
+            inventory.vm("rg", "a").unwrap().location.as_str()
+        ),
+        ("westeurope", "northeurope")
+    );
     assert_eq!(inventory.restored, PathBuf::from("/etc/kluis/back/"));
 }
 
 #[test]
 fn an_unknown_key_is_an_error_with_its_line() {
-    let (line, message) = wrong("resourceGroups:\n  rg:\n    location: westeurope\n    virtualMachines:\n      a:\n        disks: [{ path: a.raw }]\n        colour: red\n");
+    let (line, message) = wrong(
+        "resourceGroups:\n  rg:\n    location: westeurope\n    virtualMachines:\n      a:\n        disks: [{ path: a.raw }]\n        colour: red\n",
+    );
     assert_eq!(line, 7, "{message}");
     assert!(message.contains("colour"), "{message}");
 }
 
 #[test]
 fn what_contradicts_itself_is_an_error_with_its_line() {
-    let vm = |disks: &str| format!("resourceGroups:\n  rg:\n    location: westeurope\n    virtualMachines:\n      a:\n        disks:\n{disks}");
+    let vm = |disks: &str| {
+        format!(
+            "resourceGroups:\n  rg:\n    location: westeurope\n    virtualMachines:\n      a:\n        disks:\n{disks}"
+        )
+    };
     for (text, line, word) in [
         (vm("          - { path: a, lun: 0 }\n"), 7, "OS disk"),
-        (vm("          - path: a\n          - { path: b, lun: 1 }\n          - { path: c, lun: 1 }\n"), 9, "lun"),
-        (vm("          - path: a\n          - { path: b, name: a-os }\n"), 8, "two disks named"),
-        (vm("          - { path: a, name: ../x }\n"), 7, "can't name a disk"),
+        (
+            vm(
+                "          - path: a\n          - { path: b, lun: 1 }\n          - { path: c, lun: 1 }\n",
+            ),
+            9,
+            "lun",
+        ),
+        (
+            vm("          - path: a\n          - { path: b, name: a-os }\n"),
+            8,
+            "two disks named",
+        ),
+        (
+            vm("          - { path: a, name: ../x }\n"),
+            7,
+            "can't name a disk",
+        ),
         (vm("          []\n"), 6, "no disks"),
-        ("resourceGroups:\n  rg: { location: x }\n  RG: { location: x }\n".to_owned(), 3, "twice"),
-        ("resourceGroups:\n  ..: { location: x }\n".to_owned(), 2, "can't name a resource group"),
-        ("resourceGroups: {}\nsubscriptionId: mine\n".to_owned(), 2, "GUID"),
+        (
+            "resourceGroups:\n  rg: { location: x }\n  RG: { location: x }\n".to_owned(),
+            3,
+            "twice",
+        ),
+        (
+            "resourceGroups:\n  ..: { location: x }\n".to_owned(),
+            2,
+            "can't name a resource group",
+        ),
+        (
+            "resourceGroups: {}\nsubscriptionId: mine\n".to_owned(),
+            2,
+            "GUID",
+        ),
         ("resourceGroups:\n  rg: [\n".to_owned(), 3, ""),
-        ("identities:\n  - { clientId: a, secretFile: b, role: King }\n".to_owned(), 2, "King"),
+        (
+            "identities:\n  - { clientId: a, secretFile: b, role: King }\n".to_owned(),
+            2,
+            "King",
+        ),
     ] {
         let (at, message) = wrong(&text);
         assert!(message.contains(word), "{text}: {message}");
-        assert!(at.abs_diff(line) <= 1, "{text}: line {at}, not {line}: {message}");
+        assert!(
+            at.abs_diff(line) <= 1,
+            "{text}: line {at}, not {line}: {message}"
+        );
     }
 }
 
@@ -70,5 +122,8 @@ fn the_error_names_file_and_line() {
     assert!(matches!(error, InventoryError::Read { .. }), "{error}");
     std::fs::write(&path, "resourceGroups: {}\nextra: 1\n").unwrap();
     let error = Inventory::read(&path).unwrap_err().to_string();
-    assert!(error.contains("inventory.yaml:2:") && error.contains("extra"), "{error}");
+    assert!(
+        error.contains("inventory.yaml:2:") && error.contains("extra"),
+        "{error}"
+    );
 }

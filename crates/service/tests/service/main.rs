@@ -1,9 +1,12 @@
 //! The service from outside its core: what it answers, what it keeps over a restart, what it refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing that something was not there")]
+
 mod arm;
 #[path = "../backup/mod.rs"]
 mod backup;
 mod inventory;
+mod movers;
 mod never_panics;
 mod shell;
 mod vaults;

@@ -69,67 +69,159 @@ fn a_new_vault_has_azures_properties_and_three_policies() {
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&found).unwrap());
     let policies = world.get(&format!("{VAULT}/backupPolicies")).body.unwrap();
-    let mut names: Vec<&str> = policies["value"].as_array().unwrap().iter().filter_map(|p| p["name"].as_str()).collect();
+    let mut names: Vec<&str> = policies["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|p| p["name"].as_str())
+        .collect();
     names.sort_unstable();
-    assert_eq!(names, ["DefaultPolicy", "EnhancedPolicy", "HourlyLogBackup"]);
+    assert_eq!(
+        names,
+        ["DefaultPolicy", "EnhancedPolicy", "HourlyLogBackup"]
+    );
 }
 
 #[test]
 fn a_vault_succeeds_only_once_its_repository_exists() {
     let mut world = World::new();
-    let request = world.request("PUT", &format!("{VAULT}?api-version=2024-04-01"), br#"{"location":"westeurope"}"#.to_vec());
+    let request = world.request(
+        "PUT",
+        &format!("{VAULT}?api-version=2024-04-01"),
+        br#"{"location":"westeurope"}"#.to_vec(),
+    );
     let (made, effects) = world.handle(&request);
-    let operation = made.header("Azure-AsyncOperation").unwrap().replace("https://127.0.0.1:8443", "");
-    assert!(operation.contains("/operationStatus/") && operation.ends_with("api-version=2024-04-01"), "{operation}");
+    let operation = made
+        .header("Azure-AsyncOperation")
+        .unwrap()
+        .replace("https://127.0.0.1:8443", "");
+    assert!(
+        operation.contains("/operationStatus/") && operation.ends_with("api-version=2024-04-01"),
+        "{operation}"
+    );
     let operation = operation.split('?').next().unwrap().to_owned();
     assert_eq!(world.get(&operation).body.unwrap()["status"], "InProgress");
     assert_eq!(world.get(&operation).header("Retry-After"), Some("1"));
-    assert_eq!(code(&world.call("PUT", &format!("{VAULT}/backupPolicies/p"), Some(json!({})))), "ResourceNotReady");
-    assert_eq!(world.resume(), effects, "a restart asks for the repository again");
+    assert_eq!(
+        code(&world.call("PUT", &format!("{VAULT}/backupPolicies/p"), Some(json!({})))),
+        "ResourceNotReady"
+    );
+    assert_eq!(
+        world.resume(),
+        effects,
+        "a restart asks for the repository again"
+    );
     let (again, more) = world.handle(&request);
-    assert_eq!((again.status, more.len()), (201, 0), "the same PUT starts nothing twice");
-    assert_eq!(again.header("Azure-AsyncOperation"), made.header("Azure-AsyncOperation"));
+    assert_eq!(
+        (again.status, more.len()),
+        (201, 0),
+        "the same PUT starts nothing twice"
+    );
+    assert_eq!(
+        again.header("Azure-AsyncOperation"),
+        made.header("Azure-AsyncOperation")
+    );
 
     world.repository(&effects[0], Err("the disk is full".to_owned()));
     let failed = world.get(&operation).body.unwrap();
-    assert_eq!((&failed["status"], &failed["error"]["message"]), (&json!("Failed"), &json!("the disk is full")));
-    assert_eq!(world.get(VAULT).body.unwrap()["properties"]["provisioningState"], "Failed");
+    assert_eq!(
+        (&failed["status"], &failed["error"]["message"]),
+        (&json!("Failed"), &json!("the disk is full"))
+    );
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["provisioningState"],
+        "Failed"
+    );
     assert_eq!(world.resume(), []);
     let (_, retried) = world.handle(&request);
-    assert!(matches!(retried.as_slice(), [Effect::CreateRepository { .. }]), "a PUT tries again");
+    assert!(
+        matches!(retried.as_slice(), [Effect::CreateRepository { .. }]),
+        "a PUT tries again"
+    );
     world.repository(&retried[0], Ok(()));
-    assert_eq!(world.get(VAULT).body.unwrap()["properties"]["provisioningState"], "Succeeded");
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["provisioningState"],
+        "Succeeded"
+    );
 }
 
 #[test]
 fn names_that_would_leave_the_data_folder_are_refused() {
     let mut world = World::new();
     let base = VAULT.trim_end_matches("v1");
-    for name in ["..", "%2e%2e", "a%2Fb", "%2e%2e%2fetc", "a%00b", "1abc", "a", "a_b", "caf%C3%A9", &"x".repeat(51)] {
-        let refused = world.call("PUT", &format!("{base}{name}"), Some(json!({ "location": "westeurope" })));
-        assert!((400..500).contains(&refused.status), "{name}: {}", refused.status);
+    for name in [
+        "..",
+        "%2e%2e",
+        "a%2Fb",
+        "%2e%2e%2fetc",
+        "a%00b",
+        "1abc",
+        "a",
+        "a_b",
+        "caf%C3%A9",
+        &"x".repeat(51),
+    ] {
+        let refused = world.call(
+            "PUT",
+            &format!("{base}{name}"),
+            Some(json!({ "location": "westeurope" })),
+        );
+        assert!(
+            (400..500).contains(&refused.status),
+            "{name}: {}",
+            refused.status
+        );
     }
-    assert_eq!(world.get(base.trim_end_matches('/')).body.unwrap()["value"], json!([]));
+    assert_eq!(
+        world.get(base.trim_end_matches('/')).body.unwrap()["value"],
+        json!([])
+    );
 }
 
 #[test]
 fn what_can_not_be_is_refused_with_the_cause() {
     let mut world = World::with_vault();
     let put = |world: &mut World, properties| {
-        world.call("PUT", VAULT, Some(json!({ "location": "westeurope", "properties": properties })))
+        world.call(
+            "PUT",
+            VAULT,
+            Some(json!({ "location": "westeurope", "properties": properties })),
+        )
     };
-    let soft = |state: &str, days: u32| {
-        json!({ "securitySettings": { "softDeleteSettings": { "softDeleteState": state, "softDeleteRetentionPeriodInDays": days } } })
-    };
-    assert_eq!(code(&put(&mut world, json!({ "redundancySettings": { "standardTierStorageRedundancy": "Twice" } }))), "CloudInvalidInputError");
-    assert_eq!(code(&put(&mut world, soft("Enabled", 7))), "CloudInvalidInputError");
+    let soft = |state: &str, days: u32| json!({ "securitySettings": { "softDeleteSettings": { "softDeleteState": state, "softDeleteRetentionPeriodInDays": days } } });
+    assert_eq!(
+        code(&put(
+            &mut world,
+            json!({ "redundancySettings": { "standardTierStorageRedundancy": "Twice" } })
+        )),
+        "CloudInvalidInputError"
+    );
+    assert_eq!(
+        code(&put(&mut world, soft("Enabled", 7))),
+        "CloudInvalidInputError"
+    );
     assert_eq!(put(&mut world, soft("AlwaysON", 30)).status, 200);
-    assert_eq!(code(&put(&mut world, soft("Disabled", 30))), "UserErrorDisableSoftDeleteNotAllowed");
-    assert_eq!(code(&world.call("PUT", VAULT, Some(json!({ "location": "northeurope" })))), "InvalidResourceLocation");
-    assert_eq!(code(&world.call("PUT", VAULT, Some(json!([])))), "InvalidRequestContent");
-    assert_eq!(code(&world.call("PUT", &VAULT.replace("/v1", "/v2"), Some(json!({})))), "LocationRequired");
+    assert_eq!(
+        code(&put(&mut world, soft("Disabled", 30))),
+        "UserErrorDisableSoftDeleteNotAllowed"
+    );
+    assert_eq!(
+        code(&world.call("PUT", VAULT, Some(json!({ "location": "northeurope" })))),
+        "InvalidResourceLocation"
+    );
+    assert_eq!(
+        code(&world.call("PUT", VAULT, Some(json!([])))),
+        "InvalidRequestContent"
+    );
+    assert_eq!(
+        code(&world.call("PUT", &VAULT.replace("/v1", "/v2"), Some(json!({})))),
+        "LocationRequired"
+    );
     let elsewhere = VAULT.replace("shop-rg", "nowhere");
-    assert_eq!(code(&world.call("PUT", &elsewhere, Some(json!({ "location": "westeurope" })))), "ResourceGroupNotFound");
+    assert_eq!(
+        code(&world.call("PUT", &elsewhere, Some(json!({ "location": "westeurope" })))),
+        "ResourceGroupNotFound"
+    );
 }
 
 #[test]
@@ -141,35 +233,71 @@ fn soft_delete_and_redundancy_are_views_of_the_vault() {
     let shown = world.get(&config).body.unwrap()["properties"].clone();
     assert_eq!(shown["softDeleteFeatureState"], "Disabled");
     assert_eq!(shown["isSoftDeleteFeatureStateEditable"], true);
-    let settings = world.get(VAULT).body.unwrap()["properties"]["securitySettings"]["softDeleteSettings"].clone();
-    assert_eq!((&settings["softDeleteState"], &settings["softDeleteRetentionPeriodInDays"]), (&json!("Disabled"), &json!(14)));
+    let settings =
+        world.get(VAULT).body.unwrap()["properties"]["securitySettings"]["softDeleteSettings"]
+            .clone();
+    assert_eq!(
+        (
+            &settings["softDeleteState"],
+            &settings["softDeleteRetentionPeriodInDays"]
+        ),
+        (&json!("Disabled"), &json!(14))
+    );
 
     let storage = format!("{VAULT}/backupstorageconfig/vaultstorageconfig");
     let local = json!({ "properties": { "storageModelType": "LocallyRedundant" } });
     let patched = world.call("PATCH", &storage, Some(local));
     assert_eq!((patched.status, &patched.body), (204, &None));
-    assert_eq!(world.get(&storage).body.unwrap()["properties"]["storageTypeState"], "Unlocked");
+    assert_eq!(
+        world.get(&storage).body.unwrap()["properties"]["storageTypeState"],
+        "Unlocked"
+    );
     let redundancy = json!({ "properties": { "redundancySettings": { "standardTierStorageRedundancy": "ZoneRedundant" } } });
     let patched = world.call("PATCH", VAULT, Some(redundancy));
     assert_eq!((patched.status, &patched.body), (202, &None));
-    assert!(patched.header("Location").unwrap().contains("/operationResults/"));
-    assert_eq!(world.get(&storage).body.unwrap()["properties"]["storageType"], "ZoneRedundant");
+    assert!(
+        patched
+            .header("Location")
+            .unwrap()
+            .contains("/operationResults/")
+    );
+    assert_eq!(
+        world.get(&storage).body.unwrap()["properties"]["storageType"],
+        "ZoneRedundant"
+    );
 }
 
 #[test]
 fn a_deleted_vault_is_gone_only_when_its_repository_is() {
     let mut world = World::with_vault();
-    let request = world.request("DELETE", &format!("{VAULT}?api-version=2024-04-01"), Vec::new());
+    let request = world.request(
+        "DELETE",
+        &format!("{VAULT}?api-version=2024-04-01"),
+        Vec::new(),
+    );
     let (accepted, effects) = world.handle(&request);
     assert_eq!(accepted.status, 202);
-    assert_eq!(world.get(VAULT).body.unwrap()["properties"]["provisioningState"], "Deleting");
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["provisioningState"],
+        "Deleting"
+    );
     assert_eq!(world.resume(), effects);
-    assert_eq!(code(&world.call("PUT", VAULT, Some(json!({ "location": "westeurope" })))), "ResourceNotReady");
+    assert_eq!(
+        code(&world.call("PUT", VAULT, Some(json!({ "location": "westeurope" })))),
+        "ResourceNotReady"
+    );
     world.repository(&effects[0], Ok(()));
     assert_eq!(code(&world.get(VAULT)), "ResourceNotFound");
-    let operation = accepted.header("Azure-AsyncOperation").unwrap().replace("https://127.0.0.1:8443", "");
+    let operation = accepted
+        .header("Azure-AsyncOperation")
+        .unwrap()
+        .replace("https://127.0.0.1:8443", "");
     let status = world.get(operation.split('?').next().unwrap());
-    assert_eq!(status.body.unwrap()["status"], "Succeeded", "the operation outlives its vault");
+    assert_eq!(
+        status.body.unwrap()["status"],
+        "Succeeded",
+        "the operation outlives its vault"
+    );
     assert_eq!(world.call("DELETE", VAULT, None).status, 204);
 }
 
@@ -179,7 +307,10 @@ fn a_reader_reads() {
     world.role = Role::Reader;
     assert_eq!(world.get(VAULT).status, 200);
     let refused = world.call("DELETE", VAULT, None);
-    assert_eq!((refused.status, code(&refused)), (403, "AuthorizationFailed"));
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (403, "AuthorizationFailed")
+    );
     world.role = Role::Contributor;
     assert_eq!(world.call("DELETE", VAULT, None).status, 202);
 }
@@ -189,15 +320,31 @@ fn a_subscription_has_at_most_500_vaults_listed_page_by_page() {
     let mut world = World::new();
     let base = VAULT.trim_end_matches("/v1");
     for n in 0..500 {
-        let made = world.call("PUT", &format!("{base}/v{n:03}"), Some(json!({ "location": "westeurope" })));
+        let made = world.call(
+            "PUT",
+            &format!("{base}/v{n:03}"),
+            Some(json!({ "location": "westeurope" })),
+        );
         assert_eq!(made.status, 201);
     }
-    assert_eq!(code(&world.call("PUT", VAULT, Some(json!({ "location": "westeurope" })))), "SubscriptionVaultLimitExceeded");
+    assert_eq!(
+        code(&world.call("PUT", VAULT, Some(json!({ "location": "westeurope" })))),
+        "SubscriptionVaultLimitExceeded"
+    );
     let (mut next, mut names) = (Some(base.to_owned()), Vec::new());
     while let Some(path) = next {
         let page = world.get(&path).body.unwrap();
-        names.extend(page["value"].as_array().unwrap().iter().map(|vault| vault["name"].as_str().unwrap().to_owned()));
-        next = page["nextLink"].as_str().map(|link| link.replace("https://127.0.0.1:8443", "").replace("api-version=2024%2D04%2D01&", ""));
+        names.extend(
+            page["value"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|vault| vault["name"].as_str().unwrap().to_owned()),
+        );
+        next = page["nextLink"].as_str().map(|link| {
+            link.replace("https://127.0.0.1:8443", "")
+                .replace("api-version=2024%2D04%2D01&", "")
+        });
     }
     assert_eq!(names.len(), 500);
     names.dedup();
@@ -208,7 +355,12 @@ fn a_subscription_has_at_most_500_vaults_listed_page_by_page() {
 fn a_name_is_asked_for_before_it_is_taken() {
     let mut world = World::with_vault();
     let path = VAULT.replace("/vaults/v1", "/locations/westeurope/checkNameAvailability");
-    let ask = |world: &mut World, name: &str| world.call("POST", &path, Some(json!({ "name": name, "type": "x" }))).body.unwrap();
+    let ask = |world: &mut World, name: &str| {
+        world
+            .call("POST", &path, Some(json!({ "name": name, "type": "x" })))
+            .body
+            .unwrap()
+    };
     assert_eq!(ask(&mut world, "v2"), json!({ "nameAvailable": true }));
     assert_eq!(ask(&mut world, "V1")["reason"], "AlreadyExists");
     assert_eq!(ask(&mut world, "-")["reason"], "Invalid");

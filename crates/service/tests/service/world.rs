@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::path::Path;
 
 use jiff::Timestamp;
-use kluis_service::core::{self, Context, Effect, Facts, Ids, Principal, Query, RepositoryReport, Request, Response, Role};
+use kluis_service::core::{
+    self, Context, Effect, Facts, Ids, Principal, Query, RepositoryReport, Request, Response, Role,
+};
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError};
 use serde_json::Value;
 
 pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const TENANT: &str = "99999999-8888-7777-6666-555555555555";
-pub(crate) const VAULT: &str =
-    "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/v1";
+pub(crate) const VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/v1";
 pub(crate) const INVENTORY: &str = "
 resourceGroups:
   shop-rg:
@@ -76,7 +77,10 @@ impl World {
             query: Query::parse(query),
             headers: Vec::new(),
             body,
-            principal: Principal { client_id: "somebody".to_owned(), role: self.role },
+            principal: Principal {
+                client_id: "somebody".to_owned(),
+                role: self.role,
+            },
             id: "request".to_owned(),
             origin: "https://127.0.0.1:8443".to_owned(),
         }
@@ -85,8 +89,13 @@ impl World {
     /// What the core answers, and its effects when the answer was committed.
     pub(crate) fn handle(&mut self, request: &Request) -> (Response, Vec<Effect>) {
         let (now, ids, inventory) = (self.now, &self.ids, &self.inventory);
-        let answer = self.store.tx(|tx| core::handle(request, &context(now, ids, inventory), tx));
-        let effects = answer.as_ref().map(|(_, effects)| effects.clone()).unwrap_or_default();
+        let answer = self
+            .store
+            .tx(|tx| core::handle(request, &context(now, ids, inventory), tx));
+        let effects = answer
+            .as_ref()
+            .map(|(_, effects)| effects.clone())
+            .unwrap_or_default();
         (core::respond(&answer), effects)
     }
 
@@ -94,7 +103,9 @@ impl World {
     pub(crate) fn call(&mut self, method: &str, path: &str, body: Option<Value>) -> Response {
         let sign = if path.contains('?') { '&' } else { '?' };
         let target = format!("{path}{sign}api-version=2024-04-01");
-        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let body = body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default();
         let request = self.request(method, &target, body);
         let (response, effects) = self.handle(&request);
         for effect in effects {
@@ -115,18 +126,31 @@ impl World {
             _ => return,
         };
         let (now, ids, inventory) = (self.now, &self.ids, &self.inventory);
-        let report = RepositoryReport { vault, made, result };
-        self.store.tx(|tx| core::on_repository(&report, &context(now, ids, inventory), tx)).unwrap();
+        let report = RepositoryReport {
+            vault,
+            made,
+            result,
+        };
+        self.store
+            .tx(|tx| core::on_repository(&report, &context(now, ids, inventory), tx))
+            .unwrap();
     }
 
     pub(crate) fn resume(&mut self) -> Vec<Effect> {
         let (now, ids, inventory) = (self.now, &self.ids, &self.inventory);
-        self.store.tx(|tx| core::resume(&context(now, ids, inventory), tx)).map_err(|e: StoreError| e).unwrap()
+        self.store
+            .tx(|tx| core::resume(&context(now, ids, inventory), tx))
+            .map_err(|e: StoreError| e)
+            .unwrap()
     }
 
     pub(crate) fn with_vault() -> Self {
         let mut world = Self::new();
-        let made = world.call("PUT", VAULT, Some(serde_json::json!({ "location": "westeurope" })));
+        let made = world.call(
+            "PUT",
+            VAULT,
+            Some(serde_json::json!({ "location": "westeurope" })),
+        );
         assert_eq!(made.status, 201, "{:?}", made.body);
         world
     }
@@ -147,5 +171,9 @@ fn context<'a>(now: Timestamp, ids: &'a Counter, inventory: &'a Inventory) -> Co
 
 /// The code of an ARM error.
 pub(crate) fn code(response: &Response) -> &str {
-    response.body.as_ref().and_then(|body| body["error"]["code"].as_str()).unwrap_or_default()
+    response
+        .body
+        .as_ref()
+        .and_then(|body| body["error"]["code"].as_str())
+        .unwrap_or_default()
 }

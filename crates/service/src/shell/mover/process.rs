@@ -34,7 +34,11 @@ pub(in crate::shell) struct Processes {
 impl Processes {
     /// Movers of this program; their job files go to `jobs`. `lock` comes from [`end_orphans`].
     pub(in crate::shell) fn new(program: PathBuf, jobs: PathBuf, lock: File) -> Self {
-        Self { program, jobs, _lock: lock }
+        Self {
+            program,
+            jobs,
+            _lock: lock,
+        }
     }
 }
 
@@ -45,9 +49,14 @@ impl Mover for Processes {
         let child = Arc::new(Mutex::new(child));
         let waited = Arc::clone(&child);
         let follow = move || follow(stdout, stderr, &waited, &paths, tell);
-        if let Err(error) = std::thread::Builder::new().name("mover".to_owned()).spawn(follow) {
+        if let Err(error) = std::thread::Builder::new()
+            .name("mover".to_owned())
+            .spawn(follow)
+        {
             end(&child);
-            return Err(format!("no thread could be started to follow the mover: {error}"));
+            return Err(format!(
+                "no thread could be started to follow the mover: {error}"
+            ));
         }
         Ok(Box::new(move || end(&child)))
     }
@@ -55,11 +64,23 @@ impl Mover for Processes {
 
 impl Processes {
     fn spawn(&self, file: &JobFile, key: &MasterKey) -> Result<(Child, [PathBuf; 2]), String> {
-        let said = |doing: &str, error: &dyn std::fmt::Display| format!("the mover could not be started ({doing}): {error}");
-        let key = key.to_json().map_err(|error| said("handing over the key", &error))?;
-        let name: String = file.job.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        let paths = [self.jobs.join(format!("{name}.json")), self.jobs.join(format!("{name}.pid"))];
-        let text = serde_json::to_vec_pretty(file).map_err(|error| said("writing its job file", &error))?;
+        let said = |doing: &str, error: &dyn std::fmt::Display| {
+            format!("the mover could not be started ({doing}): {error}")
+        };
+        let key = key
+            .to_json()
+            .map_err(|error| said("handing over the key", &error))?;
+        let name: String = file
+            .job
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect();
+        let paths = [
+            self.jobs.join(format!("{name}.json")),
+            self.jobs.join(format!("{name}.pid")),
+        ];
+        let text = serde_json::to_vec_pretty(file)
+            .map_err(|error| said("writing its job file", &error))?;
         private::write(&paths[0], &text).map_err(|error| said("writing its job file", &error))?;
         let mut child = Command::new(&self.program)
             .arg("mover")
@@ -74,8 +95,17 @@ impl Processes {
             stdin.write_all(key.as_bytes())
         });
         // A mover that ends before it has read its key says why on its error output, which is what the job should tell.
-        if let Err(error) = handed.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }) {
-            child.kill().and_then(|()| child.wait()).map_err(|error| said("ending it", &error))?;
+        if let Err(error) = handed.or_else(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }) {
+            child
+                .kill()
+                .and_then(|()| child.wait())
+                .map_err(|error| said("ending it", &error))?;
             return Err(said("handing over the key", &error));
         }
         Ok((child, paths))
@@ -99,14 +129,25 @@ fn follow(
     mut tell: Tell,
 ) {
     let errors = stderr.map(|stderr| std::thread::spawn(move || last_lines(stderr)));
-    for line in stdout.map(|stdout| Lines(BufReader::new(stdout))).into_iter().flatten() {
+    for line in stdout
+        .map(|stdout| Lines(BufReader::new(stdout)))
+        .into_iter()
+        .flatten()
+    {
         match serde_json::from_str::<Event>(&line) {
             Ok(event) => tell(What::Event(event)),
             Err(error) => tracing::warn!(%error, "a mover said something that is no event"),
         }
     }
-    let code = child.lock().unwrap_or_else(PoisonError::into_inner).wait().ok().and_then(|status| status.code());
-    let stderr = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
+    let code = child
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .wait()
+        .ok()
+        .and_then(|status| status.code());
+    let stderr = errors
+        .and_then(|errors| errors.join().ok())
+        .unwrap_or_default();
     for path in paths {
         if let Err(error) = fs::remove_file(path) {
             tracing::warn!(%error, path = %path.display(), "a job's file could not be removed");
@@ -123,7 +164,12 @@ impl<R: Read> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        let read = self.0.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).ok()?;
+        let read = self
+            .0
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .ok()?;
         (read > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 }
@@ -151,7 +197,11 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
         }
         fs::remove_file(&path).or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
     }
-    let lock = File::options().create(true).truncate(false).write(true).open(jobs.with_extension("lock"))?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(jobs.with_extension("lock"))?;
     // Held until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
     lock.lock()?;
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
@@ -160,13 +210,22 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
 
 /// Ends the process whose id is in this file, if it still is a mover of this job: ids are given again.
 fn kill_orphan(path: &Path) {
-    let pid = private::read(path).ok().flatten().and_then(|text| text.trim().parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let pid = private::read(path)
+        .ok()
+        .flatten()
+        .and_then(|text| text.trim().parse().ok())
+        .and_then(rustix::process::Pid::from_raw);
     let Some(pid) = pid else { return };
     let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
     let job_file = path.with_extension("json");
-    let is_ours = command.split(|byte| *byte == 0).any(|argument| argument == job_file.as_os_str().as_encoded_bytes());
+    let is_ours = command
+        .split(|byte| *byte == 0)
+        .any(|argument| argument == job_file.as_os_str().as_encoded_bytes());
     if is_ours {
-        tracing::info!(pid = pid.as_raw_nonzero(), "ending a mover that an earlier service left behind");
+        tracing::info!(
+            pid = pid.as_raw_nonzero(),
+            "ending a mover that an earlier service left behind"
+        );
         if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
             tracing::warn!(%error, "it could not be ended");
         }

@@ -34,7 +34,10 @@ impl Mover for Scripted {
         let mut tell = (!ends).then_some(tell);
         Ok(Box::new(move || {
             if let Some(mut tell) = tell.take() {
-                tell(What::Exited { code: None, stderr: "it was ended on request".to_owned() });
+                tell(What::Exited {
+                    code: None,
+                    stderr: "it was ended on request".to_owned(),
+                });
             }
         }))
     }

@@ -36,7 +36,10 @@ impl Mover for Threads {
             };
             tell(What::Exited { code, stderr });
         };
-        std::thread::Builder::new().name("mover".to_owned()).spawn(run).map_err(|error| error.to_string())?;
+        std::thread::Builder::new()
+            .name("mover".to_owned())
+            .spawn(run)
+            .map_err(|error| error.to_string())?;
         Ok(Box::new(move || killed.store(true, Ordering::Release)))
     }
 }

@@ -65,8 +65,17 @@ impl Witness {
         }
         match repository::find_by_job(&self.vault, &self.key, &self.job) {
             Ok(Some(saved)) => {
-                let (snapshot, logical, read, stored) = (saved.snapshot, saved.logical, saved.read, saved.stored);
-                vec![What::Event(Event::Saved { snapshot, logical, read, stored }), What::Event(Event::Finished)]
+                let (snapshot, logical, read, stored) =
+                    (saved.snapshot, saved.logical, saved.read, saved.stored);
+                vec![
+                    What::Event(Event::Saved {
+                        snapshot,
+                        logical,
+                        read,
+                        stored,
+                    }),
+                    What::Event(Event::Finished),
+                ]
             }
             Ok(None) => Vec::new(),
             Err(error) => {
