@@ -54,7 +54,7 @@ pub(crate) fn schedule_in_words(spec: &BackupPolicySpec) -> String {
     if let Some(daily) = &spec.schedule.daily {
         format!("daily at {} {zone}", daily.at)
     } else if let Some(weekly) = &spec.schedule.weekly {
-        let days: Vec<String> = weekly.on.iter().map(|day| format!("{day:?}")).collect();
+        let days: Vec<String> = weekly.days().iter().map(|day| format!("{day:?}")).collect();
         format!("{} at {} {zone}", days.join(", "), weekly.at)
     } else if let Some(hourly) = &spec.schedule.hourly {
         format!(
@@ -96,7 +96,7 @@ fn frequency(schedule: &kluis_api::Schedule) -> Result<Frequency, Waiting> {
             at: time("schedule.daily.at", &daily.at)?,
         }),
         (None, Some(weekly), None) => Ok(Frequency::Weekly {
-            on: weekdays(&weekly.on),
+            on: weekdays(weekly.days()),
             at: time("schedule.weekly.at", &weekly.at)?,
         }),
         (None, None, Some(hourly)) => Ok(Frequency::Hourly {
@@ -118,13 +118,13 @@ fn retention(retention: &kluis_api::Retention) -> Result<Retention, Waiting> {
         .map(|tier| Daily { keep: tier.keep });
     let weekly = retention.weekly.as_ref().map(|tier| Weekly {
         keep: tier.keep,
-        on: weekdays(&tier.on),
+        on: weekdays(tier.days()),
     });
     let monthly = retention.monthly.as_ref().map(|tier| {
         let on = month_days(
             "retention.monthly",
             tier.weeks.as_deref(),
-            tier.on.as_deref(),
+            tier.weekdays(),
             tier.days.as_deref(),
         )?;
         Ok(Monthly {
@@ -136,7 +136,7 @@ fn retention(retention: &kluis_api::Retention) -> Result<Retention, Waiting> {
         let on = month_days(
             "retention.yearly",
             tier.weeks.as_deref(),
-            tier.on.as_deref(),
+            tier.weekdays(),
             tier.days.as_deref(),
         )?;
         Ok(Yearly {

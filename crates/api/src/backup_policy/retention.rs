@@ -34,20 +34,26 @@ pub struct DailyRetention {
 }
 
 /// A recovery point a week.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.on) != has(self.__true__)").message("retention.weekly needs on: the days whose recovery points are kept"))]
 pub struct WeeklyRetention {
     /// For how many weeks: 1 to 5163 for virtual machines.
     pub keep: u32,
     /// The recovery points of which days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
-    pub on: Vec<Weekday>,
+    pub on: Option<Vec<Weekday>>,
+    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
+    pub on_unquoted: Option<Vec<Weekday>>,
 }
 
 /// A recovery point a month, by weekday (`weeks` and `on`) or by date (`days`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.days) ? (!has(self.weeks) && !has(self.on)) : (has(self.weeks) && has(self.on))").message("retention.monthly goes either by weeks and on, or by days"))]
+#[x_kube(validation = Rule::new("has(self.days) ? (!has(self.weeks) && !has(self.on) && !has(self.__true__)) : (has(self.weeks) && has(self.on) != has(self.__true__))").message("retention.monthly goes either by weeks and on, or by days"))]
 pub struct MonthlyRetention {
     /// For how many months: 1 to 1188 for virtual machines.
     pub keep: u32,
@@ -59,6 +65,10 @@ pub struct MonthlyRetention {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
     pub on: Option<Vec<Weekday>>,
+    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
+    pub on_unquoted: Option<Vec<Weekday>>,
     /// On which days of the month: 1 to 28, or Last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 29))]
@@ -68,7 +78,7 @@ pub struct MonthlyRetention {
 /// A recovery point a year, in some months, by weekday (`weeks` and `on`) or by date (`days`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.days) ? (!has(self.weeks) && !has(self.on)) : (has(self.weeks) && has(self.on))").message("retention.yearly goes either by weeks and on, or by days"))]
+#[x_kube(validation = Rule::new("has(self.days) ? (!has(self.weeks) && !has(self.on) && !has(self.__true__)) : (has(self.weeks) && has(self.on) != has(self.__true__))").message("retention.yearly goes either by weeks and on, or by days"))]
 pub struct YearlyRetention {
     /// For how many years: 1 to 99 for virtual machines.
     pub keep: u32,
@@ -83,8 +93,39 @@ pub struct YearlyRetention {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
     pub on: Option<Vec<Weekday>>,
+    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
+    pub on_unquoted: Option<Vec<Weekday>>,
     /// On which days of the month: 1 to 28, or Last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 29))]
     pub days: Option<Vec<DayOfMonth>>,
+}
+
+impl WeeklyRetention {
+    /// The days, whichever way they were written.
+    #[must_use]
+    pub fn days(&self) -> &[Weekday] {
+        self.on
+            .as_ref()
+            .or(self.on_unquoted.as_ref())
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+impl MonthlyRetention {
+    /// The weekdays, whichever way they were written; None when it goes by date.
+    #[must_use]
+    pub fn weekdays(&self) -> Option<&[Weekday]> {
+        self.on.as_deref().or(self.on_unquoted.as_deref())
+    }
+}
+
+impl YearlyRetention {
+    /// The weekdays, whichever way they were written; None when it goes by date.
+    #[must_use]
+    pub fn weekdays(&self) -> Option<&[Weekday]> {
+        self.on.as_deref().or(self.on_unquoted.as_deref())
+    }
 }

@@ -1,4 +1,7 @@
 //! When backups are made.
+//!
+//! `on` is a trap of YAML's: version 1.1, which kubectl reads, takes the bare word for the boolean, so that `on: [Sunday]` arrives as
+//! `"true": [Sunday]`. Both are understood, here and in the retention; a rule sees to it that there is one of them.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -35,15 +38,32 @@ pub struct DailySchedule {
 }
 
 /// Once on each of some days of the week.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.on) != has(self.__true__)").message("schedule.weekly needs on: the days on which backups are made"))]
 pub struct WeeklySchedule {
     /// On which days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
-    pub on: Vec<Weekday>,
+    pub on: Option<Vec<Weekday>>,
+    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
+    pub on_unquoted: Option<Vec<Weekday>>,
     /// At what time, `HH:MM` in the policy's zone, on the hour or the half hour.
     #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub at: At,
+}
+
+impl WeeklySchedule {
+    /// The days, whichever way they were written.
+    #[must_use]
+    pub fn days(&self) -> &[Weekday] {
+        self.on
+            .as_ref()
+            .or(self.on_unquoted.as_ref())
+            .map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Several times a day.
