@@ -16,7 +16,7 @@ from azure.mgmt.recoveryservices import RecoveryServicesClient
 from azure.mgmt.recoveryservices import models as rs
 from azure.mgmt.recoveryservicesbackup import models as bk
 
-from session import Session, refused, wait
+from session import Session, on_the_wire, refused, wait
 
 VM_FILTER = "backupManagementType eq 'AzureIaasVM'"
 ITEM_FILTER = f"{VM_FILTER} and itemType eq 'VM'"
@@ -174,10 +174,11 @@ def discover(s):
     statuses = []
     wait("discovery", lambda: statuses.append(s.raw("GET", location, version=None).status_code) or statuses[-1], lambda code: code != 202)
     assert statuses[-1] in (200, 204), statuses
-    found = {item.properties.friendly_name: item.properties for item in s.backup.backup_protectable_items.list(s.vault, s.group, filter=VM_FILTER)}
+    rows = s.backup.backup_protectable_items.list(s.vault, s.group, filter=VM_FILTER)
+    found = {row["friendlyName"]: row for row in map(on_the_wire, rows)}
     assert set(found) == {"web-1", "big-1"}, found
-    assert found["web-1"].virtual_machine_id.lower() == s.vm("web-1").lower(), found
-    assert found["web-1"].protection_state == "NotProtected", found
+    assert found["web-1"]["virtualMachineId"].lower() == s.vm("web-1").lower(), found
+    assert found["web-1"]["protectionState"] == "NotProtected", found
 
 
 def body(s, vm, policy):
@@ -191,15 +192,15 @@ def enable(s):
     """enable protection, and see the item wait for its first backup"""
     for vm in ("web-1", "big-1"):
         s.backup.protected_items.begin_create_or_update(*s.item(vm), body(s, vm, "daily-gfs")).result()
-        item = s.backup.protected_items.get(*s.item(vm)).properties
-        assert item.protection_state == "IRPending" and item.health_status == "Passed", item
-        assert item.policy_id.lower() == s.policy("daily-gfs").lower(), item
-        assert item.workload_type == "VM" and item.friendly_name == vm, item
-    items = [item.properties.friendly_name for item in s.backup.backup_protected_items.list(s.vault, s.group, filter=ITEM_FILTER)]
+        item = s.read_item(vm)
+        assert item["protectionState"] == "IRPending" and item["healthStatus"] == "Passed", item
+        assert item["policyId"].lower() == s.policy("daily-gfs").lower(), item
+        assert item["workloadType"] == "VM" and item["friendlyName"] == vm, item
+    items = [on_the_wire(item)["friendlyName"] for item in s.backup.backup_protected_items.list(s.vault, s.group, filter=ITEM_FILTER)]
     assert sorted(items) == ["big-1", "web-1"], items
     policy = s.backup.protection_policies.get(s.vault, s.group, "daily-gfs").properties
     assert policy.protected_items_count == 2, policy
-    left = [item.properties.friendly_name for item in s.backup.backup_protectable_items.list(s.vault, s.group, filter=VM_FILTER)]
+    left = [on_the_wire(item)["friendlyName"] for item in s.backup.backup_protectable_items.list(s.vault, s.group, filter=VM_FILTER)]
     assert left == [], "what is protected is no longer offered"
 
 
@@ -208,8 +209,8 @@ def refused_protection(s):
     put = s.backup.protected_items.begin_create_or_update
     refused(HttpResponseError, put, *s.item("ghost"), body(s, "ghost", "daily-gfs"))
     refused(HttpResponseError, put, *s.item("web-1"), body(s, "web-1", "no-such-policy"))
-    item = s.backup.protected_items.get(*s.item("web-1")).properties
-    assert item.policy_id.lower() == s.policy("daily-gfs").lower(), item
+    item = s.read_item("web-1")
+    assert item["policyId"].lower() == s.policy("daily-gfs").lower(), item
     refused(ResourceNotFoundError, s.backup.protected_items.get, *s.item("ghost"), code="BMSUserErrorDataSourceObjectNotFound")
 
 
@@ -257,9 +258,9 @@ def recovery_points(s):
     assert isinstance(point, bk.IaasVMRecoveryPoint) and point.is_managed_virtual_machine, point
     assert point.recovery_point_type in ("CrashConsistent", "FileSystemConsistent", "AppConsistent"), point
     assert [tier.status for tier in point.recovery_point_tier_details if tier.type == "HardenedRP"] == ["Valid"], point
-    item = s.backup.protected_items.get(*s.item("web-1")).properties
-    assert item.protection_state == "Protected" and item.last_backup_status == "Completed", item
-    assert item.last_recovery_point == point.recovery_point_time, item
+    item = s.read_item("web-1")
+    assert item["protectionState"] == "Protected" and item["lastBackupStatus"] == "Completed", item
+    assert item["lastRecoveryPoint"] == point.as_dict()["recoveryPointTime"], item
     refused(HttpResponseError, s.backup.recovery_points.get, *s.item("web-1"), "404404404404")
 
 
@@ -309,16 +310,16 @@ def stop(s):
     put = s.backup.protected_items.begin_create_or_update
     for again in (True, False):
         put(*s.item("web-1"), stopped).result()
-        item = s.backup.protected_items.get(*s.item("web-1")).properties
-        assert item.protection_state == "ProtectionStopped" and not item.policy_id, item
+        item = s.read_item("web-1")
+        assert item["protectionState"] == "ProtectionStopped" and not item["policyId"], item
         assert len(list(s.backup.recovery_points.list(*s.item("web-1")))) == 1, "the data is retained"
         request = bk.BackupRequestResource(properties=bk.IaasVMBackupRequest())
         refused(HttpResponseError, s.backup.backups.trigger, *s.item("web-1"), request)
         if again:
             put(*s.item("web-1"), body(s, "web-1", "DefaultPolicy")).result()
-            item = s.backup.protected_items.get(*s.item("web-1")).properties
-            assert item.protection_state == "Protected", item
-            assert item.policy_id.lower() == s.policy("DefaultPolicy").lower(), item
+            item = s.read_item("web-1")
+            assert item["protectionState"] == "Protected", item
+            assert item["policyId"].lower() == s.policy("DefaultPolicy").lower(), item
 
 
 def vault_in_use(s):

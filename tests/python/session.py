@@ -70,6 +70,9 @@ class Session:
         name = f"iaasvmcontainerv2;{self.group};{vm}"
         return (self.vault, self.group, "Azure", f"IaasVMContainer;{name}", f"VM;{name}")
 
+    def read_item(self, vm):
+        return on_the_wire(self.backup.protected_items.get(*self.item(vm)))
+
     def started(self, call, *args):
         """Starts what answers 202 and is no poller in the SDK; the id of its operation."""
         headers = call(*args, cls=lambda pipeline, _, __: pipeline.http_response.headers)
@@ -106,6 +109,12 @@ class Session:
         """A request that the SDK would not make, through its own pipeline."""
         query = f"?api-version={version}" if version else ""
         return self.backup.send_request(HttpRequest(method, f"{path}{query}", **kwargs))
+
+
+def on_the_wire(resource):
+    """The properties as they came. The SDK finds no model two steps below a base class, so neither a protected VM nor a
+    protectable one has attributes of its own; Azure's answers meet the same."""
+    return resource.properties.as_dict()
 
 
 def wait(what, look, done):
