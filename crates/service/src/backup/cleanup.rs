@@ -197,25 +197,27 @@ fn in_use(job: &Job) -> Vec<String> {
         .collect()
 }
 
-/// The points of an item whose time is over.
+/// The points of an item whose time is over, and those whose removal has begun: what is half gone has to go.
 fn expired(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Vec<Point>, StoreError> {
-    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
-    let by = match item.state.pruning(gone) {
-        Pruning::KeepAll => return Ok(Vec::new()),
-        Pruning::ByPolicy | Pruning::KeepNewest => Pruning::KeepNewest,
-    };
-    let Some(rules) = scheduler::rules(tx, item)? else {
-        return Ok(Vec::new());
-    };
-    let points = Point::of(tx, &item.key())?;
-    let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
-    let verdicts = pruning::verdicts(by, &rules.retention, &seen, &rules.schedule.zone, ctx.now);
-    Ok(points
+    let (mut going, points): (Vec<_>, Vec<_>) = Point::of(tx, &item.key())?
         .into_iter()
-        .zip(verdicts)
-        .filter(|(_, verdict)| !verdict.is_kept())
-        .map(|(point, _)| point)
-        .collect())
+        .partition(|point| point.removing);
+    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
+    let rules = scheduler::rules(tx, item)?;
+    if let (Pruning::ByPolicy | Pruning::KeepNewest, Some(rules)) =
+        (item.state.pruning(gone), rules)
+    {
+        let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
+        let zone = &rules.schedule.zone;
+        let verdicts =
+            pruning::verdicts(Pruning::KeepNewest, &rules.retention, &seen, zone, ctx.now);
+        let over = points
+            .into_iter()
+            .zip(verdicts)
+            .filter(|(_, verdict)| !verdict.is_kept());
+        going.extend(over.map(|(point, _)| point));
+    }
+    Ok(going)
 }
 
 /// Queues the end of the soft-deleted items whose time is over.

@@ -144,7 +144,11 @@ fn render(
         // There are no snapshots beside the machine: a point is in the vault from the start.
         recovery_point_tier_details: Some(vec![TierDetail {
             tier: Some(Tier::HardenedRp),
-            status: Some(TierStatus::Valid),
+            status: Some(if point.removing {
+                TierStatus::Disabled
+            } else {
+                TierStatus::Valid
+            }),
             ..TierDetail::default()
         }]),
         is_managed_virtual_machine: Some(true),

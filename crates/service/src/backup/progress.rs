@@ -170,6 +170,7 @@ pub(super) fn saved(
         logical: saved.logical,
         read: saved.read,
         stored: saved.stored,
+        removing: false,
     };
     let size = saved.logical;
     work.saved = Some(saved);

@@ -16,12 +16,19 @@ const MOST_POINTS: usize = 9_999;
 
 /// Starts what may start.
 pub(super) fn dispatch(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    let mut effects = Vec::new();
+    // A job that ended when its turn came held others up: they are looked at again.
+    while pass(ctx, tx, &mut effects)? {}
+    Ok(effects)
+}
+
+/// Goes through the queue once. Whether a job ended instead of starting, because nothing was left to do or to be done.
+fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result<bool, StoreError> {
     let jobs = Job::active(tx)?;
     let mut busy = Busy::default();
     jobs.iter()
         .filter(|job| job.has_mover())
         .for_each(|job| busy.took(job));
-    let mut effects = Vec::new();
     for mut job in jobs.into_iter().filter(|job| job.stage == Stage::Queued) {
         if busy.movers >= ctx.max_jobs.max(1) {
             break;
@@ -30,17 +37,23 @@ pub(super) fn dispatch(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>
             continue;
         }
         match prepare(ctx, tx, &mut job)? {
-            Prepared::Start(task) => {
+            Prepared::Start(file) => {
                 job.stage = Stage::Running;
                 busy.took(&job);
                 job.keep(tx)?;
-                effects.push(Effect::StartMover(task));
+                effects.push(Effect::StartMover(file));
             }
-            Prepared::Nothing => endings::evidence(ctx, tx, &mut job)?,
-            Prepared::Impossible(fault) => endings::fail(ctx, tx, &mut job, fault)?,
+            Prepared::Nothing => {
+                endings::evidence(ctx, tx, &mut job)?;
+                return Ok(true);
+            }
+            Prepared::Impossible(fault) => {
+                endings::fail(ctx, tx, &mut job, fault)?;
+                return Ok(true);
+            }
         }
     }
-    Ok(effects)
+    Ok(false)
 }
 
 /// What the running jobs, and those that wait for them, keep from starting.
@@ -91,7 +104,7 @@ enum Prepared {
 }
 
 /// Writes the job file, by what is true now and not when the job was asked for.
-fn prepare(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Prepared, StoreError> {
+fn prepare(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<Prepared, StoreError> {
     let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? else {
         return Ok(Prepared::Impossible(failure::vault_gone()));
     };
@@ -126,6 +139,12 @@ fn prepare(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Prepared, St
                 return Ok(Prepared::Nothing);
             }
             work.begun = true;
+            for forgetting in &work.points {
+                if let Some(mut point) = tx.get::<Point>(&forgetting.key)? {
+                    point.removing = true;
+                    tx.put(&point)?;
+                }
+            }
             let snapshots: Vec<String> = work
                 .points
                 .iter()
@@ -195,7 +214,10 @@ fn backup(
         time: ctx.now,
         tags: vec![format!("rp={}", work.point)],
         description: format!("{} in {}", item.vm_id, job.vault),
-        parent: points.first().map(|newest| newest.snapshot.clone()),
+        parent: points
+            .iter()
+            .find(|point| !point.removing)
+            .map(|newest| newest.snapshot.clone()),
         disks: taken
             .iter()
             .map(|disk| DiskSource {

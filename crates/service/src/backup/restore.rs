@@ -310,11 +310,11 @@ fn preflight(
             ));
         }
     }
-    if active
+    let queued = active
         .iter()
         .filter_map(Job::forget)
-        .any(|work| work.points.iter().any(|removed| removed.key == point.key()))
-    {
+        .any(|work| work.points.iter().any(|removed| removed.key == point.key()));
+    if queued || point.removing {
         return Err(Refusal::conflict(
             "UserErrorRecoveryPointBeingDeleted",
             format!(

@@ -36,6 +36,9 @@ pub(crate) struct Point {
     pub(crate) logical: u64,
     pub(crate) read: u64,
     pub(crate) stored: u64,
+    /// A mover was started to remove the snapshot: it may be gone, so the point can't be used and has to go.
+    #[serde(default)]
+    pub(crate) removing: bool,
 }
 
 /// What made the point, which decides what it expires by.
