@@ -5,8 +5,8 @@ use kluis_arm::api_version::ApiVersionError;
 use kluis_arm::error::code;
 
 use super::{
-    Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Response, Role,
-    VaultPath, decode,
+    Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Role, VaultPath,
+    decode,
 };
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -202,13 +202,4 @@ fn permitted(request: &Request) -> Result<(), Refusal> {
             request.principal.client_id, request.method, request.path
         ),
     ))
-}
-
-/// The response to an answer, refusals included.
-#[must_use]
-pub fn respond(answer: &Answer) -> Response {
-    match answer {
-        Ok((response, _)) => response.clone(),
-        Err(refusal) => refusal.response(),
-    }
 }

@@ -71,16 +71,11 @@ impl Engine {
 
     /// Answers a request.
     pub(super) fn answer(&self, request: &Request) -> Response {
-        let answer = self.write(|ctx, tx| {
-            core::handle(request, ctx, tx).map(|(response, effects)| (Ok(response), effects))
-        });
+        let answer = self.write(|ctx, tx| core::handle(request, ctx, tx));
         if request.method != http::Method::GET {
             self.wake.notify_one();
         }
-        match answer {
-            Ok(response) => response.unwrap_or_else(|refusal: core::Refusal| refusal.response()),
-            Err(refusal) => refusal.response(),
-        }
+        answer.unwrap_or_else(|refusal| refusal.response())
     }
 
     /// Does what is due now.

@@ -38,6 +38,8 @@ impl Hands {
         let mut movers: HashMap<String, Kill> = HashMap::new();
         for order in incoming {
             match order {
+                // What is not begun any more is asked for again at the next start.
+                Order::Do(_) if self.engine.is_stopping() => {}
                 Order::Do(Effect::CreateRepository { vault, path }) => {
                     let result = repositories::create(&self.keys, &path);
                     self.engine.repository_report(&RepositoryReport {

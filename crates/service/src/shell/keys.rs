@@ -26,7 +26,8 @@ impl Keys {
         let passphrase = match private::read(&file)
             .map_err(ServiceError::io("read the passphrase in", &file))?
         {
-            Some(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
+            // As restic takes it from the same file.
+            Some(text) => text.trim().to_owned(),
             None if first.is_some() => return Err(ServiceError::NoPassphrase { file, vaults }),
             None if given.is_some() => {
                 let message = "there is no such file; write the passphrase into it, or leave out --passphrase-file".to_owned();

@@ -1,4 +1,4 @@
-//! On the machine's clock: ticks when something becomes due.
+//! Ticks when something becomes due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,15 @@ const AT_LEAST: Duration = Duration::from_secs(30);
 /// Nothing is due more often than this; also the pause after a failure.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// Ticks until the service stops. A virtual clock is ticked by whoever moves it.
+/// Ticks until the service stops. A virtual clock is ticked by whoever moves it; here, only what a change made due at the moment
+/// where it stands.
 pub(super) async fn tick(engine: Arc<Engine>) {
-    if matches!(engine.clock, Clock::Virtual(_)) {
-        return;
-    }
+    let stands_still = matches!(engine.clock, Clock::Virtual(_));
     while !engine.is_stopping() {
         let at = Arc::clone(&engine);
+        if stands_still {
+            engine.wake.notified().await;
+        }
         let next = tokio::task::spawn_blocking(move || {
             at.tick()?;
             Ok::<_, crate::store::StoreError>(
@@ -40,6 +42,9 @@ pub(super) async fn tick(engine: Arc<Engine>) {
                 AT_MOST
             }
         };
+        if stands_still {
+            continue;
+        }
         // A change of the state may bring something due sooner, so it ends the pause; but each tick is a change itself, so a
         // pause never ends before it has lasted a moment.
         tokio::time::sleep(AT_MOST).await;

@@ -9,5 +9,6 @@ mod inventory;
 mod movers;
 mod never_panics;
 mod shell;
+mod store;
 mod vaults;
 mod world;

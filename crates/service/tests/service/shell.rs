@@ -302,6 +302,28 @@ fn who_is_not_known_is_told_so() {
 }
 
 #[test]
+fn a_body_that_is_too_large_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = service(dir.path());
+    let token = bearer(&running, dir.path());
+    let path = format!("{}?api-version=2024-04-01", vault(&running));
+    let body = " ".repeat((1 << 20) + 1);
+    let refused = call(
+        &running,
+        dir.path(),
+        "PUT",
+        &path,
+        &[("Authorization", &token)],
+        &body,
+    );
+    assert_eq!(
+        (refused.status, &refused.body["error"]["code"]),
+        (413, &json!("RequestEntityTooLarge"))
+    );
+    running.shutdown().unwrap();
+}
+
+#[test]
 fn a_managed_identity_signs_in_on_the_loopback() {
     let dir = tempfile::tempdir().unwrap();
     let running = service(dir.path());

@@ -96,7 +96,11 @@ impl World {
             .as_ref()
             .map(|(_, effects)| effects.clone())
             .unwrap_or_default();
-        (core::respond(&answer), effects)
+        let response = answer.map(|(response, _)| response);
+        (
+            response.unwrap_or_else(|refusal| refusal.response()),
+            effects,
+        )
     }
 
     /// One call with the usual api-version; repositories are made and removed at once.
