@@ -186,26 +186,45 @@ fn last_lines(stderr: impl Read) -> String {
     Vec::from(last).join("\n")
 }
 
-/// Ends the movers that an earlier service left behind, and waits until they are gone. Returns the lock that this service's
-/// movers will hold.
+/// Ends the movers that an earlier service left behind, waits until they are gone and removes what they left half done.
+/// Returns the lock that this service's movers will hold.
 pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
     private::folder(jobs)?;
-    for entry in fs::read_dir(jobs)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "pid") {
-            kill_orphan(&path);
-        }
-        fs::remove_file(&path).or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })?;
-    }
+    let left: Vec<PathBuf> = fs::read_dir(jobs)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    left.iter()
+        .filter(|path| has_extension(path, "pid"))
+        .for_each(|path| kill_orphan(path));
     let lock = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(jobs.with_extension("lock"))?;
-    // Held until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
+    // Until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
     lock.lock()?;
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+    for path in left.iter().filter(|path| path.is_file()) {
+        if has_extension(path, "json") {
+            clean_up(path);
+        }
+        fs::remove_file(path)?;
+    }
     Ok(lock)
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// Removes what the job of this file left half done; the job begins again from the start, if at all.
+fn clean_up(path: &Path) {
+    let job = fs::read(path)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<JobFile>(&text).ok());
+    if let Some(Err(error)) = job.as_ref().map(kluis_vault::mover::clean_up) {
+        tracing::warn!(error = %kluis_vault::error::describe(&error), "a job left files behind");
+    }
 }
 
 /// Ends the process whose id is in this file, if it still is a mover of this job: ids are given again.

@@ -1,6 +1,5 @@
 //! Between a mover and the core: thins out progress, and asks the vault when a mover ends without a last word.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kluis_vault::{Event, JobFile, MasterKey, Task, repository};
@@ -12,10 +11,8 @@ const PROGRESS: Duration = Duration::from_millis(500);
 
 /// Listens to one job's mover.
 pub(in crate::shell) struct Witness {
-    job: String,
-    vault: PathBuf,
+    file: JobFile,
     key: MasterKey,
-    is_backup: bool,
     last_word: bool,
     saved: bool,
     progress: Option<Instant>,
@@ -24,10 +21,8 @@ pub(in crate::shell) struct Witness {
 impl Witness {
     pub(in crate::shell) fn new(file: &JobFile, key: &MasterKey) -> Self {
         Self {
-            job: file.job.clone(),
-            vault: file.vault.clone(),
+            file: file.clone(),
             key: key.clone(),
-            is_backup: matches!(file.task, Task::Backup(_)),
             last_word: false,
             saved: false,
             progress: None,
@@ -48,7 +43,8 @@ impl Witness {
                 self.saved |= matches!(event, Event::Saved { .. });
                 self.last_word |= event.is_last();
             }
-            What::Exited { .. } if !self.last_word && self.is_backup => {
+            What::Exited { .. } if !self.last_word => {
+                self.clean_up();
                 let mut found = self.in_the_vault();
                 found.push(what);
                 return found;
@@ -58,12 +54,22 @@ impl Witness {
         vec![what]
     }
 
+    /// What a restore had half written goes with its mover; nobody would ever finish it.
+    fn clean_up(&self) {
+        if let Err(error) = kluis_vault::mover::clean_up(&self.file) {
+            tracing::warn!(job = %self.file.job, error = %kluis_vault::error::describe(&error), "a job left files behind");
+        }
+    }
+
     /// A backup that died between saving its snapshot and saying so has still been made: the vault knows.
     fn in_the_vault(&self) -> Vec<What> {
+        if !matches!(self.file.task, Task::Backup(_)) {
+            return Vec::new();
+        }
         if self.saved {
             return vec![What::Event(Event::Finished)];
         }
-        match repository::find_by_job(&self.vault, &self.key, &self.job) {
+        match repository::find_by_job(&self.file.vault, &self.key, &self.file.job) {
             Ok(Some(saved)) => {
                 let (snapshot, logical, read, stored) =
                     (saved.snapshot, saved.logical, saved.read, saved.stored);
@@ -79,7 +85,7 @@ impl Witness {
             }
             Ok(None) => Vec::new(),
             Err(error) => {
-                tracing::warn!(job = %self.job, error = %kluis_vault::error::describe(&error), "the vault could not be asked about a lost job");
+                tracing::warn!(job = %self.file.job, error = %kluis_vault::error::describe(&error), "the vault could not be asked about a lost job");
                 Vec::new()
             }
         }
