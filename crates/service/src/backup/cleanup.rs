@@ -1,18 +1,16 @@
 //! Cleanup: once a day and after a change of policy, the points that retention no longer keeps are removed, in the vault
 //! too; and soft-deleted items go when their time is over.
 //!
-//! Nothing is removed here. A job is queued whose mover removes the snapshots; the rows go on its evidence. The newest point
-//! of an item stays whatever its age: a machine whose backups keep failing does not lose the last copy it has.
+//! Nothing is removed here. A job is queued whose mover removes the snapshots; the rows go on its evidence.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use kluis_policy::{Pruning, pruning};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Point, Work};
-use super::{jobs, scheduler};
+use super::{jobs, keeping};
 use crate::core::{Context, VaultKey};
 use crate::store::{Row, StoreError, Tx};
 
@@ -124,7 +122,7 @@ pub(super) fn recheck(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<(
     }
     let mut still = BTreeSet::new();
     for item in tx.list::<Item>(job.vault.as_str())? {
-        still.extend(expired(ctx, tx, &item)?.iter().map(Row::key));
+        still.extend(keeping::expired(ctx, tx, &item)?.iter().map(Row::key));
     }
     work.points.retain(|point| still.contains(&point.key));
     Ok(())
@@ -162,7 +160,7 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
     let mut points = Vec::new();
     for item in tx.list::<Item>(vault.as_str())? {
         points.extend(
-            expired(ctx, tx, &item)?
+            keeping::expired(ctx, tx, &item)?
                 .into_iter()
                 .filter(|point| !taken.contains(&point.key())),
         );
@@ -195,29 +193,6 @@ fn in_use(job: &Job) -> Vec<String> {
     removed
         .chain(job.restore().map(|work| work.point.clone()))
         .collect()
-}
-
-/// The points of an item whose time is over, and those whose removal has begun: what is half gone has to go.
-fn expired(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Vec<Point>, StoreError> {
-    let (mut going, points): (Vec<_>, Vec<_>) = Point::of(tx, &item.key())?
-        .into_iter()
-        .partition(|point| point.removing);
-    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
-    let rules = scheduler::rules(tx, item)?;
-    if let (Pruning::ByPolicy | Pruning::KeepNewest, Some(rules)) =
-        (item.state.pruning(gone), rules)
-    {
-        let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
-        let zone = &rules.schedule.zone;
-        let verdicts =
-            pruning::verdicts(Pruning::KeepNewest, &rules.retention, &seen, zone, ctx.now);
-        let over = points
-            .into_iter()
-            .zip(verdicts)
-            .filter(|(_, verdict)| !verdict.is_kept());
-        going.extend(over.map(|(point, _)| point));
-    }
-    Ok(going)
 }
 
 /// Queues the end of the soft-deleted items whose time is over.

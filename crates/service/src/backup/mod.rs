@@ -19,6 +19,7 @@ mod items;
 mod job_reads;
 mod job_words;
 mod jobs;
+mod keeping;
 mod on_demand;
 mod points;
 mod policies;
@@ -49,7 +50,7 @@ pub use route::route;
 pub use rows::{RestoredDisk, Saved};
 pub use status::backup_status;
 
-use rows::{Item, Job, Kind, Outcome, Stage};
+use rows::{Item, Job, Kind, Outcome, Stage, Work};
 
 /// What a vault still holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -147,16 +148,19 @@ pub fn staging_accounts(tx: &Tx<'_>) -> Result<Vec<StagingAccount>, StoreError> 
     restore::staging_accounts(tx)
 }
 
-/// How many jobs ended at or after `from`, and how many of them failed. Cleanups are counted like the rest.
+/// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own
+/// affair and counts when it failed.
 pub fn failed_jobs_since(tx: &Tx<'_>, from: Timestamp) -> Result<(u64, u64), StoreError> {
     let (mut ran, mut failed) = (0, 0);
     for job in Job::ended(tx)? {
-        if let Stage::Ended { when, outcome } = job.stage
-            && when >= from
-            && job.kind != Kind::ConfigureBackup
-        {
+        let Stage::Ended { when, outcome } = job.stage else {
+            continue;
+        };
+        let has_failed = outcome == Outcome::Failed;
+        let counts = job.work != Work::Nothing && (has_failed || job.kind != Kind::Cleanup);
+        if when >= from && counts {
             ran += 1;
-            failed += u64::from(outcome == Outcome::Failed);
+            failed += u64::from(has_failed);
         }
     }
     Ok((ran, failed))

@@ -4,17 +4,17 @@ use jiff::Timestamp;
 use kluis_arm::error::code;
 use kluis_arm::recovery_point::{
     Consistency, DiskConfiguration, DiskInformation, MoveReadiness, RecoveryPointDetail,
-    RecoveryPointProperties, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+    RecoveryPointProperties, Tier as Place, TierDetail, TierStatus, VmRecoveryPoint,
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::time::WireTime;
-use kluis_policy::{Verdict, pruning};
+use kluis_policy::{Reason, Tier, Verdict};
 use serde_json::json;
 
 use super::items::Named;
 use super::job_words::value;
 use super::rows::{Item, Point, PointDisk};
-use super::{refusals, scheduler};
+use super::{keeping, refusals};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
 use crate::store::{Row as _, Tx};
 
@@ -45,15 +45,13 @@ pub(super) fn list(
     };
     let (from, to) = (moment("startDate")?, moment("endDate")?);
     let item = named.item(at, tx)?;
-    let mut points = Point::of(tx, &item.key())?;
-    points.retain(|point| {
+    let mut points = keeping::judged(ctx, tx, &item)?;
+    points.retain(|(point, _)| {
         from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
     });
-    let verdicts = verdicts(&item, &points, ctx, tx)?;
     let entries = points
         .iter()
-        .zip(verdicts)
-        .map(|(point, verdict)| value(&render(point, verdict, &item, at)));
+        .map(|(point, verdict)| value(&render(point, *verdict, &item, at)));
     Ok((page(request, entries)?, Vec::new()))
 }
 
@@ -67,13 +65,13 @@ pub(super) fn get(
 ) -> Answer {
     let item = named.item(at, tx)?;
     let point = find(&item, name, tx)?;
-    let verdict = verdicts(&item, std::slice::from_ref(&point), ctx, tx)?
-        .pop()
-        .flatten();
-    Ok((
-        Response::ok(value(&render(&point, verdict, &item, at))),
-        Vec::new(),
-    ))
+    let judged = keeping::judged(ctx, tx, &item)?;
+    let verdict = judged
+        .into_iter()
+        .find(|(known, _)| known.name == point.name)
+        .and_then(|(_, verdict)| verdict);
+    let body = value(&render(&point, verdict, &item, at));
+    Ok((Response::ok(body), Vec::new()))
 }
 
 /// An item's point by its name, or 404.
@@ -85,28 +83,6 @@ pub(super) fn find(item: &Item, name: &str, tx: &Tx<'_>) -> Result<Point, Refusa
                 format!("'{}' has no recovery point '{name}'.", item.vm),
             )
         })
-}
-
-/// Until when each point is kept and why; nothing is said of the points of an item without a policy.
-fn verdicts(
-    item: &Item,
-    points: &[Point],
-    ctx: &Context<'_>,
-    tx: &Tx<'_>,
-) -> Result<Vec<Option<Verdict>>, Refusal> {
-    let Some(rules) = scheduler::rules(tx, item)? else {
-        return Ok(vec![None; points.len()]);
-    };
-    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
-    let seen: Vec<_> = points.iter().map(Point::for_retention).collect();
-    let verdicts = pruning::verdicts(
-        item.state.pruning(gone),
-        &rules.retention,
-        &seen,
-        &rules.schedule.zone,
-        ctx.now,
-    );
-    Ok(verdicts.into_iter().map(Some).collect())
 }
 
 fn render(
@@ -143,7 +119,7 @@ fn render(
         is_instant_ilr_session_active: Some(false),
         // There are no snapshots beside the machine: a point is in the vault from the start.
         recovery_point_tier_details: Some(vec![TierDetail {
-            tier: Some(Tier::HardenedRp),
+            tier: Some(Place::HardenedRp),
             status: Some(if point.removing {
                 TierStatus::Disabled
             } else {
@@ -195,14 +171,26 @@ fn render(
 
 fn properties(verdict: Option<Verdict>, item: &Item) -> RecoveryPointProperties {
     let (until, rule) = match verdict {
-        Some(Verdict::Kept { until, reason }) => (until, format!("{reason:?}")),
-        Some(Verdict::Expired { since }) => (Some(since), "Expired".to_owned()),
-        None => (None, String::new()),
+        Some(Verdict::Kept { until, reason }) => (until, Some(rule(reason))),
+        Some(Verdict::Expired { since }) => (Some(since), Some("Expired")),
+        None => (None, None),
     };
     RecoveryPointProperties {
         expiry_time: until.map(|until| WireTime::from(until).to_string()),
-        rule_name: (!rule.is_empty()).then_some(rule),
+        rule_name: rule.map(str::to_owned),
         is_soft_deleted: Some(item.is_soft_deleted()),
         ..RecoveryPointProperties::default()
+    }
+}
+
+fn rule(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Tier(Tier::Daily) => "Daily",
+        Reason::Tier(Tier::Weekly) => "Weekly",
+        Reason::Tier(Tier::Monthly) => "Monthly",
+        Reason::Tier(Tier::Yearly) => "Yearly",
+        Reason::OnDemand => "OnDemand",
+        Reason::NewestOfLostSource => "NewestOfLostSource",
+        Reason::Stopped => "Stopped",
     }
 }

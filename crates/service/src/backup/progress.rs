@@ -21,6 +21,9 @@ pub(super) fn on_mover(
     let Some(mut job) = Job::find(tx, &report.job)?.filter(Job::has_mover) else {
         return Ok(Vec::new());
     };
+    if says_little(&report.what, &job) {
+        return Ok(Vec::new());
+    }
     match &report.what {
         What::Event(event) => heard(event, ctx, tx, &mut job)?,
         What::Exited { code, stderr } => exited(*code, stderr, ctx, tx, &mut job)?,
@@ -30,6 +33,15 @@ pub(super) fn on_mover(
         return Ok(Vec::new());
     }
     released(ctx, tx, &job)
+}
+
+/// Whether a report is progress of less than a thousandth: not worth a write to the disk.
+fn says_little(what: &What, job: &Job) -> bool {
+    let What::Event(Event::Progress { done, total }) = what else {
+        return false;
+    };
+    let thousandths = |done: u64| u128::from(done) * 1000 / u128::from((*total).max(1));
+    done < total && job.copied.total == *total && thousandths(*done) <= thousandths(job.copied.done)
 }
 
 /// A job no longer has a mover: whoever waited for its item or its place goes on.

@@ -9,8 +9,14 @@ use super::world::{ITEM, World, restore_request};
 fn cancel(world: &mut World, job: &str) -> String {
     let response = world.request(Method::POST, &format!("backupJobs/{job}/cancel"), None);
     assert_eq!((response.status, &response.body), (202, &None));
-    let url = response.header("Location").unwrap().replace("https://localhost", "");
-    assert!(url.contains(&format!("/backupJobs/{job}/operationResults/")), "{url}");
+    let url = response
+        .header("Location")
+        .unwrap()
+        .replace("https://localhost", "");
+    assert!(
+        url.contains(&format!("/backupJobs/{job}/operationResults/")),
+        "{url}"
+    );
     url.split('?').next().unwrap().to_owned()
 }
 
@@ -25,7 +31,15 @@ fn a_running_backup_is_cancelled_once_its_mover_is_gone() {
     assert!(world.killed.contains(&job));
     assert_eq!(world.job(&job)["status"], "Cancelling");
     assert_eq!(world.request(Method::GET, &url, None).status, 202);
-    assert!(world.refused(Method::POST, &format!("{ITEM}/backup"), Some(&super::world::backup_request())).starts_with("409"));
+    assert!(
+        world
+            .refused(
+                Method::POST,
+                &format!("{ITEM}/backup"),
+                Some(&super::world::backup_request())
+            )
+            .starts_with("409")
+    );
     world.exit(&job, None);
     let seen = world.job(&job);
     assert_eq!(seen["status"], "Cancelled");
@@ -41,10 +55,19 @@ fn a_backup_that_has_read_everything_is_not_cancelled_any_more() {
     world.protect();
     let job = world.backup_now();
     world.hear(&job, Event::Started { pid: 7 });
-    world.hear(&job, Event::Progress { done: 10, total: 10 });
+    world.hear(
+        &job,
+        Event::Progress {
+            done: 10,
+            total: 10,
+        },
+    );
     assert_eq!(world.job(&job)["actionsInfo"], json!(null));
     let refused = world.refused(Method::POST, &format!("backupJobs/{job}/cancel"), None);
-    assert!(refused.starts_with("400 UserErrorJobNotCancellable"), "{refused}");
+    assert!(
+        refused.starts_with("400 UserErrorJobNotCancellable"),
+        "{refused}"
+    );
     world.succeed(&job);
     assert_eq!(world.job(&job)["status"], "Completed");
 }
@@ -68,15 +91,25 @@ fn a_job_that_waits_is_cancelled_at_once() {
     world.max_jobs = 1;
     world.protect();
     let second = ITEM.replace("web-1", "web-2");
-    let body = super::world::protection(&super::world::WEB_1.replace("web-1", "web-2"), "DefaultPolicy");
+    let body = super::world::protection(
+        &super::world::WEB_1.replace("web-1", "web-2"),
+        "DefaultPolicy",
+    );
     world.accept(Method::PUT, &second, Some(&body));
     world.backup_now();
-    let waiting = world.accept(Method::POST, &format!("{second}/backup"), Some(&super::world::backup_request()));
+    let waiting = world.accept(
+        Method::POST,
+        &format!("{second}/backup"),
+        Some(&super::world::backup_request()),
+    );
     cancel(&mut world, &waiting);
     assert_eq!(world.job(&waiting)["status"], "Cancelled");
     assert!(world.killed.is_empty());
     let again = world.refused(Method::POST, &format!("backupJobs/{waiting}/cancel"), None);
-    assert!(again.starts_with("400 UserErrorJobNotCancellable"), "{again}");
+    assert!(
+        again.starts_with("400 UserErrorJobNotCancellable"),
+        "{again}"
+    );
 }
 
 #[test]
@@ -88,7 +121,14 @@ fn a_restore_can_be_cancelled_until_it_is_done() {
     let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
     let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
     world.hear(&job, Event::Started { pid: 7 });
-    world.hear(&job, Event::Restored { disk: "web-1-os".to_owned(), bytes: 1, sha256: "5ha".to_owned() });
+    world.hear(
+        &job,
+        Event::Restored {
+            disk: "web-1-os".to_owned(),
+            bytes: 1,
+            sha256: "5ha".to_owned(),
+        },
+    );
     cancel(&mut world, &job);
     world.exit(&job, None);
     assert_eq!(world.job(&job)["status"], "Cancelled");

@@ -1,5 +1,7 @@
 //! Movers that die and a service that is killed: the work is done once, and nothing hangs.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use kluis_vault::{Event, FailureCode, Task};
 
@@ -38,7 +40,10 @@ fn a_mover_that_claims_to_be_done_without_evidence_has_failed() {
     world.protect();
     let job = world.backup_now();
     world.hear(&job, Event::Finished);
-    assert_eq!(world.job(&job)["errorDetails"][0]["errorTitle"], "NoEvidence");
+    assert_eq!(
+        world.job(&job)["errorDetails"][0]["errorTitle"],
+        "NoEvidence"
+    );
     assert_eq!(world.item()["protectionState"], "IRPending");
 }
 
@@ -62,19 +67,32 @@ fn every_failure_has_its_name_and_its_way_out() {
         world.fail(&job, code);
         let seen = world.job(&job);
         assert_eq!(seen["status"], "Failed");
-        assert_eq!(seen["errorDetails"][0]["recommendations"][0], "Make it right.");
-        seen["errorDetails"][0]["errorTitle"].as_str().unwrap().to_owned()
+        assert_eq!(
+            seen["errorDetails"][0]["recommendations"][0],
+            "Make it right."
+        );
+        seen["errorDetails"][0]["errorTitle"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     })
     .collect();
-    assert_eq!(titles, [
-        "UserErrorDiskUnreadable",
-        "UserErrorDiskSizeChanged",
-        "UserErrorInsufficientSpace",
-        "UserErrorVaultKeyMismatch",
-        "VaultDataDamaged",
-        "InputOutputError"
-    ]);
-    assert_eq!(world.points().len(), 1, "what was backed up before is untouched");
+    assert_eq!(
+        titles,
+        [
+            "UserErrorDiskUnreadable",
+            "UserErrorDiskSizeChanged",
+            "UserErrorInsufficientSpace",
+            "UserErrorVaultKeyMismatch",
+            "VaultDataDamaged",
+            "InputOutputError"
+        ]
+    );
+    assert_eq!(
+        world.points().len(),
+        1,
+        "what was backed up before is untouched"
+    );
 }
 
 #[test]
@@ -97,7 +115,10 @@ fn a_backup_that_was_not_saved_when_the_service_died_runs_again_as_the_same_job(
     world.hear(&job, Event::Started { pid: 1 });
     world.hear(&job, Event::Progress { done: 5, total: 10 });
     world.restart();
-    assert_eq!(world.started, [format!("backup {job}"), format!("backup {job}")]);
+    assert_eq!(
+        world.started,
+        [format!("backup {job}"), format!("backup {job}")]
+    );
     world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.points().len(), 1);
@@ -122,12 +143,41 @@ fn a_restore_goes_on_with_the_disks_that_were_not_done() {
     world.settle();
     let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
     let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
-    world.hear(&job, Event::Restored { disk: "web-1-lun0".to_owned(), bytes: 1, sha256: "5ha".to_owned() });
+    world.hear(
+        &job,
+        Event::Restored {
+            disk: "web-1-lun0".to_owned(),
+            bytes: 1,
+            sha256: "5ha".to_owned(),
+        },
+    );
     world.restart();
-    let Task::Restore(task) = world.movers[&job].task.clone() else { panic!("no restore") };
-    assert_eq!(task.disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>(), ["web-1-os", "web-1-lun1"]);
-    world.hear(&job, Event::Restored { disk: "web-1-os".to_owned(), bytes: 1, sha256: "5ha".to_owned() });
-    world.hear(&job, Event::Restored { disk: "web-1-lun1".to_owned(), bytes: 1, sha256: "5ha".to_owned() });
+    let Task::Restore(task) = world.movers[&job].task.clone() else {
+        panic!("no restore")
+    };
+    assert_eq!(
+        task.disks
+            .iter()
+            .map(|disk| disk.name.as_str())
+            .collect::<Vec<_>>(),
+        ["web-1-os", "web-1-lun1"]
+    );
+    world.hear(
+        &job,
+        Event::Restored {
+            disk: "web-1-os".to_owned(),
+            bytes: 1,
+            sha256: "5ha".to_owned(),
+        },
+    );
+    world.hear(
+        &job,
+        Event::Restored {
+            disk: "web-1-lun1".to_owned(),
+            bytes: 1,
+            sha256: "5ha".to_owned(),
+        },
+    );
     world.restart();
     assert!(world.movers.is_empty());
     assert_eq!(world.job(&job)["status"], "Completed");
@@ -144,15 +194,23 @@ fn a_removal_that_was_under_way_when_the_service_died_is_finished() {
     world.settle();
     world.now = at("2026-03-12T00:00:00Z");
     world.tick();
-    let removal = world.movers.iter().find(|(_, file)| matches!(file.task, Task::Forget(_))).map(|(job, _)| job.clone());
+    let removal = world
+        .movers
+        .iter()
+        .find(|(_, file)| matches!(file.task, Task::Forget(_)))
+        .map(|(job, _)| job.clone());
     if let Some(removal) = removal {
         world.work(&removal);
     }
     world.restart();
     world.settle();
     assert!(!world.busy());
-    let held: usize = world.snapshots.values().map(|vault| vault.len()).sum();
-    assert_eq!(world.points().len(), held, "every point has its snapshot, every snapshot its point");
+    let held: usize = world.snapshots.values().map(BTreeMap::len).sum();
+    assert_eq!(
+        world.points().len(),
+        held,
+        "every point has its snapshot, every snapshot its point"
+    );
 }
 
 #[test]
@@ -161,7 +219,14 @@ fn late_words_of_a_dead_mover_change_nothing() {
     world.protect();
     let job = world.backup_now();
     world.succeed(&job);
-    world.hear(&job, Event::Failed { code: FailureCode::Io, message: String::new(), recommendation: String::new() });
+    world.hear(
+        &job,
+        Event::Failed {
+            code: FailureCode::Io,
+            message: String::new(),
+            recommendation: String::new(),
+        },
+    );
     assert_eq!(world.job(&job)["status"], "Completed");
     world.hear("no-such-job", Event::Finished);
     assert_eq!(world.points().len(), 1);

@@ -81,14 +81,15 @@ fn item(vm: bool) -> String {
     ITEM.replace("web-1", name(vm))
 }
 
-fn body(vm: bool, extra: Value) -> Value {
+fn body(vm: bool, extra: &Value) -> Value {
     let mut body = json!({"properties": {
         "protectedItemType": "Microsoft.Compute/virtualMachines",
         "sourceResourceId": WEB_1.replace("web-1", name(vm)),
         "policyId": "",
         "protectionState": "ProtectionStopped",
     }});
-    if let (Some(properties), Some(extra)) = (body["properties"].as_object_mut(), extra.as_object()) {
+    if let (Some(properties), Some(extra)) = (body["properties"].as_object_mut(), extra.as_object())
+    {
         properties.extend(extra.clone());
     }
     body
@@ -101,7 +102,14 @@ impl Ledger {
         for (name, days) in &days {
             world.daily_policy(name, "20:00", "UTC", *days);
         }
-        Self { world, days, expiry: BTreeMap::new(), begun: BTreeSet::new(), condemned: BTreeSet::new(), groups: 0 }
+        Self {
+            world,
+            days,
+            expiry: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            condemned: BTreeSet::new(),
+            groups: 0,
+        }
     }
 
     fn step(&mut self, act: &Act) {
@@ -109,29 +117,50 @@ impl Ledger {
         match act {
             Act::Protect(vm, which) => {
                 let vm_id = WEB_1.replace("web-1", name(*vm));
-                world.request(Method::PUT, &item(*vm), Some(&protection(&vm_id, policy(*which))));
+                world.request(
+                    Method::PUT,
+                    &item(*vm),
+                    Some(&protection(&vm_id, policy(*which))),
+                );
             }
-            Act::Stop(vm) => drop(world.request(Method::PUT, &item(*vm), Some(&body(*vm, json!({}))))),
+            Act::Stop(vm) => {
+                drop(world.request(Method::PUT, &item(*vm), Some(&body(*vm, &json!({})))));
+            }
             Act::Undelete(vm) => {
-                drop(world.request(Method::PUT, &item(*vm), Some(&body(*vm, json!({"isRehydrate": true})))));
+                drop(world.request(
+                    Method::PUT,
+                    &item(*vm),
+                    Some(&body(*vm, &json!({"isRehydrate": true}))),
+                ));
             }
             Act::Delete(vm) => drop(world.request(Method::DELETE, &item(*vm), None)),
             Act::BackupNow(vm, hours) => {
                 let until = world.now + SignedDuration::from_hours(*hours);
                 let wanted = json!({"properties": {"objectType": "IaasVMBackupRequest",
                     "recoveryPointExpiryTimeInUTC": until.to_string()}});
-                let response = world.request(Method::POST, &format!("{}/backup", item(*vm)), Some(&wanted));
+                let response = world.request(
+                    Method::POST,
+                    &format!("{}/backup", item(*vm)),
+                    Some(&wanted),
+                );
                 if response.status == 202 {
-                    let url = response.header("Azure-AsyncOperation").unwrap().replace("https://localhost", "");
+                    let url = response
+                        .header("Azure-AsyncOperation")
+                        .unwrap()
+                        .replace("https://localhost", "");
                     let status = world.get(url.split('?').next().unwrap());
-                    self.expiry.insert(status["properties"]["jobId"].as_str().unwrap().to_owned(), until);
+                    self.expiry.insert(
+                        status["properties"]["jobId"].as_str().unwrap().to_owned(),
+                        until,
+                    );
                 }
             }
             Act::Restore(vm) => self.restore(*vm),
             Act::Cancel => {
                 let running = self.world.get("backupJobs?$filter=status eq 'InProgress'");
                 if let Some(job) = running["value"][0]["name"].as_str() {
-                    self.world.request(Method::POST, &format!("backupJobs/{job}/cancel"), None);
+                    self.world
+                        .request(Method::POST, &format!("backupJobs/{job}/cancel"), None);
                 }
             }
             Act::EditPolicy(which, days) => {
@@ -148,14 +177,21 @@ impl Ledger {
                 world.tick();
             }
             Act::Succeed(which) => self.with_mover(*which, World::succeed),
-            Act::Fail(which) => self.with_mover(*which, |world, job| world.fail(job, FailureCode::Io)),
+            Act::Fail(which) => {
+                self.with_mover(*which, |world, job| world.fail(job, FailureCode::Io));
+            }
             Act::Die(which) => self.with_mover(*which, |world, job| world.exit(job, None)),
             Act::DieSaved(which) => self.with_mover(*which, |world, job| {
                 let is_backup = matches!(world.movers[job].task, Task::Backup(_));
                 world.work(job);
                 if is_backup {
                     // What the shell finds in the vault when a backup's mover is gone without a word.
-                    let saved = Event::Saved { snapshot: snapshot(job), logical: 1, read: 1, stored: 1 };
+                    let saved = Event::Saved {
+                        snapshot: snapshot(job),
+                        logical: 1,
+                        read: 1,
+                        stored: 1,
+                    };
                     world.hear(job, saved);
                 }
                 world.exit(job, None);
@@ -173,21 +209,41 @@ impl Ledger {
 
     /// Each into a resource group of its own, as nothing is written over.
     fn restore(&mut self, vm: bool) {
-        let points = self.world.request(Method::GET, &format!("{}/recoveryPoints", item(vm)), None);
-        let Some(point) = points.body.as_ref().and_then(|page| page["value"][0]["name"].as_str()) else { return };
+        let points = self
+            .world
+            .request(Method::GET, &format!("{}/recoveryPoints", item(vm)), None);
+        let Some(point) = points
+            .body
+            .as_ref()
+            .and_then(|page| page["value"][0]["name"].as_str())
+        else {
+            return;
+        };
         self.groups += 1;
         let mut group = self.world.inventory.resource_groups[1].clone();
         group.name = format!("group-{}", self.groups);
         let mut wanted = super::world::restore_request(&group.name);
         self.world.inventory.resource_groups.push(group);
         wanted["properties"]["sourceResourceId"] = json!(WEB_1.replace("web-1", name(vm)));
-        self.world.request(Method::POST, &format!("{}/recoveryPoints/{point}/restore", item(vm)), Some(&wanted));
+        self.world.request(
+            Method::POST,
+            &format!("{}/recoveryPoints/{point}/restore", item(vm)),
+            Some(&wanted),
+        );
     }
 
     fn hold(&mut self) {
         let mut items = BTreeSet::new();
-        let removals = self.world.movers.values().filter(|file| matches!(file.task, Task::Forget(_))).count();
-        assert!(removals == 0 || self.world.movers.len() == 1, "a removal of snapshots runs beside something else");
+        let removals = self
+            .world
+            .movers
+            .values()
+            .filter(|file| matches!(file.task, Task::Forget(_)))
+            .count();
+        assert!(
+            removals == 0 || self.world.movers.len() == 1,
+            "a removal of snapshots runs beside something else"
+        );
         assert!(self.world.movers.len() <= self.world.max_jobs);
         for file in self.world.movers.values() {
             let vm = match &file.task {
@@ -211,13 +267,22 @@ impl Ledger {
             .filter(|(job, _)| !self.begun.contains(job))
             .collect();
         for (job, snapshots) in removals {
-            let fresh = snapshots.iter().filter(|snapshot| !self.condemned.contains(*snapshot)).cloned();
+            let fresh = snapshots
+                .iter()
+                .filter(|snapshot| !self.condemned.contains(*snapshot))
+                .cloned();
             let fresh: Vec<String> = fresh.collect();
-            let of: Vec<bool> =
-                fresh.iter().filter_map(|snapshot| self.may_go(snapshot.trim_start_matches("snapshot-of-"))).collect();
+            let of: Vec<bool> = fresh
+                .iter()
+                .filter_map(|snapshot| self.may_go(snapshot.trim_start_matches("snapshot-of-")))
+                .collect();
             for vm in [true, false] {
                 let going = of.iter().filter(|which| **which == vm).count();
-                assert!(going == 0 || going < self.count(vm), "{} loses its newest point", name(vm));
+                assert!(
+                    going == 0 || going < self.count(vm),
+                    "{} loses its newest point",
+                    name(vm)
+                );
             }
             self.condemned.extend(snapshots);
             self.begun.insert(job);
@@ -243,21 +308,36 @@ impl Ledger {
             let due = began - SignedDuration::from_secs(since.rem_euclid(86_400));
             due + SignedDuration::from_hours(24 * i64::from(self.days[policy]))
         });
-        assert!(until <= self.world.now, "the point of job {made_by} is kept until {until} and removed at {}", self.world.now);
+        assert!(
+            until <= self.world.now,
+            "the point of job {made_by} is kept until {until} and removed at {}",
+            self.world.now
+        );
         Some(vm)
     }
 
     fn count(&mut self, vm: bool) -> usize {
-        let page = self.world.request(Method::GET, &format!("{}/recoveryPoints", item(vm)), None);
-        page.body.as_ref().and_then(|page| page["value"].as_array()).map_or(0, Vec::len)
+        let page = self
+            .world
+            .request(Method::GET, &format!("{}/recoveryPoints", item(vm)), None);
+        page.body
+            .as_ref()
+            .and_then(|page| page["value"].as_array())
+            .map_or(0, Vec::len)
     }
 
     /// Whether the item's data are to go: a person deleted them, and their time is over or there is none.
     fn deletes(&mut self, vm: bool) -> bool {
         let seen = self.world.get(&item(vm))["properties"].clone();
         let over = seen["deferredDeleteTimeRemaining"] == "00:00:00";
-        let jobs = self.world.get("backupJobs?$filter=operation eq 'DeleteBackupData' and status eq 'InProgress'");
-        let asked = jobs["value"].as_array().unwrap().iter().any(|job| job["properties"]["entityFriendlyName"] == name(vm));
+        let jobs = self
+            .world
+            .get("backupJobs?$filter=operation eq 'DeleteBackupData' and status eq 'InProgress'");
+        let asked = jobs["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|job| job["properties"]["entityFriendlyName"] == name(vm));
         over || asked
     }
 
@@ -269,13 +349,20 @@ impl Ledger {
         assert!(!self.world.busy());
         let points = self.count(true) + self.count(false);
         let snapshots: usize = self.world.snapshots.values().map(BTreeMap::len).sum();
-        assert_eq!(points, snapshots, "points and snapshots are one and the same");
+        assert_eq!(
+            points, snapshots,
+            "points and snapshots are one and the same"
+        );
     }
 }
 
 #[test]
 fn whatever_happens_points_are_kept_jobs_end_and_nobody_writes_beside_another() {
-    let config = Config { cases: 100, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 100,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
     runner
         .run(&prop::collection::vec(act(), 1..60), |acts| {

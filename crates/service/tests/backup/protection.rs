@@ -1,5 +1,7 @@
 //! From discovery to a recovery point, and the ways protection ends.
 
+use std::collections::BTreeMap;
+
 use expect_test::expect;
 use http::Method;
 use serde_json::json;
@@ -10,8 +12,16 @@ use super::world::{ITEM, VAULT, WEB_1, World, pretty, protection};
 fn a_new_vault_has_azures_three_policies() {
     let mut world = World::new();
     let page = world.get("backupPolicies");
-    let names: Vec<_> = page["value"].as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
-    assert_eq!(names, ["DefaultPolicy", "EnhancedPolicy", "HourlyLogBackup"]);
+    let names: Vec<_> = page["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].clone())
+        .collect();
+    assert_eq!(
+        names,
+        ["DefaultPolicy", "EnhancedPolicy", "HourlyLogBackup"]
+    );
     let of_vms = world.get("backupPolicies?$filter=backupManagementType eq 'AzureIaasVM'");
     assert_eq!(of_vms["value"].as_array().unwrap().len(), 2);
     let default = world.get("backupPolicies/defaultpolicy");
@@ -55,14 +65,28 @@ fn a_new_vault_has_azures_three_policies() {
 fn what_the_inventory_has_of_the_region_is_protectable_until_it_is_protected() {
     let mut world = World::new();
     let names = |world: &mut World| {
-        let page = world.get("backupProtectableItems?$filter=backupManagementType+eq+%27AzureIaasVM%27");
-        page["value"].as_array().unwrap().iter().map(|i| i["properties"]["friendlyName"].clone()).collect::<Vec<_>>()
+        let page =
+            world.get("backupProtectableItems?$filter=backupManagementType+eq+%27AzureIaasVM%27");
+        page["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|i| i["properties"]["friendlyName"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&mut world), ["web-1", "web-2"]);
     let refresh = world.request(Method::POST, "backupFabrics/Azure/refreshContainers", None);
     assert_eq!((refresh.status, &refresh.body), (202, &None));
-    let location = refresh.header("Location").unwrap().replace("https://localhost", "");
-    assert_eq!(world.request(Method::GET, location.split('?').next().unwrap(), None).status, 204);
+    let location = refresh
+        .header("Location")
+        .unwrap()
+        .replace("https://localhost", "");
+    assert_eq!(
+        world
+            .request(Method::GET, location.split('?').next().unwrap(), None)
+            .status,
+        204
+    );
     world.protect();
     assert_eq!(names(&mut world), ["web-2"]);
 }
@@ -160,7 +184,11 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
     assert_eq!(world.item()["protectionState"], "IRPending");
 
     world.evidence(&job);
-    assert_eq!(world.points().len(), 1, "a point exists from the moment that its snapshot is in the vault");
+    assert_eq!(
+        world.points().len(),
+        1,
+        "a point exists from the moment that its snapshot is in the vault"
+    );
     assert_eq!(world.job(&job)["status"], "InProgress");
     world.hear(&job, kluis_vault::Event::Finished);
     world.exit(&job, Some(0));
@@ -281,7 +309,8 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
           "recoveryPointCount": 1,
           "policyInconsistent": false
         }
-    "#]].assert_eq(&pretty(&item["properties"]["extendedInfo"]));
+    "#]]
+    .assert_eq(&pretty(&item["properties"]["extendedInfo"]));
 }
 
 #[test]
@@ -291,7 +320,9 @@ fn the_next_backup_follows_the_newest_point() {
     let first = world.backup_now();
     world.settle();
     let second = world.backup_now();
-    let kluis_vault::Task::Backup(task) = world.movers[&second].task.clone() else { panic!("no backup") };
+    let kluis_vault::Task::Backup(task) = world.movers[&second].task.clone() else {
+        panic!("no backup")
+    };
     assert_eq!(task.parent, Some(super::world::snapshot(&first)));
     assert_eq!(task.tags.len(), 1);
     assert!(task.tags[0].starts_with("rp="), "{:?}", task.tags);
@@ -306,15 +337,27 @@ fn chosen_disks_are_left_out_and_the_os_disk_never_is() {
         (json!([1]), false, vec!["web-1-os", "web-1-lun0"]),
         (json!([1]), true, vec!["web-1-os", "web-1-lun1"]),
         (json!([]), true, vec!["web-1-os"]),
-        (json!([]), false, vec!["web-1-os", "web-1-lun0", "web-1-lun1"]),
+        (
+            json!([]),
+            false,
+            vec!["web-1-os", "web-1-lun0", "web-1-lun1"],
+        ),
     ] {
         let mut body = protection(WEB_1, "DefaultPolicy");
         body["properties"]["extendedProperties"] =
             json!({"diskExclusionProperties": {"diskLunList": luns, "isInclusionList": inclusion}});
         world.accept(Method::PUT, ITEM, Some(&body));
         let job = world.backup_now();
-        let kluis_vault::Task::Backup(task) = world.movers[&job].task.clone() else { panic!("no backup") };
-        assert_eq!(task.disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>(), backed_up);
+        let kluis_vault::Task::Backup(task) = world.movers[&job].task.clone() else {
+            panic!("no backup")
+        };
+        assert_eq!(
+            task.disks
+                .iter()
+                .map(|disk| disk.name.as_str())
+                .collect::<Vec<_>>(),
+            backed_up
+        );
         world.settle();
     }
 }
@@ -330,7 +373,10 @@ fn stopping_keeps_every_point_and_resuming_goes_on() {
     let job = world.accept(Method::PUT, ITEM, Some(&stop));
     assert_eq!(world.job(&job)["operation"], "DisableBackup");
     let item = world.item();
-    assert_eq!((item["protectionState"].as_str(), item["policyId"].as_str()), (Some("ProtectionStopped"), Some("")));
+    assert_eq!(
+        (item["protectionState"].as_str(), item["policyId"].as_str()),
+        (Some("ProtectionStopped"), Some(""))
+    );
     world.live(24 * 400);
     assert_eq!(world.points().len(), 1);
     assert_eq!(world.started.len(), 1, "nothing runs for a stopped item");
@@ -338,7 +384,14 @@ fn stopping_keeps_every_point_and_resuming_goes_on() {
     world.protect();
     assert_eq!(world.item()["protectionState"], "Protected");
     world.live(24);
-    assert_eq!(world.started.iter().filter(|word| word.starts_with("backup")).count(), 2);
+    assert_eq!(
+        world
+            .started
+            .iter()
+            .filter(|word| word.starts_with("backup"))
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -348,7 +401,10 @@ fn soft_delete_keeps_the_data_for_its_days_and_gives_them_back_until_then() {
     world.backup_now();
     world.settle();
     let job = world.accept(Method::DELETE, ITEM, None);
-    assert_eq!(world.job(&job)["extendedInfo"]["propertyBag"]["Number of Recovery Points"], "1");
+    assert_eq!(
+        world.job(&job)["extendedInfo"]["propertyBag"]["Number of Recovery Points"],
+        "1"
+    );
     world.now += jiff::SignedDuration::from_secs(17);
     expect![[r#"
         {
@@ -385,8 +441,12 @@ fn soft_delete_keeps_the_data_for_its_days_and_gives_them_back_until_then() {
           "sourceSideScanning": 0
         }
     "#]].assert_eq(&pretty(&world.item()));
-    let deleted = world.get("backupDeletedProtectionContainers?$filter=backupManagementType eq 'AzureIaasVM'");
-    assert_eq!(deleted["value"][0]["properties"]["registrationStatus"], "SoftDeleted");
+    let deleted = world
+        .get("backupDeletedProtectionContainers?$filter=backupManagementType eq 'AzureIaasVM'");
+    assert_eq!(
+        deleted["value"][0]["properties"]["registrationStatus"],
+        "SoftDeleted"
+    );
 
     let undelete = json!({"properties": {"protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": WEB_1,
         "policyId": "", "isRehydrate": true, "protectionState": "ProtectionStopped"}});
@@ -400,20 +460,32 @@ fn soft_delete_keeps_the_data_for_its_days_and_gives_them_back_until_then() {
     assert_eq!(world.points().len(), 1);
     world.live(1);
     assert_eq!(world.request(Method::GET, ITEM, None).status, 404);
-    assert!(world.snapshots.values().all(|vault| vault.is_empty()), "the vault lets go of the data, too");
+    assert!(
+        world.snapshots.values().all(BTreeMap::is_empty),
+        "the vault lets go of the data, too"
+    );
 }
 
 #[test]
 fn without_soft_delete_the_data_go_at_once_and_the_item_with_them() {
     let mut world = World::new();
     let off = json!({"properties": {"enhancedSecurityState": "Enabled", "softDeleteFeatureState": "Disabled"}});
-    assert_eq!(world.request(Method::PATCH, "backupconfig/vaultconfig", Some(&off)).status, 200);
+    assert_eq!(
+        world
+            .request(Method::PATCH, "backupconfig/vaultconfig", Some(&off))
+            .status,
+        200
+    );
     world.protect();
     world.backup_now();
     world.settle();
     let job = world.accept(Method::DELETE, ITEM, None);
     assert_eq!(world.job(&job)["status"], "InProgress");
-    assert_eq!(world.points().len(), 1, "until the mover says that it is gone, the point is there");
+    assert_eq!(
+        world.points().len(),
+        1,
+        "until the mover says that it is gone, the point is there"
+    );
     world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.request(Method::GET, ITEM, None).status, 404);

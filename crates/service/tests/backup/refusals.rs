@@ -29,20 +29,44 @@ fn bad_protection_is_refused_with_the_cause_and_the_way_out() {
     let far_item = ITEM.replace("web-1", "far-1");
     let none = WEB_1.replace("web-1", "none");
     let mut of_other_vault = protection(WEB_1, "DefaultPolicy");
-    of_other_vault["properties"]["policyId"] = json!(format!("{}/backupPolicies/DefaultPolicy", VAULT.replace("shop-weu", "other")));
+    of_other_vault["properties"]["policyId"] = json!(format!(
+        "{}/backupPolicies/DefaultPolicy",
+        VAULT.replace("shop-weu", "other")
+    ));
     let cases = [
         (far_item, protection(&far, "DefaultPolicy")),
-        (ITEM.replace("web-1", "none"), protection(&none, "DefaultPolicy")),
+        (
+            ITEM.replace("web-1", "none"),
+            protection(&none, "DefaultPolicy"),
+        ),
         (ITEM.to_owned(), protection(&far, "DefaultPolicy")),
         (ITEM.to_owned(), protection(WEB_1, "NoSuchPolicy")),
         (ITEM.to_owned(), protection(WEB_1, "HourlyLogBackup")),
         (ITEM.to_owned(), of_other_vault),
-        (ITEM.to_owned(), json!({"properties": {"protectedItemType": "AzureFileShareProtectedItem"}})),
-        (ITEM.to_owned(), json!({"properties": {"protectedItemType": "Microsoft.Compute/virtualMachines"}})),
-        (ITEM.to_owned(), json!({"properties": {"protectedItemType": "Microsoft.Compute/virtualMachines", "protectionState": "ProtectionStopped"}})),
+        (
+            ITEM.to_owned(),
+            json!({"properties": {"protectedItemType": "AzureFileShareProtectedItem"}}),
+        ),
+        (
+            ITEM.to_owned(),
+            json!({"properties": {"protectedItemType": "Microsoft.Compute/virtualMachines"}}),
+        ),
+        (
+            ITEM.to_owned(),
+            json!({"properties": {"protectedItemType": "Microsoft.Compute/virtualMachines", "protectionState": "ProtectionStopped"}}),
+        ),
         (ITEM.to_owned(), json!({})),
-        (ITEM.replace("VM;iaasvmcontainerv2;shop-rg;web-1", "VM;iaasvmcontainerv2;shop-rg;web-2"), protection(WEB_1, "DefaultPolicy")),
-        (ITEM.replace("backupFabrics/Azure", "backupFabrics/Hyper-V"), protection(WEB_1, "DefaultPolicy")),
+        (
+            ITEM.replace(
+                "VM;iaasvmcontainerv2;shop-rg;web-1",
+                "VM;iaasvmcontainerv2;shop-rg;web-2",
+            ),
+            protection(WEB_1, "DefaultPolicy"),
+        ),
+        (
+            ITEM.replace("backupFabrics/Azure", "backupFabrics/Hyper-V"),
+            protection(WEB_1, "DefaultPolicy"),
+        ),
     ];
     let mut said = String::new();
     for (path, body) in cases {
@@ -51,8 +75,16 @@ fn bad_protection_is_refused_with_the_cause_and_the_way_out() {
     world.protect();
     let elsewhere = format!("{}/{ITEM}", VAULT.replace("shop-weu", "other"));
     let mut body = protection(WEB_1, "DefaultPolicy");
-    body["properties"]["policyId"] = json!(format!("{}/backupPolicies/DefaultPolicy", VAULT.replace("shop-weu", "other")));
-    writeln!(said, "{}", world.refused(Method::PUT, &elsewhere, Some(&body))).unwrap();
+    body["properties"]["policyId"] = json!(format!(
+        "{}/backupPolicies/DefaultPolicy",
+        VAULT.replace("shop-weu", "other")
+    ));
+    writeln!(
+        said,
+        "{}",
+        world.refused(Method::PUT, &elsewhere, Some(&body))
+    )
+    .unwrap();
     let mut body = protection(WEB_1, "DefaultPolicy");
     body["properties"]["protectionState"] = json!("BackupsSuspended");
     writeln!(said, "{}", world.refused(Method::PUT, ITEM, Some(&body))).unwrap();
@@ -60,7 +92,12 @@ fn bad_protection_is_refused_with_the_cause_and_the_way_out() {
     body["properties"]["isRehydrate"] = json!(true);
     writeln!(said, "{}", world.refused(Method::PUT, ITEM, Some(&body))).unwrap();
     world.accept(Method::DELETE, ITEM, None);
-    writeln!(said, "{}", world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "DefaultPolicy")))).unwrap();
+    writeln!(
+        said,
+        "{}",
+        world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "DefaultPolicy")))
+    )
+    .unwrap();
     writeln!(said, "{}", world.refused(Method::DELETE, ITEM, None)).unwrap();
     expect![[r#"
         400 UserErrorVmAndVaultRegionMismatch: The virtual machine 'far-1' is in region 'northeurope' and the vault 'shop-weu' in region 'westeurope'; a machine is protected by a vault of its own region.
@@ -96,14 +133,48 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
         policy(|p| p["schedulePolicy"] = json!({})),
     ];
     for body in cases {
-        writeln!(said, "{}", world.refused(Method::PUT, "backupPolicies/bad", Some(&body))).unwrap();
+        writeln!(
+            said,
+            "{}",
+            world.refused(Method::PUT, "backupPolicies/bad", Some(&body))
+        )
+        .unwrap();
     }
-    writeln!(said, "{}", world.refused(Method::GET, "backupPolicies/bad", None)).unwrap();
-    assert_eq!(world.request(Method::DELETE, "backupPolicies/bad", None).status, 204);
+    writeln!(
+        said,
+        "{}",
+        world.refused(Method::GET, "backupPolicies/bad", None)
+    )
+    .unwrap();
+    assert_eq!(
+        world
+            .request(Method::DELETE, "backupPolicies/bad", None)
+            .status,
+        204
+    );
     world.protect_with("EnhancedPolicy");
-    writeln!(said, "{}", world.refused(Method::DELETE, "backupPolicies/EnhancedPolicy", None)).unwrap();
-    writeln!(said, "{}", world.refused(Method::PUT, "backupPolicies/EnhancedPolicy", Some(&policy(|_| ())))).unwrap();
-    writeln!(said, "{}", world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "DefaultPolicy")))).unwrap();
+    writeln!(
+        said,
+        "{}",
+        world.refused(Method::DELETE, "backupPolicies/EnhancedPolicy", None)
+    )
+    .unwrap();
+    writeln!(
+        said,
+        "{}",
+        world.refused(
+            Method::PUT,
+            "backupPolicies/EnhancedPolicy",
+            Some(&policy(|_| ()))
+        )
+    )
+    .unwrap();
+    writeln!(
+        said,
+        "{}",
+        world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "DefaultPolicy")))
+    )
+    .unwrap();
     expect![[r#"
         400 BMSUserErrorInvalidPolicyInput: Policies of backupManagementType 'AzureWorkload' can't be written to this service yet; it must be 'AzureIaasVM'.
         400 BMSUserErrorPolicyRetentionInvalid: The policy breaks a limit: properties.retentionPolicy.dailySchedule.retentionDuration: daily points are kept for 7 to 9999 days.
@@ -116,7 +187,12 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
         400 BMSUserErrorPolicyObjectInUse: The policy 'EnhancedPolicy' can't become a standard one (V1) while it protects one item. Give them another policy, or stop their protection, first.
         400 BMSUserErrorInvalidConfigureProtectionRequest: 'web-1' is protected by an enhanced policy (V2); it can't be given a standard one.
     "#]].assert_eq(&said);
-    assert_eq!(world.request(Method::DELETE, "backupPolicies/DefaultPolicy", None).status, 200);
+    assert_eq!(
+        world
+            .request(Method::DELETE, "backupPolicies/DefaultPolicy", None)
+            .status,
+        200
+    );
 }
 
 #[test]
@@ -124,13 +200,17 @@ fn a_written_policy_is_answered_as_it_is_kept() {
     let mut world = World::new();
     let body = policy(|p| {
         p["schedulePolicy"]["scheduleRunTimes"] = json!(["2026-01-01T20:00:00.000Z"]);
-        p["retentionPolicy"]["dailySchedule"]["retentionTimes"] = json!(["2026-01-01T20:00:00.000Z"]);
+        p["retentionPolicy"]["dailySchedule"]["retentionTimes"] =
+            json!(["2026-01-01T20:00:00.000Z"]);
         p["somethingNew"] = json!({"kept": true});
     });
     let response = world.request(Method::PUT, "backupPolicies/Mine", Some(&body));
     assert_eq!(response.status, 200);
     let written = response.body.unwrap();
-    assert_eq!(written["properties"]["schedulePolicy"]["scheduleRunTimes"], json!(["2026-01-01T20:00:00Z"]));
+    assert_eq!(
+        written["properties"]["schedulePolicy"]["scheduleRunTimes"],
+        json!(["2026-01-01T20:00:00Z"])
+    );
     assert_eq!(written["properties"]["somethingNew"], json!({"kept": true}));
     assert_eq!(written["properties"]["protectedItemsCount"], json!(0));
     assert_eq!(world.get("backupPolicies/mine"), written);
@@ -140,11 +220,27 @@ fn a_written_policy_is_answered_as_it_is_kept() {
 fn a_vault_takes_two_hundred_policies() {
     let mut world = World::new();
     for number in 0..197 {
-        assert_eq!(world.daily_policy(&format!("p{number}"), "20:00", "UTC", 30).status, 200);
+        assert_eq!(
+            world
+                .daily_policy(&format!("p{number}"), "20:00", "UTC", 30)
+                .status,
+            200
+        );
     }
-    let refused = world.refused(Method::PUT, "backupPolicies/one-more", Some(&policy(|_| ())));
-    assert!(refused.starts_with("400 UserErrorPolicyLimitReached"), "{refused}");
-    assert_eq!(world.daily_policy("p1", "21:00", "UTC", 30).status, 200, "those that exist can be changed");
+    let refused = world.refused(
+        Method::PUT,
+        "backupPolicies/one-more",
+        Some(&policy(|_| ())),
+    );
+    assert!(
+        refused.starts_with("400 UserErrorPolicyLimitReached"),
+        "{refused}"
+    );
+    assert_eq!(
+        world.daily_policy("p1", "21:00", "UTC", 30).status,
+        200,
+        "those that exist can be changed"
+    );
 }
 
 #[test]
@@ -152,33 +248,86 @@ fn bad_backups_and_restores_are_refused() {
     let mut world = World::new();
     let backup = format!("{ITEM}/backup");
     let mut said = String::new();
-    let mut say = |world: &mut World, path: &str, body: &Value| writeln!(said, "{}", world.refused(Method::POST, path, Some(body))).unwrap();
+    let mut say = |world: &mut World, path: &str, body: &Value| {
+        writeln!(said, "{}", world.refused(Method::POST, path, Some(body))).unwrap();
+    };
     say(&mut world, &backup, &backup_request());
     world.protect();
-    say(&mut world, &backup, &json!({"properties": {"objectType": "AzureWorkloadBackupRequest"}}));
-    say(&mut world, &backup, &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2020-01-01T00:00:00Z"}}));
-    say(&mut world, &backup, &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "tomorrow"}}));
-    say(&mut world, &backup, &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2999-01-01T00:00:00Z"}}));
+    say(
+        &mut world,
+        &backup,
+        &json!({"properties": {"objectType": "AzureWorkloadBackupRequest"}}),
+    );
+    say(
+        &mut world,
+        &backup,
+        &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2020-01-01T00:00:00Z"}}),
+    );
+    say(
+        &mut world,
+        &backup,
+        &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "tomorrow"}}),
+    );
+    say(
+        &mut world,
+        &backup,
+        &json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2999-01-01T00:00:00Z"}}),
+    );
     world.backup_now();
     say(&mut world, &backup, &backup_request());
     world.settle();
     let restore = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
-    say(&mut world, &format!("{ITEM}/recoveryPoints/4711/restore"), &restore_request("shop-restored"));
+    say(
+        &mut world,
+        &format!("{ITEM}/recoveryPoints/4711/restore"),
+        &restore_request("shop-restored"),
+    );
     let with = |field: &str, value: Value| {
         let mut body = restore_request("shop-restored");
         body["properties"][field] = value;
         body
     };
-    say(&mut world, &restore, &with("recoveryType", json!("AlternateLocation")));
-    say(&mut world, &restore, &with("recoveryType", json!("OriginalLocation")));
+    say(
+        &mut world,
+        &restore,
+        &with("recoveryType", json!("AlternateLocation")),
+    );
+    say(
+        &mut world,
+        &restore,
+        &with("recoveryType", json!("OriginalLocation")),
+    );
     say(&mut world, &restore, &with("recoveryType", json!(null)));
-    say(&mut world, &restore, &with("objectType", json!("AzureFileShareRestoreRequest")));
+    say(
+        &mut world,
+        &restore,
+        &with("objectType", json!("AzureFileShareRestoreRequest")),
+    );
     say(&mut world, &restore, &with("storageAccountId", json!(null)));
-    say(&mut world, &restore, &with("targetResourceGroupId", json!("/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/nowhere")));
-    say(&mut world, &restore, &with("sourceResourceId", json!(WEB_1.replace("web-1", "web-2"))));
-    say(&mut world, &restore, &with("recoveryPointId", json!("4711")));
+    say(
+        &mut world,
+        &restore,
+        &with(
+            "targetResourceGroupId",
+            json!("/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/nowhere"),
+        ),
+    );
+    say(
+        &mut world,
+        &restore,
+        &with("sourceResourceId", json!(WEB_1.replace("web-1", "web-2"))),
+    );
+    say(
+        &mut world,
+        &restore,
+        &with("recoveryPointId", json!("4711")),
+    );
     say(&mut world, &restore, &with("region", json!("northeurope")));
-    say(&mut world, &restore, &with("restoreDiskLunList", json!([7])));
+    say(
+        &mut world,
+        &restore,
+        &with("restoreDiskLunList", json!([7])),
+    );
     expect![[r#"
         404 BMSUserErrorDataSourceObjectNotFound: Item not found: the vault 'shop-weu' protects no virtual machine 'web-1', and has no data of one.
         400 BMSUserErrorInvalidInput: 'objectType' must be 'IaasVMBackupRequest' for a virtual machine; it is 'AzureWorkloadBackupRequest'.
@@ -213,8 +362,15 @@ fn more_than_three_backups_on_demand_warn_and_more_than_nine_are_refused() {
         .collect();
     assert_eq!(statuses[..3], ["Completed"; 3]);
     assert_eq!(statuses[3..], ["CompletedWithWarnings"; 6]);
-    let refused = world.refused(Method::POST, &format!("{ITEM}/backup"), Some(&backup_request()));
-    assert!(refused.starts_with("400 CloudDosAbsoluteLimitReached"), "{refused}");
+    let refused = world.refused(
+        Method::POST,
+        &format!("{ITEM}/backup"),
+        Some(&backup_request()),
+    );
+    assert!(
+        refused.starts_with("400 CloudDosAbsoluteLimitReached"),
+        "{refused}"
+    );
     world.live(24);
     world.backup_now();
 }
@@ -226,21 +382,76 @@ fn lists_are_filtered_by_what_they_say_and_by_nothing_else() {
     world.live(72);
     let count = |world: &mut World, path: &str| world.get(path)["value"].as_array().unwrap().len();
     assert_eq!(count(&mut world, "backupJobs"), 4);
-    assert_eq!(count(&mut world, "backupJobs?$filter=operation eq 'Backup' and status eq 'completed'"), 3);
-    assert_eq!(count(&mut world, "backupJobs?$filter=status eq 'InProgress'"), 0);
-    assert_eq!(count(&mut world, "backupJobs?$filter=startTime eq '2026-03-03 12:00:00 AM' and endTime eq '2026-03-04 11:00:00 PM'"), 2);
-    assert_eq!(count(&mut world, "backupJobs?$filter=backupManagementType eq 'AzureWorkload'"), 0);
-    assert_eq!(count(&mut world, &format!("{ITEM}/recoveryPoints?$filter=startDate eq '2026-03-03 12:00:00 AM' and endDate eq '2026-03-03 11:00:00 PM'")), 1);
-    assert_eq!(count(&mut world, "backupProtectedItems?$filter=backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"), 1);
-    assert_eq!(count(&mut world, "backupProtectedItems?$filter=itemType eq 'SQLDataBase'"), 0);
+    assert_eq!(
+        count(
+            &mut world,
+            "backupJobs?$filter=operation eq 'Backup' and status eq 'completed'"
+        ),
+        3
+    );
+    assert_eq!(
+        count(&mut world, "backupJobs?$filter=status eq 'InProgress'"),
+        0
+    );
+    assert_eq!(
+        count(
+            &mut world,
+            "backupJobs?$filter=startTime eq '2026-03-03 12:00:00 AM' and endTime eq '2026-03-04 11:00:00 PM'"
+        ),
+        2
+    );
+    assert_eq!(
+        count(
+            &mut world,
+            "backupJobs?$filter=backupManagementType eq 'AzureWorkload'"
+        ),
+        0
+    );
+    assert_eq!(
+        count(
+            &mut world,
+            &format!(
+                "{ITEM}/recoveryPoints?$filter=startDate eq '2026-03-03 12:00:00 AM' and endDate eq '2026-03-03 11:00:00 PM'"
+            )
+        ),
+        1
+    );
+    assert_eq!(
+        count(
+            &mut world,
+            "backupProtectedItems?$filter=backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"
+        ),
+        1
+    );
+    assert_eq!(
+        count(
+            &mut world,
+            "backupProtectedItems?$filter=itemType eq 'SQLDataBase'"
+        ),
+        0
+    );
     assert_eq!(count(&mut world, "backupJobs?$top=2"), 2);
     let page = world.get("backupJobs?$top=2");
-    let next = page["nextLink"].as_str().unwrap().replace("https://localhost", "").replace("%2D", "-").replace("%2E", ".");
+    let next = page["nextLink"]
+        .as_str()
+        .unwrap()
+        .replace("https://localhost", "")
+        .replace("%2D", "-")
+        .replace("%2E", ".");
     assert_eq!(count(&mut world, &next), 2);
     for (path, code) in [
-        ("backupJobs?$filter=colour eq 'red'", "400 BMSUserErrorInvalidInput"),
-        ("backupJobs?$filter=status is nice", "400 BMSUserErrorInvalidInput"),
-        ("backupJobs?$filter=startTime eq 'yesterday'", "400 BMSUserErrorInvalidInput"),
+        (
+            "backupJobs?$filter=colour eq 'red'",
+            "400 BMSUserErrorInvalidInput",
+        ),
+        (
+            "backupJobs?$filter=status is nice",
+            "400 BMSUserErrorInvalidInput",
+        ),
+        (
+            "backupJobs?$filter=startTime eq 'yesterday'",
+            "400 BMSUserErrorInvalidInput",
+        ),
         ("backupProtectionContainers", "400 BMSUserErrorInvalidInput"),
         ("backupJobs/4711", "404 BMSUserErrorJobNotFound"),
         ("backupNothing", "404 InvalidResourceType"),
@@ -248,5 +459,9 @@ fn lists_are_filtered_by_what_they_say_and_by_nothing_else() {
         let refused = world.refused(Method::GET, path, None);
         assert!(refused.starts_with(code), "{path}: {refused}");
     }
-    assert!(world.refused(Method::POST, "backupPolicies", None).starts_with("405"));
+    assert!(
+        world
+            .refused(Method::POST, "backupPolicies", None)
+            .starts_with("405")
+    );
 }

@@ -20,15 +20,30 @@ fn with_a_point() -> (World, String) {
 fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there() {
     let (mut world, path) = with_a_point();
     let job = world.accept(Method::POST, &path, Some(&restore_request("SHOP-restored")));
-    let Task::Restore(task) = world.movers[&job].task.clone() else { panic!("no restore") };
-    let targets: Vec<_> = task.disks.iter().map(|disk| disk.path.to_str().unwrap()).collect();
-    assert_eq!(targets, [
-        "/restored/shop-restored/web-1-os.raw",
-        "/restored/shop-restored/web-1-lun0.raw",
-        "/restored/shop-restored/web-1-lun1.raw"
-    ]);
+    let Task::Restore(task) = world.movers[&job].task.clone() else {
+        panic!("no restore")
+    };
+    let targets: Vec<_> = task
+        .disks
+        .iter()
+        .map(|disk| disk.path.to_str().unwrap())
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            "/restored/shop-restored/web-1-os.raw",
+            "/restored/shop-restored/web-1-lun0.raw",
+            "/restored/shop-restored/web-1-lun1.raw"
+        ]
+    );
     world.hear(&job, kluis_vault::Event::Started { pid: 1 });
-    world.hear(&job, kluis_vault::Event::Progress { done: 1 << 30, total: 3 << 30 });
+    world.hear(
+        &job,
+        kluis_vault::Event::Progress {
+            done: 1 << 30,
+            total: 3 << 30,
+        },
+    );
     expect![[r#"
         {
           "jobType": "AzureIaaSVMJob",
@@ -68,7 +83,8 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
           },
           "containerName": "iaasvmcontainerv2;shop-rg;web-1"
         }
-    "#]].assert_eq(&pretty(&world.job(&job)));
+    "#]]
+    .assert_eq(&pretty(&world.job(&job)));
     world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
     let disk = world.get(
@@ -81,12 +97,20 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
 fn nothing_is_written_over() {
     let (mut world, path) = with_a_point();
     world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
-    assert!(world.refused(Method::POST, &path, Some(&restore_request("shop-restored"))).starts_with("409 BMSUserErrorObjectLocked"));
+    assert!(
+        world
+            .refused(Method::POST, &path, Some(&restore_request("shop-restored")))
+            .starts_with("409 BMSUserErrorObjectLocked")
+    );
     world.settle();
     let again = world.refused(Method::POST, &path, Some(&restore_request("shop-restored")));
     expect!["409 UserErrorTargetDiskAlreadyExists: A restored disk 'web-1-os' is already in resource group 'shop-restored', or being written there. Restore into another resource group, or remove that disk first."]
         .assert_eq(&again);
-    world.files.there.borrow_mut().insert("/restored/shop-rg/web-1-lun1.raw".into());
+    world
+        .files
+        .there
+        .borrow_mut()
+        .insert("/restored/shop-rg/web-1-lun1.raw".into());
     let taken = world.refused(Method::POST, &path, Some(&restore_request("shop-rg")));
     assert!(taken.contains("'web-1-lun1'"), "{taken}");
 }
@@ -100,8 +124,16 @@ fn a_restore_that_has_no_room_is_refused_before_it_begins() {
     let mut body = restore_request("shop-restored");
     body["properties"]["restoreDiskLunList"] = json!([1]);
     let job = world.accept(Method::POST, &path, Some(&body));
-    let Task::Restore(task) = world.movers[&job].task.clone() else { panic!("no restore") };
-    assert_eq!(task.disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>(), ["web-1-os", "web-1-lun1"]);
+    let Task::Restore(task) = world.movers[&job].task.clone() else {
+        panic!("no restore")
+    };
+    assert_eq!(
+        task.disks
+            .iter()
+            .map(|disk| disk.name.as_str())
+            .collect::<Vec<_>>(),
+        ["web-1-os", "web-1-lun1"]
+    );
 }
 
 #[test]
@@ -122,7 +154,8 @@ fn a_restore_that_fails_says_why_and_touches_no_point() {
             ]
           }
         ]
-    "#]].assert_eq(&pretty(&seen["errorDetails"]));
+    "#]]
+    .assert_eq(&pretty(&seen["errorDetails"]));
     assert_eq!(world.points().len(), 1);
 }
 

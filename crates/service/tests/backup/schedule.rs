@@ -1,5 +1,7 @@
 //! Time: runs at their hour in their zone, retention under a moving clock, runs that came late, cleanup in the vault too.
 
+use std::collections::BTreeMap;
+
 use expect_test::expect;
 use http::Method;
 use jiff::SignedDuration;
@@ -48,7 +50,10 @@ fn retention_lets_go_of_points_once_a_day_and_the_vault_lets_go_with_it() {
         ]
     "#]]
     .assert_debug_eq(&world.points());
-    assert_eq!(world.snapshots.values().map(|vault| vault.len()).sum::<usize>(), 7);
+    assert_eq!(
+        world.snapshots.values().map(BTreeMap::len).sum::<usize>(),
+        7
+    );
 }
 
 #[test]
@@ -57,15 +62,27 @@ fn points_stay_until_the_mover_says_that_their_snapshots_are_gone() {
     world.daily_policy("week", "20:00", "UTC", 7);
     world.protect_with("week");
     world.live(24 * 7 + 12);
-    assert_eq!(world.points().len(), 8, "the first point expired at 20:00 and is there until midnight");
+    assert_eq!(
+        world.points().len(),
+        8,
+        "the first point expired at 20:00 and is there until midnight"
+    );
     world.now = at("2026-03-10T00:00:00Z");
     world.tick();
     let removal = world.movers.keys().next().cloned().unwrap();
     assert_eq!(world.points().len(), 8);
     world.fail(&removal, FailureCode::NoSpace);
-    assert_eq!(world.points().len(), 8, "a removal that failed removes nothing");
+    assert_eq!(
+        world.points().len(),
+        8,
+        "a removal that failed removes nothing"
+    );
     world.live(24);
-    assert_eq!(world.points().len(), 7, "the next day's removes what that one did not, and one more");
+    assert_eq!(
+        world.points().len(),
+        7,
+        "the next day's removes what that one did not, and one more"
+    );
 }
 
 #[test]
@@ -93,7 +110,10 @@ fn a_run_that_is_due_while_the_item_is_held_waits_and_says_so() {
     world.tick();
     world.tick();
     assert_eq!(world.movers.len(), 1, "one job at a time holds an item");
-    assert!(world.next_due().unwrap() > world.now, "what waits for a job is not due: the job's end starts it");
+    assert!(
+        world.next_due().unwrap() > world.now,
+        "what waits for a job is not due: the job's end starts it"
+    );
     world.now = at("2026-03-02T20:20:00Z");
     world.succeed(&job);
     world.settle();
@@ -116,7 +136,11 @@ fn another_policy_counts_from_now_and_its_retention_reaches_old_points() {
     world.protect_with("week");
     world.tick();
     world.settle();
-    assert_eq!(world.points().len(), 7, "what the new policy no longer keeps is cleaned up");
+    assert_eq!(
+        world.points().len(),
+        7,
+        "what the new policy no longer keeps is cleaned up"
+    );
     assert_eq!(world.next_due(), Some(at("2026-03-23T00:00:00Z")));
     world.live(24);
     assert_eq!(world.points()[0], "2026-03-23T06:00:00Z");
@@ -127,13 +151,22 @@ fn editing_a_policy_in_use_is_accepted_and_takes_effect() {
     let mut world = World::new();
     assert_eq!(world.daily_policy("mine", "20:00", "UTC", 30).status, 200);
     world.protect_with("mine");
-    assert_eq!(world.get("backupPolicies/mine")["properties"]["protectedItemsCount"], json!(1));
+    assert_eq!(
+        world.get("backupPolicies/mine")["properties"]["protectedItemsCount"],
+        json!(1)
+    );
     world.live(24 * 20);
     let response = world.daily_policy("mine", "20:00", "UTC", 7);
     assert_eq!((response.status, &response.body), (202, &None));
-    let url = response.header("Azure-AsyncOperation").unwrap().replace("https://localhost", "");
+    let url = response
+        .header("Azure-AsyncOperation")
+        .unwrap()
+        .replace("https://localhost", "");
     assert!(url.contains("/backupPolicies/mine/operations/"), "{url}");
-    assert_eq!(world.get(url.split('?').next().unwrap())["status"], "Succeeded");
+    assert_eq!(
+        world.get(url.split('?').next().unwrap())["status"],
+        "Succeeded"
+    );
     world.tick();
     world.settle();
     assert_eq!(world.points().len(), 7);
@@ -150,9 +183,15 @@ fn the_newest_point_stays_when_every_backup_fails() {
     assert_eq!(world.points(), ["2026-03-03T20:00:00Z"]);
     let jobs = world.get("backupJobs?$filter=status eq 'Failed'");
     let id = jobs["value"][0]["name"].as_str().unwrap().to_owned();
-    assert_eq!(world.job(&id)["errorDetails"][0]["errorTitle"], "UserErrorVmNotFoundV2");
+    assert_eq!(
+        world.job(&id)["errorDetails"][0]["errorTitle"],
+        "UserErrorVmNotFoundV2"
+    );
     let item = world.item();
-    assert_eq!((&item["lastBackupStatus"], &item["healthStatus"]), (&json!("Failed"), &json!("ActionRequired")));
+    assert_eq!(
+        (&item["lastBackupStatus"], &item["healthStatus"]),
+        (&json!("Failed"), &json!("ActionRequired"))
+    );
 }
 
 #[test]
@@ -175,10 +214,17 @@ fn no_more_movers_run_than_may_and_a_removal_runs_alone() {
     world.max_jobs = 1;
     world.protect();
     let second = ITEM.replace("web-1", "web-2");
-    let body = super::world::protection(&super::world::WEB_1.replace("web-1", "web-2"), "DefaultPolicy");
+    let body = super::world::protection(
+        &super::world::WEB_1.replace("web-1", "web-2"),
+        "DefaultPolicy",
+    );
     world.accept(Method::PUT, &second, Some(&body));
     let first = world.backup_now();
-    let other = world.accept(Method::POST, &format!("{second}/backup"), Some(&super::world::backup_request()));
+    let other = world.accept(
+        Method::POST,
+        &format!("{second}/backup"),
+        Some(&super::world::backup_request()),
+    );
     assert_eq!(world.movers.keys().collect::<Vec<_>>(), [&first]);
     assert_eq!(world.job(&other)["status"], "InProgress");
     world.succeed(&first);
@@ -189,10 +235,22 @@ fn no_more_movers_run_than_may_and_a_removal_runs_alone() {
     world.now += SignedDuration::from_hours(24 * 40);
     world.tick();
     // Both items' late runs were queued before the cleanup that is due as well: it waits for them, and others wait for it.
-    let running: Vec<_> = world.started.iter().rev().take(world.movers.len()).cloned().collect();
+    let running: Vec<_> = world
+        .started
+        .iter()
+        .rev()
+        .take(world.movers.len())
+        .cloned()
+        .collect();
     assert_eq!(running.len(), 2);
-    assert!(running.iter().all(|word| word.starts_with("backup")), "{running:?}");
-    let (a, b) = (world.movers.keys().next().cloned().unwrap(), world.movers.keys().next_back().cloned().unwrap());
+    assert!(
+        running.iter().all(|word| word.starts_with("backup")),
+        "{running:?}"
+    );
+    let (a, b) = (
+        world.movers.keys().next().cloned().unwrap(),
+        world.movers.keys().next_back().cloned().unwrap(),
+    );
     world.succeed(&a);
     assert_eq!(world.movers.len(), 1);
     world.succeed(&b);

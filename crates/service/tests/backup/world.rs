@@ -10,19 +10,20 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request, Response, Role, What,
+    self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request,
+    Response, Role, What,
 };
-use kluis_service::inventory::{Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine};
+use kluis_service::inventory::{
+    Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine,
+};
 use kluis_service::store::{Store, StoreError, Tx};
 use kluis_vault::{Event, FailureCode, JobFile, Task};
 use serde_json::{Value, json};
 
 pub(super) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 pub(super) const VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu";
-pub(super) const ITEM: &str =
-    "backupFabrics/Azure/protectionContainers/IaasVMContainer;iaasvmcontainerv2;shop-rg;web-1/protectedItems/VM;iaasvmcontainerv2;shop-rg;web-1";
-pub(super) const WEB_1: &str =
-    "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-1";
+pub(super) const ITEM: &str = "backupFabrics/Azure/protectionContainers/IaasVMContainer;iaasvmcontainerv2;shop-rg;web-1/protectedItems/VM;iaasvmcontainerv2;shop-rg;web-1";
+pub(super) const WEB_1: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-1";
 
 #[derive(Default)]
 struct Counter(Cell<u64>);
@@ -99,7 +100,11 @@ fn vm(resource_group: &str, name: &str, location: &str, os: Os) -> VirtualMachin
         encryption: Encryption::None,
         agent: true,
         scripts: None,
-        disks: vec![disk("os", None), disk("lun0", Some(0)), disk("lun1", Some(1))],
+        disks: vec![
+            disk("os", None),
+            disk("lun0", Some(0)),
+            disk("lun1", Some(1)),
+        ],
     }
 }
 
@@ -119,11 +124,15 @@ impl World {
         let inventory = Inventory {
             subscription_id: None,
             resource_groups: vec![
-                group("shop-rg", "westeurope", vec![
-                    vm("shop-rg", "web-1", "westeurope", Os::Linux),
-                    vm("shop-rg", "web-2", "westeurope", Os::Windows),
-                    vm("shop-rg", "far-1", "northeurope", Os::Linux),
-                ]),
+                group(
+                    "shop-rg",
+                    "westeurope",
+                    vec![
+                        vm("shop-rg", "web-1", "westeurope", Os::Linux),
+                        vm("shop-rg", "web-2", "westeurope", Os::Windows),
+                        vm("shop-rg", "far-1", "northeurope", Os::Linux),
+                    ],
+                ),
                 group("shop-restored", "westeurope", Vec::new()),
             ],
             restored: PathBuf::from("/restored"),
@@ -134,7 +143,10 @@ impl World {
             now: at("2026-03-02T09:00:00Z"),
             inventory,
             ids: Counter::default(),
-            files: Files { there: RefCell::default(), free: Cell::new(1 << 50) },
+            files: Files {
+                there: RefCell::default(),
+                free: Cell::new(1 << 50),
+            },
             max_jobs: 2,
             movers: BTreeMap::new(),
             killed: BTreeSet::new(),
@@ -146,7 +158,9 @@ impl World {
     }
 
     pub(super) fn make_vault(&mut self, name: &str) {
-        let path = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/{name}");
+        let path = format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/{name}"
+        );
         let body = json!({"location": "westeurope", "sku": {"name": "Standard"}, "properties": {}});
         assert_eq!(self.request(Method::PUT, &path, Some(&body)).status, 201);
     }
@@ -175,15 +189,24 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::CreateRepository { vault, .. } => {
-                    let report = RepositoryReport { vault, made: true, result: Ok(()) };
+                    let report = RepositoryReport {
+                        vault,
+                        made: true,
+                        result: Ok(()),
+                    };
                     self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
                 }
                 Effect::RemoveRepository { vault, .. } => {
-                    let report = RepositoryReport { vault, made: false, result: Ok(()) };
+                    let report = RepositoryReport {
+                        vault,
+                        made: false,
+                        result: Ok(()),
+                    };
                     self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
                 }
                 Effect::StartMover(file) => {
-                    self.started.push(format!("{} {}", word(&file.task), file.job));
+                    self.started
+                        .push(format!("{} {}", word(&file.task), file.job));
                     let before = self.movers.insert(file.job.clone(), file);
                     assert!(before.is_none(), "a job was given a second mover");
                 }
@@ -197,14 +220,23 @@ impl World {
     /// A request by its path (below the vault unless it begins with a slash), answered.
     pub(super) fn request(&mut self, method: Method, path: &str, body: Option<&Value>) -> Response {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("{VAULT}/{path}") };
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{VAULT}/{path}")
+        };
         let request = Request {
             method,
             path,
             query: Query::parse(&format!("api-version=2024-04-01&{query}")),
             headers: Vec::new(),
-            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
-            principal: Principal { client_id: "client".to_owned(), role: Role::Owner },
+            body: body
+                .map(|body| body.to_string().into_bytes())
+                .unwrap_or_default(),
+            principal: Principal {
+                client_id: "client".to_owned(),
+                role: Role::Owner,
+            },
             id: "request".to_owned(),
             origin: "https://localhost".to_owned(),
         };
@@ -246,17 +278,28 @@ impl World {
     pub(super) fn accept(&mut self, method: Method, path: &str, body: Option<&Value>) -> String {
         let response = self.request(method, path, body);
         assert_eq!(response.status, 202, "{:?}", response.body);
-        let url = response.header("Azure-AsyncOperation").unwrap().replace("https://localhost", "");
+        let url = response
+            .header("Azure-AsyncOperation")
+            .unwrap()
+            .replace("https://localhost", "");
         let status = self.get(url.split('?').next().unwrap());
         assert_eq!(status["status"], "Succeeded");
-        status["properties"]["jobId"].as_str().unwrap_or_default().to_owned()
+        status["properties"]["jobId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The status and the code of a refusal.
     pub(super) fn refused(&mut self, method: Method, path: &str, body: Option<&Value>) -> String {
         let response = self.request(method, path, body);
         let error = &response.body.as_ref().unwrap()["error"];
-        format!("{} {}: {}", response.status, error["code"].as_str().unwrap(), error["message"].as_str().unwrap())
+        format!(
+            "{} {}: {}",
+            response.status,
+            error["code"].as_str().unwrap(),
+            error["message"].as_str().unwrap()
+        )
     }
 
     pub(super) fn protect(&mut self) -> String {
@@ -268,7 +311,13 @@ impl World {
     }
 
     /// A policy that runs daily at this hour of the zone and keeps its points for some days.
-    pub(super) fn daily_policy(&mut self, name: &str, hour: &str, zone: &str, days: u32) -> Response {
+    pub(super) fn daily_policy(
+        &mut self,
+        name: &str,
+        hour: &str,
+        zone: &str,
+        days: u32,
+    ) -> Response {
         let time = format!("2026-01-01T{hour}:00Z");
         let body = json!({"properties": {
             "backupManagementType": "AzureIaasVM",
@@ -281,7 +330,11 @@ impl World {
     }
 
     pub(super) fn backup_now(&mut self) -> String {
-        self.accept(Method::POST, &format!("{ITEM}/backup"), Some(&backup_request()))
+        self.accept(
+            Method::POST,
+            &format!("{ITEM}/backup"),
+            Some(&backup_request()),
+        )
     }
 
     // The clock.
@@ -318,7 +371,10 @@ impl World {
     // Movers.
 
     pub(super) fn hear(&mut self, job: &str, event: Event) {
-        let report = MoverReport { job: job.to_owned(), what: What::Event(event) };
+        let report = MoverReport {
+            job: job.to_owned(),
+            what: What::Event(event),
+        };
         self.run(|ctx, tx| Ok(((), core::on_mover(&report, ctx, tx)?)));
     }
 
@@ -326,7 +382,13 @@ impl World {
     pub(super) fn exit(&mut self, job: &str, code: Option<i32>) {
         assert!(self.movers.remove(job).is_some(), "no mover runs for {job}");
         self.killed.remove(job);
-        let report = MoverReport { job: job.to_owned(), what: What::Exited { code, stderr: String::new() } };
+        let report = MoverReport {
+            job: job.to_owned(),
+            what: What::Exited {
+                code,
+                stderr: String::new(),
+            },
+        };
         self.run(|ctx, tx| Ok(((), core::on_mover(&report, ctx, tx)?)));
     }
 
@@ -340,8 +402,14 @@ impl World {
             }
             Task::Forget(task) => vault.retain(|snapshot, _| !task.snapshots.contains(snapshot)),
             Task::Restore(task) => {
-                assert!(vault.contains_key(&task.snapshot), "a restore of a snapshot that is gone");
-                self.files.there.borrow_mut().extend(task.disks.into_iter().map(|disk| disk.path));
+                assert!(
+                    vault.contains_key(&task.snapshot),
+                    "a restore of a snapshot that is gone"
+                );
+                self.files
+                    .there
+                    .borrow_mut()
+                    .extend(task.disks.into_iter().map(|disk| disk.path));
             }
             Task::Check => {}
         }
@@ -355,22 +423,56 @@ impl World {
             Task::Backup(task) => {
                 let total = task.disks.len() as u64 * (1 << 30);
                 for disk in &task.disks {
-                    self.hear(job, Event::Disk { name: disk.name.clone(), size: 1 << 30 });
+                    self.hear(
+                        job,
+                        Event::Disk {
+                            name: disk.name.clone(),
+                            size: 1 << 30,
+                        },
+                    );
                 }
-                self.hear(job, Event::Progress { done: total / 2, total });
+                self.hear(
+                    job,
+                    Event::Progress {
+                        done: total / 2,
+                        total,
+                    },
+                );
                 self.hear(job, Event::Progress { done: total, total });
                 self.work(job);
-                self.hear(job, Event::Saved { snapshot: snapshot(job), logical: total, read: total / 2, stored: total / 4 });
+                self.hear(
+                    job,
+                    Event::Saved {
+                        snapshot: snapshot(job),
+                        logical: total,
+                        read: total / 2,
+                        stored: total / 4,
+                    },
+                );
             }
             Task::Restore(task) => {
                 self.work(job);
                 for disk in &task.disks {
-                    self.hear(job, Event::Restored { disk: disk.name.clone(), bytes: 1 << 30, sha256: "5ha".to_owned() });
+                    self.hear(
+                        job,
+                        Event::Restored {
+                            disk: disk.name.clone(),
+                            bytes: 1 << 30,
+                            sha256: "5ha".to_owned(),
+                        },
+                    );
                 }
             }
             Task::Forget(task) => {
                 self.work(job);
-                self.hear(job, Event::Forgotten { snapshots: task.snapshots, freed: 1, pruned: true });
+                self.hear(
+                    job,
+                    Event::Forgotten {
+                        snapshots: task.snapshots,
+                        freed: 1,
+                        pruned: true,
+                    },
+                );
             }
             Task::Check => {}
         }
@@ -385,7 +487,11 @@ impl World {
 
     pub(super) fn fail(&mut self, job: &str, code: FailureCode) {
         self.hear(job, Event::Started { pid: 1 });
-        let event = Event::Failed { code, message: "It went wrong.".to_owned(), recommendation: "Make it right.".to_owned() };
+        let event = Event::Failed {
+            code,
+            message: "It went wrong.".to_owned(),
+            recommendation: "Make it right.".to_owned(),
+        };
         self.hear(job, event);
         self.exit(job, Some(1));
     }
@@ -397,9 +503,18 @@ impl World {
         let lost = self.run(|ctx, tx| Ok((backup::interrupted(ctx, tx)?, Vec::new())));
         let saved: BTreeMap<String, Saved> = lost
             .into_iter()
-            .filter(|lost| self.snapshots.get(&lost.vault_path).is_some_and(|vault| vault.values().any(|job| *job == lost.job)))
+            .filter(|lost| {
+                self.snapshots
+                    .get(&lost.vault_path)
+                    .is_some_and(|vault| vault.values().any(|job| *job == lost.job))
+            })
             .map(|lost| {
-                let saved = Saved { snapshot: snapshot(&lost.job), logical: 3 << 30, read: 1, stored: 1 };
+                let saved = Saved {
+                    snapshot: snapshot(&lost.job),
+                    logical: 3 << 30,
+                    read: 1,
+                    stored: 1,
+                };
                 (lost.job, saved)
             })
             .collect();
@@ -423,12 +538,20 @@ impl World {
     /// The times of the recovery points, the newest first.
     pub(super) fn points(&mut self) -> Vec<String> {
         let page = self.get(&format!("{ITEM}/recoveryPoints"));
-        let time = |point: &Value| point["properties"]["recoveryPointTime"].as_str().unwrap().to_owned();
+        let time = |point: &Value| {
+            point["properties"]["recoveryPointTime"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         page["value"].as_array().unwrap().iter().map(time).collect()
     }
 
     pub(super) fn newest_point(&mut self) -> String {
-        self.get(&format!("{ITEM}/recoveryPoints"))["value"][0]["name"].as_str().unwrap().to_owned()
+        self.get(&format!("{ITEM}/recoveryPoints"))["value"][0]["name"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// A line a job, the oldest first: operation, status, when it began, what it says of itself.
@@ -440,8 +563,18 @@ impl World {
             let job = self.job(&name);
             let say = |field: &str| job[field].as_str().unwrap_or("-").to_owned();
             let bag = &job["extendedInfo"]["propertyBag"];
-            let late = bag["Started Late"].as_str().map(|late| format!(" ({late})")).unwrap_or_default();
-            writeln!(text, "{} {} {}{late}", say("startTime"), say("operation"), say("status")).unwrap();
+            let late = bag["Started Late"]
+                .as_str()
+                .map(|late| format!(" ({late})"))
+                .unwrap_or_default();
+            writeln!(
+                text,
+                "{} {} {}{late}",
+                say("startTime"),
+                say("operation"),
+                say("status")
+            )
+            .unwrap();
         }
         text
     }
