@@ -16,6 +16,9 @@ pub fn folder() -> Option<PathBuf> {
     if found.join("traces").is_dir() {
         return Some(found);
     }
-    eprintln!("skipped: {} has no traces/; KLUIS_AZURE_DIR says where they are", found.display());
+    eprintln!(
+        "skipped: {} has no traces/; KLUIS_AZURE_DIR says where they are",
+        found.display()
+    );
     None
 }

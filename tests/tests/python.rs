@@ -41,7 +41,10 @@ fn microsofts_sdk_runs_a_machines_whole_life() {
     disk(&folder.join("disks/big-1/os.raw"), 512, 1);
     fs::write(folder.join("inventory.yaml"), INVENTORY).unwrap();
 
-    let setup = Setup { max_jobs: Some(1), ..Setup::new(folder, &folder.join("inventory.yaml")) };
+    let setup = Setup {
+        max_jobs: Some(1),
+        ..Setup::new(folder, &folder.join("inventory.yaml"))
+    };
     let mut service = Service::start(setup).unwrap();
     let suite = workspace().join("tests/python");
     let python = venv::python(&suite.join("requirements.txt")).unwrap();
@@ -56,7 +59,10 @@ fn microsofts_sdk_runs_a_machines_whole_life() {
         Ok(said) => assert!(said.contains("ok delete"), "it ran to its end:\n{said}"),
         Err(why) => panic!("{why:#}\n{}", service.daemon().tail()),
     }
-    assert!(!service.vault_dir("shop-rg", "shop-weu").exists(), "a deleted vault leaves no repository");
+    assert!(
+        !service.vault_dir("shop-rg", "shop-weu").exists(),
+        "a deleted vault leaves no repository"
+    );
 }
 
 /// A raw disk of `mib` MiB in which one of every `nth` holds bytes that do not compress and the others are holes.
