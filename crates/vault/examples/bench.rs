@@ -43,10 +43,16 @@ fn main() -> Result<ExitCode> {
         .context("stock restic is needed (apt-get install restic)")?;
     eprint!("against {}", String::from_utf8_lossy(&restic.stdout));
     let place = tempfile::Builder::new().prefix("kluis-bench").tempdir()?;
+    let disk = place.path().join("source/disk.raw");
+    make_disk(&disk)?;
     let mut best = Best::default();
     for round in 1..=ROUNDS {
-        eprintln!("round {round} of {ROUNDS}");
-        best.keep(&measure(&place.path().join(round.to_string()))?);
+        let figures = measure(&place.path().join(round.to_string()), &disk, round as u64)?;
+        eprintln!(
+            "round {round} of {ROUNDS}: restic {:?}\n              ours {:?}",
+            figures[0], figures[1]
+        );
+        best.keep(&figures);
     }
     best.print();
     Ok(ExitCode::SUCCESS)
@@ -136,10 +142,8 @@ fn goal(name: &str, value: f64, unit: &str, goal: f64) {
 }
 
 /// One round: both tools, step by step in turn.
-fn measure(place: &Path) -> Result<[Figures; 2]> {
-    fs::create_dir_all(place.join("source"))?;
-    let disk = place.join("source/disk.raw");
-    make_disk(&disk)?;
+fn measure(place: &Path, disk: &Path, round: u64) -> Result<[Figures; 2]> {
+    fs::create_dir_all(place)?;
     let restic = Restic {
         place: place.to_owned(),
     };
@@ -151,24 +155,24 @@ fn measure(place: &Path) -> Result<[Figures; 2]> {
         vault,
     };
 
-    settle(&disk)?;
-    let restic_first = time(|| restic.back_up())?;
-    settle(&disk)?;
-    let (kluis_first, (snapshot, mut memory)) = time_of(|| kluis.back_up("first", &disk, None))?;
+    settle(disk)?;
+    let restic_first = time(|| restic.back_up(disk))?;
+    settle(disk)?;
+    let (kluis_first, (snapshot, mut memory)) = time_of(|| kluis.back_up("first", disk, None))?;
     let sizes = [size(&restic.repository())?, size(&kluis.vault)?];
 
-    let changed = change(&disk)?;
-    settle(&disk)?;
-    let restic_second = time(|| restic.back_up())?;
-    settle(&disk)?;
+    let changed = change(disk, round)?;
+    settle(disk)?;
+    let restic_second = time(|| restic.back_up(disk))?;
+    settle(disk)?;
     let (kluis_second, (snapshot, second)) =
-        time_of(|| kluis.back_up("second", &disk, Some((snapshot, changed))))?;
+        time_of(|| kluis.back_up("second", disk, Some((snapshot, changed))))?;
     memory = memory.max(second);
 
-    settle(&disk)?;
+    settle(disk)?;
     let restored = [place.join("by-restic"), place.join("by-kluis")];
-    let restic_restore = time(|| restic.restore(&disk, &restored[0]))?;
-    settle(&disk)?;
+    let restic_restore = time(|| restic.restore(disk, &restored[0]))?;
+    settle(disk)?;
     let (kluis_restore, third) =
         time_of(|| kluis.restore(&snapshot, &restored[1].join("disk.raw")))?;
     memory = memory.max(third);
@@ -177,7 +181,7 @@ fn measure(place: &Path) -> Result<[Figures; 2]> {
         restored[0].join(disk.strip_prefix("/")?),
         restored[1].join("disk.raw"),
     ] {
-        ensure!(same(&disk, &copy)?, "{} is not the disk", copy.display());
+        ensure!(same(disk, &copy)?, "{} is not the disk", copy.display());
     }
     restic.check(&kluis.vault)?;
     fs::remove_dir_all(place)?;
@@ -223,12 +227,8 @@ impl Restic {
         succeed(self.command(&self.repository()).args(arguments))
     }
 
-    fn back_up(&self) -> Result<()> {
-        succeed(
-            self.command(&self.repository())
-                .arg("backup")
-                .arg(self.place.join("source")),
-        )
+    fn back_up(&self, disk: &Path) -> Result<()> {
+        succeed(self.command(&self.repository()).arg("backup").arg(disk))
     }
 
     fn restore(&self, disk: &Path, target: &Path) -> Result<()> {
@@ -341,6 +341,7 @@ fn peak_memory() -> Result<u64> {
 
 /// Used in 24 runs of 64 MiB with holes between, every second MiB compressible.
 fn make_disk(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
     let file = File::create(path)?;
     file.set_len(DISK)?;
     let mut noise = Noise(1);
@@ -358,9 +359,9 @@ fn make_disk(path: &Path) -> Result<()> {
 }
 
 /// Writes 41 MiB anew in 20 runs, none at a chunk's boundary, and says where.
-fn change(path: &Path) -> Result<Vec<Extent>> {
+fn change(path: &Path, round: u64) -> Result<Vec<Extent>> {
     let file = File::options().write(true).open(path)?;
-    let mut noise = Noise(2);
+    let mut noise = Noise(round + 1);
     let runs = (0..20).map(|run| {
         let extent = Extent {
             offset: (run * 170 + 20) * MIB + run * 40_960,
