@@ -176,11 +176,13 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
             ConditionType::Reconciling | ConditionType::Stalled => false,
             ConditionType::Ready | ConditionType::Succeeded => was(condition)
                 .is_none_or(|old| old.reason != condition.reason || old.status != condition.status),
-            ConditionType::Recoverable
-            | ConditionType::WithinRPO
-            | ConditionType::ApprovalRequired => {
-                was(condition).is_some_and(|old| old.status != condition.status)
-                    && condition.status != ConditionStatus::Unknown
+            // The verdict tells of it already.
+            ConditionType::ApprovalRequired => false,
+            ConditionType::Recoverable | ConditionType::WithinRPO => {
+                condition.status != ConditionStatus::Unknown
+                    && was(condition).is_some_and(|old| {
+                        old.status != condition.status && old.status != ConditionStatus::Unknown
+                    })
             }
         })
         .map(|condition| {
@@ -188,7 +190,6 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
                 .iter()
                 .any(|c| c.type_ == ConditionType::Stalled && c.status == ConditionStatus::True);
             let bad = match condition.type_ {
-                ConditionType::ApprovalRequired => condition.status == ConditionStatus::True,
                 ConditionType::Ready | ConditionType::Succeeded => stalled,
                 _ => condition.status == ConditionStatus::False,
             };

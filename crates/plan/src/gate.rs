@@ -26,12 +26,35 @@ pub(crate) struct Target<'a> {
     pub(crate) item: ItemId,
 }
 
+/// How much what is named has to be there.
+///
+/// What is deleted while it is used stays until its users are gone, and is not Ready meanwhile; they still have to be able to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To begin or keep something: it has to be Ready.
+    Ready,
+    /// To end something: it has to exist.
+    Existing,
+}
+
+impl Need {
+    /// What an object needs that is itself deleted, or not.
+    pub(crate) fn of(is_going: bool) -> Self {
+        if is_going {
+            Self::Existing
+        } else {
+            Self::Ready
+        }
+    }
+}
+
 /// The service, when it exists, is ready, and lets the namespace use the group.
 pub(crate) fn service<'a>(
     access: &'a Access,
     named: &str,
     namespace: &str,
     group: &str,
+    need: Need,
 ) -> Result<&'a BackupService, Waiting> {
     let service = access
         .service
@@ -41,6 +64,7 @@ pub(crate) fn service<'a>(
         })?;
     consents(service, access, named, namespace, group)?;
     is_ready(
+        need,
         service
             .status
             .as_ref()
@@ -83,6 +107,7 @@ pub(crate) fn vault<'a>(
     vault: Option<&'a Vault>,
     named: &VaultRef,
     namespace: &str,
+    need: Need,
 ) -> Result<&'a Vault, Waiting> {
     let home = named.namespace.as_deref().unwrap_or(namespace);
     let full = format!("{home}/{}", named.name);
@@ -107,6 +132,7 @@ pub(crate) fn vault<'a>(
         });
     }
     is_ready(
+        need,
         vault
             .status
             .as_ref()
@@ -126,8 +152,9 @@ pub(crate) fn target<'a>(
     vault_ref: &VaultRef,
     machine: &VmRef,
     namespace: &str,
+    need: Need,
 ) -> Result<Target<'a>, Waiting> {
-    let vault = vault(vault_object, vault_ref, namespace)?;
+    let vault = vault(vault_object, vault_ref, namespace, need)?;
     let named = &vault.spec.service_ref.name;
     let found = access
         .service
@@ -136,7 +163,7 @@ pub(crate) fn target<'a>(
             service: named.clone(),
         })?;
     let vm = ids::vm_id(found, machine)?;
-    let service = service(access, named, namespace, vm.resource_group.as_str())?;
+    let service = service(access, named, namespace, vm.resource_group.as_str(), need)?;
     let vault_id = ids::vault_id(service, vault)?;
     if vm.subscription != vault_id.subscription {
         return Err(Waiting::SubscriptionMismatch {
@@ -160,6 +187,7 @@ pub(crate) fn item_target<'a>(
     vault: Option<&'a Vault>,
     access: &'a Access,
     namespace: &str,
+    need: Need,
 ) -> Result<Target<'a>, Waiting> {
     if named.kind != ItemKind::ProtectedVM {
         return Err(Waiting::NotOfferedYet {
@@ -174,6 +202,7 @@ pub(crate) fn item_target<'a>(
         &item.spec.vault_ref,
         &item.spec.vm,
         namespace,
+        need,
     )
 }
 
@@ -185,7 +214,10 @@ impl Target<'_> {
 }
 
 /// `Err` with the message of what is in the way.
-fn is_ready(conditions: &[Condition]) -> Result<(), String> {
+fn is_ready(need: Need, conditions: &[Condition]) -> Result<(), String> {
+    if need == Need::Existing {
+        return Ok(());
+    }
     let ready = conditions
         .iter()
         .find(|condition| condition.type_ == ConditionType::Ready);

@@ -101,7 +101,12 @@ impl PolicyWorld {
             name: name.to_owned(),
             namespace: Some(home.to_owned()),
         };
-        let vault = gate::vault(facts.vault.as_ref(), &named, self.namespace())?;
+        let vault = gate::vault(
+            facts.vault.as_ref(),
+            &named,
+            self.namespace(),
+            gate::Need::of(self.is_going()),
+        )?;
         let named = &vault.spec.service_ref.name;
         let service = facts
             .access

@@ -132,6 +132,7 @@ impl ProtectedVmWorld {
             &spec.vault_ref,
             &spec.vm,
             self.namespace(),
+            gate::Need::of(self.is_going()),
         )
     }
 

@@ -109,12 +109,19 @@ impl RestoreWorld {
     }
 
     fn target(&self) -> Result<Target<'_>, Waiting> {
+        // What was begun is followed even while the vault is not Ready.
+        let is_begun = self
+            .restore
+            .status
+            .as_ref()
+            .is_some_and(|status| status.operation.is_some());
         gate::item_target(
             &self.restore.spec.item,
             self.item.as_ref(),
             self.vault.as_ref(),
             &self.access,
             self.namespace(),
+            gate::Need::of(is_begun),
         )
     }
 

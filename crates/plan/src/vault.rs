@@ -92,6 +92,7 @@ impl VaultWorld {
             &self.vault.spec.service_ref.name,
             namespace,
             &self.vault.spec.resource_group,
+            gate::Need::of(self.is_going()),
         )?;
         ids::vault_id(service, &self.vault)
     }

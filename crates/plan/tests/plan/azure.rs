@@ -1,0 +1,484 @@
+//! A model of ARM: as much of Azure Backup as a plan can tell apart, in memory. Operations end at the second tick, jobs at the third.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_arm::error::code;
+use kluis_arm::id::{
+    DiskId, ItemId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VmId,
+};
+use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
+use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
+use kluis_arm::policy::{Policy, ProtectionPolicy, parse};
+use kluis_arm::recovery_point::{Consistency, RecoveryPoint, VmRecoveryPoint};
+use kluis_arm::resource::Resource;
+use kluis_arm::restore::RestoreRequest;
+use kluis_arm::time::WireTime;
+use kluis_arm::vault::{ProvisioningState, Vault};
+use kluis_plan::{
+    Action, ArmFailure, Cause, DiskFact, Fact, Observed, Outcome, Progress, StorageAccountFact,
+    SubscriptionFact, VmFact, Want,
+};
+use kluis_policy::Origin;
+
+pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
+
+/// What there is, and what is under way.
+pub(crate) struct Azure {
+    pub(crate) now: Timestamp,
+    pub(crate) vaults: BTreeMap<String, Vault>,
+    pub(crate) policies: BTreeMap<String, Policy>,
+    pub(crate) items: BTreeMap<String, VmItem>,
+    pub(crate) points: BTreeMap<String, Vec<Timestamp>>,
+    pub(crate) vms: Vec<VmFact>,
+    pub(crate) disks: Vec<DiskFact>,
+    pub(crate) jobs: Vec<(String, VmJob)>,
+    /// Every call that was taken, in words.
+    pub(crate) calls: Vec<String>,
+    /// The next call fails so.
+    pub(crate) refuse: Option<Cause>,
+    discovered: bool,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    left: u32,
+    effect: Effect,
+    job: Option<String>,
+}
+
+enum Effect {
+    None,
+    Vault(VaultId, Box<Vault>),
+    NoVault(VaultId),
+    Discover,
+    Item(ItemId, Box<VmItem>),
+    NoItem(ItemId),
+}
+
+impl Azure {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        let vm = |name: &str, location: &str| {
+            VmFact {
+            id: format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/{name}")
+                .parse()
+                .unwrap(),
+            location: location.to_owned(),
+        }
+        };
+        Self {
+            now,
+            vaults: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            items: BTreeMap::new(),
+            points: BTreeMap::new(),
+            vms: vec![vm("web-1", "westeurope"), vm("far-1", "northeurope")],
+            disks: Vec::new(),
+            jobs: Vec::new(),
+            calls: Vec::new(),
+            refuse: None,
+            discovered: false,
+            operations: Vec::new(),
+        }
+    }
+
+    /// Some time passes.
+    pub(crate) fn tick(&mut self, time: SignedDuration) {
+        self.now += time;
+        for index in 0..self.operations.len() {
+            let operation = &mut self.operations[index];
+            if operation.left > 0 {
+                operation.left -= 1;
+                if operation.left == 0 {
+                    let effect = std::mem::replace(&mut operation.effect, Effect::None);
+                    self.happen(effect);
+                }
+            }
+        }
+        let running: Vec<usize> = (0..self.jobs.len())
+            .filter(|index| self.jobs[*index].1.status == Some(JobStatus::InProgress))
+            .collect();
+        for index in running {
+            let began = self.jobs[index]
+                .1
+                .start_time
+                .as_ref()
+                .unwrap()
+                .moment()
+                .unwrap()
+                .unwrap();
+            if self.now.duration_since(began) >= time * 3 {
+                self.finish(index);
+            }
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.operations.iter().all(|operation| operation.left == 0)
+            && self
+                .jobs
+                .iter()
+                .all(|(_, job)| job.status != Some(JobStatus::InProgress))
+    }
+
+    /// A scheduled backup, as the service makes it by itself.
+    pub(crate) fn run_schedule(&mut self, item: &ItemId) {
+        let job = self.begin_job(item, JobOperation::Backup, false);
+        let index = self.jobs.iter().position(|(name, _)| *name == job).unwrap();
+        self.finish(index);
+    }
+
+    /// How many points of an item a cleanup would take now.
+    pub(crate) fn due_for_cleanup(&self, id: &str) -> usize {
+        let (Some(item), Some(points)) = (self.items.get(id), self.points.get(id)) else {
+            return 0;
+        };
+        let in_force = matches!(
+            item.protection_state,
+            Some(ProtectionState::Protected | ProtectionState::IrPending)
+        );
+        let policy = item
+            .policy_id
+            .as_deref()
+            .and_then(|policy| self.policies.get(&key(policy)));
+        let Some(policy) = policy.filter(|_| in_force) else {
+            return 0;
+        };
+        let terms = parse(&policy.properties).unwrap();
+        let schedule = terms.schedule().unwrap();
+        let points: Vec<kluis_policy::Point> = points
+            .iter()
+            .map(|time| {
+                let due = schedule.previous_at_or_before(*time).unwrap();
+                kluis_policy::Point {
+                    time: due,
+                    origin: Origin::Scheduled {
+                        tags: terms.retention.tags(due, [], &schedule.zone),
+                    },
+                }
+            })
+            .collect();
+        terms
+            .retention
+            .verdicts(&points, &schedule.zone, self.now)
+            .iter()
+            .filter(|verdict| !verdict.is_kept())
+            .count()
+    }
+
+    pub(crate) fn read(&self, want: &Want) -> Fact {
+        fn found<T>(value: Option<T>) -> Observed<T> {
+            value.map_or(Observed::Absent, Observed::Found)
+        }
+        match want {
+            Want::Subscription { id } if id == SUBSCRIPTION => {
+                Fact::Subscription(Observed::Found(SubscriptionFact {
+                    name: "Shop".to_owned(),
+                }))
+            }
+            Want::Subscription { .. } => Fact::Subscription(Observed::Absent),
+            Want::Vault(id) => Fact::Vault(found(self.vaults.get(&key(id)).cloned().map(Box::new))),
+            Want::Policy(id) => Fact::Policy(found(self.policy(id).map(Box::new))),
+            Want::Item(id) => {
+                let item = self.items.get(&key(id)).cloned();
+                Fact::Item(found(item.map(|item| {
+                    Box::new(Resource::new(
+                        id,
+                        id.name.as_str(),
+                        ItemId::TYPE,
+                        item.into(),
+                    ))
+                })))
+            }
+            Want::Vm(id) => Fact::Vm(found(self.vms.iter().find(|vm| vm.id == *id).cloned())),
+            Want::Progress { url } => Fact::Progress(found(self.progress(url))),
+            Want::Protectable { vm, .. } => Fact::Protectable(Observed::Found(
+                self.discovered && self.vms.iter().any(|known| known.id == *vm),
+            )),
+            Want::Job(id) => {
+                let job = self.jobs.iter().find(|(name, _)| id.name == *name.as_str());
+                Fact::Job(found(job.map(|(name, job)| Box::new(wire(name, job)))))
+            }
+            Want::Jobs {
+                operation, since, ..
+            } => {
+                let began =
+                    |job: &VmJob| job.start_time.as_ref().unwrap().moment().unwrap().unwrap();
+                let jobs = self.jobs.iter().filter(|(_, job)| {
+                    job.operation.as_ref() == Some(operation) && began(job) >= *since
+                });
+                Fact::Jobs(Observed::Found(
+                    jobs.map(|(name, job)| wire(name, job)).collect(),
+                ))
+            }
+            Want::Points(id) => Fact::Points(Observed::Found(self.recovery_points(id))),
+            Want::StorageAccounts { .. } => {
+                let id: StorageAccountId =
+                    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/stagingweu")
+                        .parse()
+                        .unwrap();
+                Fact::StorageAccounts(Observed::Found(vec![StorageAccountFact {
+                    id,
+                    location: "westeurope".to_owned(),
+                }]))
+            }
+            Want::Disks(group) => {
+                let here = |disk: &&DiskFact| disk.id.group() == *group;
+                Fact::Disks(Observed::Found(
+                    self.disks.iter().filter(here).cloned().collect(),
+                ))
+            }
+        }
+    }
+
+    pub(crate) fn call(&mut self, action: &Action) -> Outcome {
+        assert!(
+            action.call().unwrap().is_some(),
+            "{action} is Kubernetes' to do"
+        );
+        if let Some(cause) = self.refuse.take() {
+            return Outcome::Failed(ArmFailure {
+                doing: action.to_string(),
+                cause,
+            });
+        }
+        if let Action::DeleteVault { id } = action
+            && self
+                .items
+                .keys()
+                .any(|item| item.starts_with(&format!("{}/", key(id))))
+        {
+            let message = "The vault still has items.".to_owned();
+            let cause = Cause::Refused {
+                status: 400,
+                code: code::VAULT_NOT_EMPTY.to_owned(),
+                message,
+            };
+            return Outcome::Failed(ArmFailure {
+                doing: "deleting the vault".to_owned(),
+                cause,
+            });
+        }
+        self.calls.push(action.to_string());
+        match action.clone() {
+            Action::HoldFinalizer | Action::ReleaseFinalizer | Action::DeleteObject => {
+                unreachable!()
+            }
+            Action::CreateVault { id, body } | Action::UpdateVault { id, body } => {
+                self.accept(Effect::Vault(id, body), None)
+            }
+            Action::DeleteVault { id } => self.accept(Effect::NoVault(id), None),
+            Action::PutPolicy { id, body } => {
+                self.policies.insert(
+                    key(&id),
+                    Resource::new(&id, id.name.as_str(), PolicyId::TYPE, body.properties),
+                );
+                Outcome::Done
+            }
+            Action::DeletePolicy { id } => {
+                self.policies.remove(&key(&id));
+                Outcome::Done
+            }
+            Action::DiscoverContainers { .. } => self.accept(Effect::Discover, None),
+            Action::PutItem { id, kind: _, body } => {
+                let ProtectedItem::VirtualMachine(item) = body.properties else {
+                    panic!("not a machine")
+                };
+                self.accept(Effect::Item(id, item), None)
+            }
+            Action::DeleteItem { id } => self.accept(Effect::NoItem(id), None),
+            Action::StartBackup { item, .. } => {
+                let job = self.begin_job(&item, JobOperation::Backup, true);
+                self.accept(Effect::None, Some(job))
+            }
+            Action::StartRestore { point, body } => {
+                let RestoreRequest::VirtualMachine(request) = &body.properties else {
+                    panic!("not a machine")
+                };
+                let job = self.begin_job(&point.item, JobOperation::Restore, true);
+                let (_, detail) = self.jobs.last_mut().unwrap();
+                detail.activity_id = request.target_resource_group_id.clone();
+                self.accept(Effect::None, Some(job))
+            }
+        }
+    }
+
+    fn accept(&mut self, effect: Effect, job: Option<String>) -> Outcome {
+        self.operations.push(Operation {
+            left: 2,
+            effect,
+            job,
+        });
+        let status_url = format!("https://azure/operations/{}", self.operations.len());
+        Outcome::Accepted {
+            status_url,
+            retry_after: None,
+        }
+    }
+
+    fn progress(&self, url: &str) -> Option<Progress> {
+        let number: usize = url.rsplit('/').next()?.parse().ok()?;
+        let operation = self.operations.get(number.checked_sub(1)?)?;
+        Some(match operation.left {
+            0 => Progress::Succeeded {
+                job: operation.job.clone(),
+            },
+            _ => Progress::InProgress { retry_after: None },
+        })
+    }
+
+    fn happen(&mut self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Vault(id, body) => {
+                let vault = self.vaults.entry(key(&id)).or_default();
+                vault.id = Some(id.to_string());
+                vault.location = body.location.or(vault.location.take());
+                vault.tags = body.tags.or(vault.tags.take());
+                let properties = vault.properties.get_or_insert_default();
+                properties.provisioning_state = Some(ProvisioningState::Succeeded);
+                if let Some(change) = body.properties {
+                    properties.redundancy_settings = change
+                        .redundancy_settings
+                        .or(properties.redundancy_settings.take());
+                    properties.security_settings = change
+                        .security_settings
+                        .or(properties.security_settings.take());
+                }
+            }
+            Effect::NoVault(id) => {
+                self.vaults.remove(&key(&id));
+            }
+            Effect::Discover => self.discovered = true,
+            Effect::Item(id, body) => {
+                let has_points = self
+                    .points
+                    .get(&key(&id))
+                    .is_some_and(|points| !points.is_empty());
+                let item = self.items.entry(key(&id)).or_default();
+                let active = if has_points {
+                    ProtectionState::Protected
+                } else {
+                    ProtectionState::IrPending
+                };
+                item.is_scheduled_for_deferred_delete = None;
+                item.protection_state = Some(body.protection_state.unwrap_or(active));
+                item.policy_id = body.policy_id;
+                item.extended_properties =
+                    body.extended_properties.or(item.extended_properties.take());
+            }
+            Effect::NoItem(id) => {
+                let item = self.items.entry(key(&id)).or_default();
+                item.protection_state = Some(ProtectionState::ProtectionStopped);
+                item.is_scheduled_for_deferred_delete = Some(true);
+                item.policy_id = Some(String::new());
+            }
+        }
+    }
+
+    fn begin_job(&mut self, item: &ItemId, operation: JobOperation, asked: bool) -> String {
+        let name = format!("job-{}", self.jobs.len() + 1);
+        let detail = VmJob {
+            operation: Some(operation),
+            status: Some(JobStatus::InProgress),
+            start_time: Some(self.now.into()),
+            container_name: Some(item.name.short().to_owned()),
+            is_user_triggered: Some(asked),
+            entity_friendly_name: Some(item.to_string()),
+            ..VmJob::default()
+        };
+        self.jobs.push((name.clone(), detail));
+        name
+    }
+
+    fn finish(&mut self, index: usize) {
+        let now = self.now;
+        let (_, job) = &mut self.jobs[index];
+        job.status = Some(JobStatus::Completed);
+        job.end_time = Some(now.into());
+        let id = key(job.entity_friendly_name.as_deref().unwrap());
+        let began = job.start_time.as_ref().unwrap().moment().unwrap().unwrap();
+        if job.operation == Some(JobOperation::Backup) {
+            self.points.entry(id.clone()).or_default().push(began);
+            let item = self.items.get_mut(&id).unwrap();
+            item.protection_state = Some(ProtectionState::Protected);
+            item.last_backup_time = Some(began.into());
+        } else {
+            let group: ResourceGroupId = job.activity_id.as_deref().unwrap().parse().unwrap();
+            let name = Name::new(format!("web-1-os-{}", self.disks.len() + 1)).unwrap();
+            let id = DiskId {
+                subscription: group.subscription,
+                resource_group: group.name,
+                name,
+            };
+            self.disks.push(DiskFact {
+                id,
+                created: Some(now),
+                size_bytes: None,
+            });
+        }
+    }
+
+    fn policy(&self, id: &PolicyId) -> Option<Policy> {
+        let mut policy = self.policies.get(&key(id))?.clone();
+        let users = self
+            .items
+            .values()
+            .filter(|item| {
+                item.policy_id
+                    .as_deref()
+                    .is_some_and(|used| key(used) == key(id))
+            })
+            .count();
+        if let ProtectionPolicy::VirtualMachine(policy) = &mut policy.properties {
+            policy.protected_items_count = i32::try_from(users).ok();
+        }
+        Some(policy)
+    }
+
+    fn recovery_points(&self, id: &ItemId) -> Vec<RecoveryPoint> {
+        let points = self.points.get(&key(id)).map_or(&[][..], Vec::as_slice);
+        points
+            .iter()
+            .enumerate()
+            .map(|(index, time)| {
+                let name = Name::new(format!("rp-{}", index + 1)).unwrap();
+                let point = VmRecoveryPoint {
+                    recovery_point_time: Some(WireTime::from(*time)),
+                    recovery_point_type: Some(Consistency::CrashConsistent),
+                    ..VmRecoveryPoint::default()
+                };
+                let id = id.recovery_point(name);
+                Resource::new(
+                    &id,
+                    id.name.as_str(),
+                    kluis_arm::id::RecoveryPointId::TYPE,
+                    point.into(),
+                )
+            })
+            .collect()
+    }
+}
+
+/// The item of a machine in the vault of these tests.
+pub(crate) fn item_id() -> ItemId {
+    let vault = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu"
+    );
+    let vm = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-1"
+    );
+    ItemId::for_vm(&vault.parse().unwrap(), &vm.parse::<VmId>().unwrap())
+}
+
+pub(crate) fn key(id: impl ToString) -> String {
+    id.to_string().to_ascii_lowercase()
+}
+
+fn wire(name: &str, job: &VmJob) -> Job {
+    Resource {
+        name: Some(name.to_owned()),
+        ..Resource::body(JobDetail::from(job.clone()))
+    }
+}

@@ -1,0 +1,12 @@
+//! The plans, run against a small model of ARM: whole convergences as golden logs, and the laws as properties.
+
+#[cfg(test)]
+mod azure;
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod convergences;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod refusals;
