@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
 
 use kluis_vault::{Event, JobFile};
 
@@ -12,6 +13,9 @@ use super::keys::Keys;
 use super::mover::{Kill, Mover, Tell, Witness};
 use super::repositories;
 use crate::core::{Effect, MoverReport, RepositoryReport, What};
+
+/// How long a service that stops waits for its movers to be gone: they use files that the next one will use.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the thread is told.
 pub(super) enum Order {
@@ -72,7 +76,21 @@ impl Hands {
                 Order::Stop => break,
             }
         }
-        movers.into_values().for_each(|mut kill| kill());
+        movers.values_mut().for_each(|kill| kill());
+        let gone_by = Instant::now() + PATIENCE;
+        while !movers.is_empty() {
+            match incoming.recv_timeout(gone_by.saturating_duration_since(Instant::now())) {
+                Ok(Order::Ended(job)) => drop(movers.remove(&job)),
+                Ok(Order::Do(_) | Order::Stop) => {}
+                Err(_) => {
+                    tracing::warn!(
+                        left = movers.len(),
+                        "some movers have not ended; the next start sees to them"
+                    );
+                    break;
+                }
+            }
+        }
     }
 
     fn start(&self, file: &JobFile, movers: &mut HashMap<String, Kill>) {
@@ -99,15 +117,14 @@ impl Hands {
         let (engine, orders, name) = (Arc::clone(&self.engine), self.orders.clone(), job.clone());
         let mut witness = Witness::new(file, &key);
         let tell: Tell = Box::new(move |what| {
-            if engine.is_stopping() {
-                return;
-            }
             let ended = matches!(what, What::Exited { .. });
-            for what in witness.heard(what) {
-                engine.mover_report(&MoverReport {
-                    job: name.clone(),
-                    what,
-                });
+            if !engine.is_stopping() {
+                for what in witness.heard(what) {
+                    engine.mover_report(&MoverReport {
+                        job: name.clone(),
+                        what,
+                    });
+                }
             }
             if ended && orders.send(Order::Ended(name.clone())).is_err() {
                 tracing::debug!(job = %name, "a mover ended after the service had");

@@ -34,6 +34,17 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
+/// Opens a file to lock it; what it holds doesn't matter.
+pub(super) fn lock_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
 /// Makes a folder, and those above it, for the owner alone.
 pub(super) fn folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()

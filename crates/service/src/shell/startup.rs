@@ -56,12 +56,7 @@ impl Row for Belongs {
 pub(super) fn claim(dir: &Path) -> Result<File, ServiceError> {
     private::folder(dir).map_err(ServiceError::io("make the data folder", dir))?;
     let path = dir.join("lock");
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let lock = lock.map_err(ServiceError::io("open", &path))?;
+    let lock = private::lock_file(&path).map_err(ServiceError::io("open", &path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(std::fs::TryLockError::WouldBlock) => Err(ServiceError::InUse(dir.to_owned())),

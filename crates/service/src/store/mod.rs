@@ -24,8 +24,8 @@ pub enum StoreError {
     Open {
         /// The database's file.
         path: PathBuf,
-        /// SQLite's reason.
-        source: rusqlite::Error,
+        /// The system's or SQLite's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Made by a newer kluis.
     #[error(
@@ -56,6 +56,15 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    fn open<E: std::error::Error + Send + Sync + 'static>(path: &Path) -> impl FnOnce(E) -> Self {
+        move |source| Self::Open {
+            path: path.to_owned(),
+            source: Box::new(source),
+        }
+    }
+}
+
 /// The database. Transactions are its only door.
 #[derive(Debug)]
 pub struct Store {
@@ -68,12 +77,9 @@ impl Store {
     /// # Errors
     /// When the file can't be opened, or when a newer kluis wrote it: then nothing is changed.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let connection = Connection::open(path).map_err(failed)?;
-        schema::durable(&connection).map_err(failed)?;
+        for_the_owner_alone(path).map_err(StoreError::open(path))?;
+        let connection = Connection::open(path).map_err(StoreError::open(path))?;
+        schema::durable(&connection).map_err(StoreError::open(path))?;
         schema::upgrade(&connection, path)?;
         Ok(Self { connection })
     }
@@ -105,6 +111,19 @@ impl Store {
         tx.commit()?;
         Ok(done)
     }
+}
+
+/// Makes the file before SQLite does: its other files take over the permissions of this one.
+fn for_the_owner_alone(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
 }
 
 /// An error and its causes in one line, for the log.

@@ -196,11 +196,7 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
     left.iter()
         .filter(|path| has_extension(path, "pid"))
         .for_each(|path| kill_orphan(path));
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(jobs.with_extension("lock"))?;
+    let lock = private::lock_file(&jobs.with_extension("lock"))?;
     // Until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
     lock.lock()?;
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
