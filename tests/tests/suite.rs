@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod convergence;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod crds;
@@ -20,5 +22,7 @@ mod merge;
 mod protect;
 #[cfg(test)]
 mod python;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod traces;

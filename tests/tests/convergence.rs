@@ -1,0 +1,91 @@
+//! A whole convergence, in memory: what is done and said from the first manifest to the restored disks; the same with
+//! the operator dying after every step, and in any order.
+
+use crate::simulation::{Order, Simulation, manifest};
+use expect_test::expect_file;
+use futures::executor::block_on;
+use kluis_operator::Kind;
+
+/// The story: protect a machine, back it up, restore its disks.
+async fn protect_back_up_restore(world: &mut Simulation) {
+    let tell = |world: &mut Simulation, line: &str, kinds: &[Kind]| {
+        world.tell(line);
+        for kind in kinds {
+            world.objects.apply(*kind, &manifest(*kind));
+        }
+    };
+    let all = [
+        Kind::BackupService,
+        Kind::Vault,
+        Kind::BackupPolicy,
+        Kind::ProtectedVM,
+    ];
+    tell(world, "a machine is to be protected", &all);
+    world.settle().await;
+    tell(world, "a backup, now", &[Kind::BackupJob]);
+    world.settle().await;
+    tell(world, "its disks, back", &[Kind::Restore]);
+    world.settle().await;
+}
+
+fn lived(order: Order, crash_after: Option<u64>) -> Simulation {
+    let mut world = Simulation::new(order, crash_after);
+    block_on(protect_back_up_restore(&mut world));
+    world
+}
+
+#[test]
+fn a_machine_is_protected_backed_up_and_restored() {
+    let world = lived(Order::Plain, None);
+    expect_file!["./convergence.txt"].assert_eq(&format!("{}\n{}", world.log(), world.end()));
+}
+
+#[test]
+fn an_operator_that_dies_after_any_step_finishes_the_work_once() {
+    let whole = lived(Order::Plain, None);
+    assert!(whole.steps() > 5, "{} steps are no story", whole.steps());
+    for step in 1..=whole.steps() {
+        let crashed = lived(Order::Plain, Some(step));
+        assert_eq!(crashed.crashes(), 1, "after step {step}");
+        assert_eq!(
+            crashed.end(),
+            whole.end(),
+            "after step {step}:\n{}",
+            crashed.log()
+        );
+    }
+}
+
+#[test]
+fn the_order_of_things_does_not_matter() {
+    let plain = lived(Order::Plain, None).end();
+    for seed in 0..16 {
+        let shuffled = lived(Order::Shuffled(seed), None);
+        assert_eq!(shuffled.end(), plain, "seed {seed}:\n{}", shuffled.log());
+    }
+}
+
+#[test]
+fn a_death_at_any_step_in_any_order_changes_nothing() {
+    let plain = lived(Order::Plain, None);
+    for seed in 0..16 {
+        let step = seed % plain.steps() + 1;
+        let world = lived(Order::Shuffled(seed), Some(step));
+        assert_eq!(
+            world.end(),
+            plain.end(),
+            "seed {seed}, step {step}:\n{}",
+            world.log()
+        );
+    }
+}
+
+#[test]
+fn what_is_at_rest_stays_at_rest() {
+    let mut world = lived(Order::Plain, None);
+    let (steps, log, events) = (world.steps(), world.log().len(), world.objects.events());
+    block_on(world.settle());
+    assert_eq!(world.steps(), steps, "{}", &world.log()[log..]);
+    assert_eq!(&world.log()[log..], "");
+    assert_eq!(world.objects.events(), events);
+}

@@ -1,0 +1,449 @@
+//! The service's synchronous core as an [`Arm`]: no socket between them, the same requests and answers.
+//!
+//! What the core wants done by its shell (repositories made, movers run) is kept until it is let happen, one thing at
+//! a time, so that a test decides what comes before what.
+
+use std::cell::Cell;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use kluis_arm::error::{ErrorBody, classify};
+use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, Method, Refusal};
+use kluis_service::core::{
+    self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request,
+    Response, Role, What,
+};
+use kluis_service::inventory::Inventory;
+use kluis_service::store::{Store, StoreError, Tx};
+use kluis_vault::{Event, JobFile, Task};
+use serde_json::Value;
+
+pub const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
+pub(super) const ENDPOINT: &str = "https://azure.simulated";
+const GIB: u64 = 1 << 30;
+
+const INVENTORY: &str = "
+resourceGroups:
+  shop-rg:
+    location: westeurope
+    virtualMachines:
+      web-1: { os: Linux, disks: [{ path: web-1-os.raw }, { path: web-1-data.raw, lun: 0 }] }
+    storageAccounts: { stagingweu: {} }
+  shop-restored: { location: westeurope }
+";
+
+/// The service.
+pub struct Azure(Mutex<Inner>);
+
+struct Inner {
+    store: Store,
+    now: Timestamp,
+    inventory: Inventory,
+    ids: Counter,
+    files: Files,
+    to_come: VecDeque<ToCome>,
+    snapshots: BTreeSet<String>,
+}
+
+/// Something that happens by itself, later.
+enum ToCome {
+    Repository(RepositoryReport),
+    /// A mover that was asked for and has not begun.
+    Begins(JobFile),
+    /// A mover that is half way.
+    Ends(JobFile),
+}
+
+impl Azure {
+    pub(super) fn new() -> Self {
+        let inventory = Inventory::parse(INVENTORY, Path::new("/disks"));
+        let inventory = inventory.unwrap_or_else(|(line, why)| panic!("line {line}: {why}"));
+        let store = Store::in_memory().unwrap_or_else(|why| panic!("{why}"));
+        Self(Mutex::new(Inner {
+            store,
+            now: Timestamp::from_second(1_772_442_000).unwrap_or_default(),
+            inventory,
+            ids: Counter::default(),
+            files: Files::default(),
+            to_come: VecDeque::new(),
+            snapshots: BTreeSet::new(),
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.inner().now
+    }
+
+    /// Lets time pass, and what is due in it begin.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut inner = self.inner();
+        let until = inner.now + by;
+        while let Some(due) = inner.read(core::next_due).filter(|due| *due <= until) {
+            inner.now = inner.now.max(due);
+            let before = inner.now;
+            inner.write(|ctx, tx| Ok(((), core::tick(ctx, tx)?)));
+            if inner.read(core::next_due) == Some(before) {
+                break;
+            }
+        }
+        inner.now = until;
+        inner.write(|ctx, tx| Ok(((), core::tick(ctx, tx)?)));
+    }
+
+    /// How many things could happen now.
+    pub fn pending(&self) -> usize {
+        self.inner().to_come.len()
+    }
+
+    /// Lets one of them happen, and says what it was.
+    pub fn happen(&self, index: usize) -> Option<String> {
+        let mut inner = self.inner();
+        Some(match inner.to_come.remove(index)? {
+            ToCome::Repository(report) => {
+                inner.write(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
+                let done = if report.made { "made" } else { "removed" };
+                format!("the repository of {} is {done}", report.vault.as_str())
+            }
+            ToCome::Begins(file) => {
+                inner.begin(&file);
+                let said = format!("a mover begins to {}", word(&file.task));
+                inner.to_come.push_back(ToCome::Ends(file));
+                said
+            }
+            ToCome::Ends(file) => {
+                inner.end(&file);
+                format!("a mover ends its {}", word(&file.task))
+            }
+        })
+    }
+
+    /// Every job there ever was: what it did and how it stands.
+    pub fn jobs(&self) -> Vec<String> {
+        let vault = format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu"
+        );
+        let request = ArmRequest::get(format!("{vault}/backupJobs"), "2024-04-01")
+            .with_query("$filter", "backupManagementType eq 'AzureIaasVM'");
+        let answer = self.inner().answer(&request);
+        let jobs = answer
+            .body
+            .map(|body| body["value"].clone())
+            .unwrap_or_default();
+        let mut jobs: Vec<String> = jobs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|job| {
+                let said = |field: &str| job["properties"][field].as_str().unwrap_or_default();
+                format!("{} {}", said("operation"), said("status"))
+            })
+            .collect();
+        jobs.sort();
+        jobs
+    }
+}
+
+#[async_trait]
+impl Arm for Azure {
+    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
+        let mut inner = self.inner();
+        let answer = inner.answer(request);
+        let date = Some(inner.now);
+        let retry_after = answer
+            .header("retry-after")
+            .and_then(|wait| wait.parse().ok())
+            .map(SignedDuration::from_secs);
+        if answer.status >= 300 {
+            let body = answer.body.unwrap_or_default().to_string();
+            let said = ErrorBody::read(body.as_bytes()).error;
+            return Err(Failure::Refused(Box::new(Refusal {
+                operation: request.to_string(),
+                status: answer.status,
+                class: classify(&said.code, answer.status),
+                code: said.code,
+                message: said.message,
+                retry_after,
+                date,
+            })));
+        }
+        Ok(ArmResponse {
+            status: answer.status,
+            date,
+            retry_after,
+            async_operation: answer.header("azure-asyncoperation").map(str::to_owned),
+            location: answer.header("location").map(str::to_owned),
+            rate_limit_remaining: None,
+            body: answer.body,
+        })
+    }
+
+    fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
+        let path = link
+            .strip_prefix(ENDPOINT)
+            .ok_or_else(|| Failure::StrayLink {
+                endpoint: ENDPOINT.to_owned(),
+                link: link.to_owned(),
+            })?;
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut request = ArmRequest::get(path, "");
+        request.query = Query::parse(query)
+            .pairs()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Ok(request)
+    }
+}
+
+impl Inner {
+    fn answer(&mut self, request: &ArmRequest) -> Response {
+        let query: Vec<String> = request
+            .query
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}={}", value.replace('%', "%25").replace('&', "%26"))
+            })
+            .collect();
+        let request = Request {
+            method: match request.method {
+                Method::Get => http::Method::GET,
+                Method::Put => http::Method::PUT,
+                Method::Patch => http::Method::PATCH,
+                Method::Post => http::Method::POST,
+                Method::Delete => http::Method::DELETE,
+            },
+            path: request.path.clone(),
+            query: Query::parse(&query.join("&")),
+            headers: Vec::new(),
+            body: request
+                .body
+                .as_ref()
+                .map(Value::to_string)
+                .unwrap_or_default()
+                .into_bytes(),
+            principal: Principal {
+                client_id: "kluis".to_owned(),
+                role: Role::Contributor,
+            },
+            id: "request".to_owned(),
+            origin: ENDPOINT.to_owned(),
+        };
+        let Self {
+            store,
+            now,
+            inventory,
+            ids,
+            files,
+            ..
+        } = self;
+        let ctx = context(*now, inventory, ids, files);
+        match store.tx(|tx| core::handle(&request, &ctx, tx)) {
+            Ok((response, effects)) => {
+                self.take(effects);
+                response
+            }
+            Err(refusal) => refusal.response(),
+        }
+    }
+
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Context<'_>, &mut Tx<'_>) -> Result<(T, Vec<Effect>), StoreError>,
+    ) -> T {
+        let Self {
+            store,
+            now,
+            inventory,
+            ids,
+            files,
+            ..
+        } = self;
+        let ctx = context(*now, inventory, ids, files);
+        let done = store.tx(|tx| work(&ctx, tx));
+        let (done, effects) = done.unwrap_or_else(|why| panic!("{why}"));
+        self.take(effects);
+        done
+    }
+
+    fn read<T>(&mut self, work: impl FnOnce(&Context<'_>, &Tx<'_>) -> Result<T, StoreError>) -> T {
+        self.write(|ctx, tx| Ok((work(ctx, tx)?, Vec::new())))
+    }
+
+    fn take(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::CreateRepository { vault, .. } => {
+                    let report = RepositoryReport {
+                        vault,
+                        made: true,
+                        result: Ok(()),
+                    };
+                    self.to_come.push_back(ToCome::Repository(report));
+                }
+                Effect::RemoveRepository { vault, .. } => {
+                    let report = RepositoryReport {
+                        vault,
+                        made: false,
+                        result: Ok(()),
+                    };
+                    self.to_come.push_back(ToCome::Repository(report));
+                }
+                Effect::StartMover(file) => self.to_come.push_back(ToCome::Begins(file)),
+                Effect::KillMover { job } => {
+                    self.to_come.retain(|thing| match thing {
+                        ToCome::Begins(file) | ToCome::Ends(file) => file.job != job,
+                        ToCome::Repository(_) => true,
+                    });
+                    self.hear(
+                        &job,
+                        What::Exited {
+                            code: None,
+                            stderr: String::new(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, job: &str, what: What) {
+        let report = MoverReport {
+            job: job.to_owned(),
+            what,
+        };
+        self.write(|ctx, tx| Ok(((), core::on_mover(&report, ctx, tx)?)));
+    }
+
+    fn begin(&mut self, file: &JobFile) {
+        let mut events = vec![Event::Started { pid: 1 }];
+        if let Task::Backup(task) = &file.task {
+            let total = task.disks.len() as u64 * GIB;
+            events.extend(task.disks.iter().map(|disk| Event::Disk {
+                name: disk.name.clone(),
+                size: GIB,
+            }));
+            events.push(Event::Progress {
+                done: total / 2,
+                total,
+            });
+        }
+        for event in events {
+            self.hear(&file.job, What::Event(event));
+        }
+    }
+
+    fn end(&mut self, file: &JobFile) {
+        let mut events = Vec::new();
+        match &file.task {
+            Task::Backup(task) => {
+                let total = task.disks.len() as u64 * GIB;
+                let snapshot = format!("{:0>64}", file.job.replace('-', ""));
+                self.snapshots.insert(snapshot.clone());
+                events.push(Event::Saved {
+                    snapshot,
+                    logical: total,
+                    read: total,
+                    stored: total / 2,
+                });
+            }
+            Task::Restore(task) => {
+                assert!(
+                    self.snapshots.contains(&task.snapshot),
+                    "restored from what is not there"
+                );
+                for disk in &task.disks {
+                    self.files.0.insert(disk.path.clone());
+                    let sha256 = "5".repeat(64);
+                    events.push(Event::Restored {
+                        disk: disk.name.clone(),
+                        bytes: GIB,
+                        sha256,
+                    });
+                }
+            }
+            Task::Forget(task) => {
+                self.snapshots
+                    .retain(|snapshot| !task.snapshots.contains(snapshot));
+                let snapshots = task.snapshots.clone();
+                events.push(Event::Forgotten {
+                    snapshots,
+                    freed: GIB,
+                    pruned: true,
+                });
+            }
+            Task::Check => {}
+        }
+        events.push(Event::Finished);
+        for event in events {
+            self.hear(&file.job, What::Event(event));
+        }
+        self.hear(
+            &file.job,
+            What::Exited {
+                code: Some(0),
+                stderr: String::new(),
+            },
+        );
+    }
+}
+
+fn context<'a>(
+    now: Timestamp,
+    inventory: &'a Inventory,
+    ids: &'a Counter,
+    files: &'a Files,
+) -> Context<'a> {
+    Context {
+        now,
+        subscription: SUBSCRIPTION,
+        tenant: SUBSCRIPTION,
+        inventory,
+        data_dir: Path::new("/data"),
+        max_jobs: 2,
+        facts: files,
+        ids,
+    }
+}
+
+fn word(task: &Task) -> &'static str {
+    match task {
+        Task::Backup(_) => "backup",
+        Task::Restore(_) => "restore",
+        Task::Forget(_) => "forget",
+        Task::Check => "check",
+    }
+}
+
+#[derive(Default)]
+struct Counter(Cell<u64>);
+
+impl Ids for Counter {
+    fn guid(&self) -> String {
+        self.0.set(self.0.get() + 1);
+        format!("00000000-0000-0000-0000-{:012}", self.0.get())
+    }
+}
+
+#[derive(Default)]
+struct Files(BTreeSet<PathBuf>);
+
+impl Facts for Files {
+    fn exists(&self, path: &Path) -> bool {
+        self.0.contains(path)
+    }
+
+    fn size(&self, _: &Path) -> Option<u64> {
+        Some(GIB)
+    }
+
+    fn free_bytes(&self, _: &Path) -> Option<u64> {
+        Some(1 << 50)
+    }
+}
