@@ -107,6 +107,7 @@ fn show(wish: &Wish, stage: &mut Stage, aftermath: &Aftermath) -> Result<()> {
     });
     seen?;
     tables(stage, &world)?;
+    stage.say("(<invalid> is kubectl's word for a time in the future: it reads the machine's clock, not the service's)");
     points(stage, &world)?;
 
     stage.step("Restore the disks: kubectl create -f examples/restore.yaml");
@@ -174,10 +175,27 @@ fn set_up(wish: &Wish, stage: &mut Stage, aftermath: &Aftermath) -> Result<World
     Ok(world)
 }
 
-/// One backup on demand, and what it moved.
+/// One backup on demand, and what it moved. A job that says it is done is
+/// believed when there is a recovery point more.
 fn backup(stage: &mut Stage, world: &mut World) -> Result<()> {
+    let points = world.points()?.len();
     let before = world.restic().stored().unwrap_or(0);
     let job = stage.during("backing up", || world.back_up(STEP))?;
+    let now = world.points()?.len();
+    if now != points + 1 {
+        bail!(
+            "the backup is said to be done, but there were {points} recovery points and there are {now}"
+        );
+    }
+    stage.during("waiting for the VM's object to tell it", || {
+        world.until_object(
+            "the new recovery point in the status",
+            "protectedvm",
+            VM,
+            STEP,
+            |object| Ok(object["status"]["recoveryPoints"]["total"].as_u64() >= Some(now as u64)),
+        )
+    })?;
     let after = world.restic().stored()?;
     let logical = (SIZES.os + SIZES.data) << 20;
     let name = job["metadata"]["name"].as_str().unwrap_or_default();
