@@ -87,8 +87,19 @@ fn authority() -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
+/// The certificate for this machine, for the address listened on, and for the names in `KLUIS_TLS_NAMES` (between commas): those
+/// by which clients on other machines know this one, such as a Kubernetes service's.
 fn leaf(listen: SocketAddr) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
+    let given = std::env::var("KLUIS_TLS_NAMES").unwrap_or_default();
+    let given = given
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let names: Vec<String> = std::iter::once("localhost")
+        .chain(given)
+        .map(str::to_owned)
+        .collect();
+    let mut params = CertificateParams::new(names)?;
     params.distinguished_name = named("kluis service");
     let mut addresses = vec![
         IpAddr::from([127, 0, 0, 1]),

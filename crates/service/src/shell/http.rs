@@ -1,6 +1,7 @@
 //! HTTP on the outside, requests and responses of the core on the inside.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -19,6 +20,8 @@ use crate::core::{self, Principal, Query, Refusal, Role};
 
 /// The largest body that is read. Azure's own requests are a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
+/// How long a body may take to arrive.
+const SLOWEST_BODY: Duration = Duration::from_secs(30);
 /// How many requests are worked on or wait for the core at once.
 const MOST_REQUESTS: usize = 256;
 
@@ -309,12 +312,18 @@ impl App {
 }
 
 async fn body(request: Request) -> Result<Vec<u8>, Refusal> {
-    let body = to_bytes(request.into_body(), LARGEST_BODY)
-        .await
-        .map_err(|_| {
-            let message =
-                format!("The request's body is larger than {LARGEST_BODY} bytes, or was cut off.");
-            Refusal::new(413, "RequestEntityTooLarge", message)
-        })?;
+    let reading = tokio::time::timeout(SLOWEST_BODY, to_bytes(request.into_body(), LARGEST_BODY));
+    let read = reading.await.map_err(|_| {
+        Refusal::new(
+            408,
+            "RequestTimeout",
+            "The request's body did not arrive in time.",
+        )
+    })?;
+    let body = read.map_err(|_| {
+        let message =
+            format!("The request's body is larger than {LARGEST_BODY} bytes, or was cut off.");
+        Refusal::new(413, "RequestEntityTooLarge", message)
+    })?;
     Ok(body.to_vec())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::oneshot;
 
 use super::hands::Order;
@@ -18,6 +19,9 @@ use crate::inventory::Inventory;
 
 /// How long requests under way may take once the service is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to send the head of its next request, idle time included.
+const HEAD: Duration = Duration::from_secs(75);
 
 /// A service that runs in threads of its own.
 #[derive(Debug)]
@@ -195,9 +199,10 @@ impl Server {
         let ticking = tokio::spawn(ticker::tick(std::sync::Arc::clone(&engine)));
         let handles = (Handle::new(), Handle::new());
         let failed = |error: std::io::Error| ServiceError::Stopped(error.to_string());
-        let tls = axum_server::from_tcp_rustls(self.secure, self.tls)
+        let mut tls = axum_server::from_tcp_rustls(self.secure, self.tls)
             .map_err(failed)?
             .handle(handles.0.clone());
+        patient(tls.http_builder());
         let secure = tls.serve(http::secure(std::sync::Arc::clone(&app)).into_make_service());
         let plain = self
             .plain
@@ -206,7 +211,8 @@ impl Server {
             .map_err(failed)?;
         let plain = async {
             match plain {
-                Some(server) => {
+                Some(mut server) => {
+                    patient(server.http_builder());
                     server
                         .handle(handles.1.clone())
                         .serve(http::plain(app).into_make_service())
@@ -247,6 +253,14 @@ impl Server {
             )),
         }
     }
+}
+
+/// Closes connections that don't get on with a request's head: they cost a socket each.
+fn patient(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD);
 }
 
 fn bind(
