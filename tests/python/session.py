@@ -19,6 +19,9 @@ from azure.mgmt.recoveryservicesbackup import RecoveryServicesBackupClient
 
 PATIENCE_SECONDS = 120
 
+VM_FILTER = "backupManagementType eq 'AzureIaasVM'"
+ITEM_FILTER = f"{VM_FILTER} and itemType eq 'VM'"
+
 
 class Session:
     """The clients of one service, its one vault and its one resource group."""
