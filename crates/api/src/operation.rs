@@ -28,6 +28,11 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub job: Option<String>,
+    /// What was there already at that moment, by name: jobs, and what they made. Clocks tell seconds apart, or stand still; of what is
+    /// listed here nothing is this operation's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 256)))]
+    pub before: Vec<String>,
 }
 
 /// What an operation does.

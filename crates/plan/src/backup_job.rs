@@ -7,7 +7,8 @@ use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::resource::Resource;
 
 use crate::bounded::{self, Course, Evidence};
-use crate::errand::{Errand, State};
+use crate::conditions::moment;
+use crate::errand::{BEFORE, Errand, State, before, want_before};
 use crate::fingerprint::Fingerprint;
 use crate::gate::{self, Target};
 use crate::key::{Kind, ObjectKey};
@@ -44,6 +45,17 @@ impl World for BackupJobWorld {
             .collect();
         let errand = self.errand(&target);
         wants.extend(errand.wants());
+        if errand.state() == State::NotMeant && is_protected(self).is_ok() {
+            let jobs = self
+                .jobs
+                .is_none()
+                .then(|| want_before(&target.item, JobOperation::Backup, self.now));
+            let points = self
+                .points
+                .is_none()
+                .then(|| Want::Points(target.item.clone()));
+            wants.extend(jobs.into_iter().chain(points));
+        }
         if let State::Over { detail, .. } = errand.state()
             && self.points.is_none()
             && detail
@@ -196,9 +208,18 @@ fn course(world: &BackupJobWorld) -> Result<Course, Waiting> {
         .and_then(|status| status.operation.clone())
     else {
         is_protected(world)?;
+        let jobs = before(
+            world.jobs.as_ref(),
+            &target.item,
+            &JobOperation::Backup,
+            world.now,
+        )?;
+        let points = made_since(world, moment(world.now).0).map(|(_, name)| name);
+        let known = jobs.into_iter().chain(points).take(BEFORE).collect();
         return Ok(Course::meant(
             OperationKind::Backup,
             target.item.to_string(),
+            known,
             world.now,
         ));
     };
@@ -259,15 +280,33 @@ fn evidence(world: &BackupJobWorld, detail: &VmJob) -> Evidence {
     }
 }
 
-/// The recovery point that the job made: the first one that is not older than the job.
+/// The recovery point that the job made: the first one that is not older than the job and was not there before it was meant.
 fn point(world: &BackupJobWorld, detail: &VmJob) -> Option<(String, jiff::Timestamp)> {
-    let from = bounded::from(detail)?;
-    let points = world.points.as_ref()?.found()?;
-    let since = points
+    let before = world
+        .job
+        .status
         .iter()
+        .filter_map(|status| status.operation.as_ref())
+        .flat_map(|meant| &meant.before);
+    let before: Vec<&String> = before.collect();
+    let made =
+        made_since(world, bounded::from(detail)?).filter(|(_, name)| !before.contains(&name));
+    made.min().map(|(time, name)| (name, time))
+}
+
+fn made_since(
+    world: &BackupJobWorld,
+    since: jiff::Timestamp,
+) -> impl Iterator<Item = (jiff::Timestamp, String)> {
+    let points = world
+        .points
+        .as_ref()
+        .and_then(Observed::found)
+        .into_iter()
+        .flatten();
+    points
         .filter_map(|point| Some((loss::time(point)?, point.name.clone()?)))
-        .filter(|(time, _)| *time >= from);
-    since.min().map(|(time, name)| (name, time))
+        .filter(move |(time, _)| *time >= since)
 }
 
 fn start(world: &BackupJobWorld, basis: &Basis, target: &Target<'_>) -> Step {

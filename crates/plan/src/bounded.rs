@@ -52,7 +52,12 @@ impl Course {
     }
 
     /// It is meant: written down before anything is called.
-    pub(crate) fn meant(kind: OperationKind, target: String, now: Timestamp) -> Self {
+    pub(crate) fn meant(
+        kind: OperationKind,
+        target: String,
+        before: Vec<String>,
+        now: Timestamp,
+    ) -> Self {
         let operation = Operation {
             kind,
             target,
@@ -60,6 +65,7 @@ impl Course {
             token: None,
             status_url: None,
             job: None,
+            before,
         };
         Self {
             operation: Some(operation),
@@ -137,15 +143,19 @@ impl Course {
     ) -> Self {
         let said = complaint(detail);
         let end = end(detail).unwrap_or(now);
+        let is_success = detail.status.as_ref().is_some_and(JobStatus::is_success);
         let over = |verdict, next| Self {
             job: Some(job.clone()),
             state: Some(result(detail.status.as_ref())),
-            progress: percent(detail),
+            progress: if is_success {
+                Some("100%".to_owned())
+            } else {
+                percent(detail)
+            },
             start: start(detail),
             end: Some(moment(end)),
             ..Self::at(verdict, next)
         };
-        let is_success = detail.status.as_ref().is_some_and(JobStatus::is_success);
         if !is_success {
             let status = detail
                 .status
@@ -238,10 +248,14 @@ pub(crate) fn result(status: Option<&JobStatus>) -> RunResult {
     }
 }
 
-/// From when on what the job made can be: a second before it began, since times are cut to the second in places.
+/// From when on what the job made can be: the second in which it began.
 pub(crate) fn from(detail: &VmJob) -> Option<Timestamp> {
-    let began = detail.start_time.as_ref()?.moment().ok()??;
-    began.checked_sub(SignedDuration::from_secs(1)).ok()
+    detail
+        .start_time
+        .as_ref()?
+        .moment()
+        .ok()?
+        .map(|began| moment(began).0)
 }
 
 fn start(detail: &VmJob) -> Option<Time> {

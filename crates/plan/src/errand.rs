@@ -2,15 +2,18 @@
 //!
 //! The call that starts it is not idempotent. So its intent is in the status before the call is made, and whoever finds an intent
 //! without an answer looks for a job that began at or after it: such a job is taken for the answer, and only without one the call is made
-//! (again). Two intents about one item may so share one backup, which serves both: it began after either.
+//! (again). What was there when the intent was written is named in it, and is never taken: the clock that both are compared by tells
+//! seconds apart at best. Two intents about one item may so share one backup, which serves both: it began after either.
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::Operation;
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_arm::job::{Job, JobDetail, JobOperation, VmJob};
 
+use crate::conditions::moment;
 use crate::failure::ArmFailure;
 use crate::ids;
+use crate::waiting::Waiting;
 use crate::world::{Observed, Progress, Want};
 
 /// What is known about the work, as it stands in a world.
@@ -167,7 +170,9 @@ impl<'a> Errand<'a> {
             .filter(|job| is_about(job, &self.item, &self.does))
             .filter(|job| detail(job).is_none_or(|detail| detail.is_user_triggered != Some(false)))
             .filter_map(|job| Some((began(job)?, job.name.as_deref()?)))
-            .filter(|(began, _)| *began >= operation.intent.0)
+            .filter(|(began, name)| {
+                *began >= operation.intent.0 && !operation.before.iter().any(|known| known == name)
+            })
             .collect();
         ours.sort_unstable();
         ours.first().map(|(_, name)| (*name).to_owned())
@@ -193,6 +198,45 @@ impl<'a> Errand<'a> {
         self.item.vault()
     }
 }
+
+/// The read that has to come before an intent: the jobs that could be taken for its answer, and are not.
+pub(crate) fn want_before(item: &ItemId, does: JobOperation, now: Timestamp) -> Want {
+    Want::Jobs {
+        vault: item.vault().clone(),
+        operation: does,
+        since: moment(now).0,
+    }
+}
+
+/// The names of the jobs about the item that are there already, though they began no earlier than an intent would be written now.
+///
+/// # Errors
+/// When they are not known: an intent without them could take somebody else's work for its own.
+pub(crate) fn before(
+    jobs: Option<&Observed<Vec<Job>>>,
+    item: &ItemId,
+    does: &JobOperation,
+    now: Timestamp,
+) -> Result<Vec<String>, Waiting> {
+    match jobs {
+        None => Err(Waiting::StillProvisioning {
+            what: "the list of jobs".to_owned(),
+        }),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        Some(Observed::Absent) => Ok(Vec::new()),
+        Some(Observed::Found(jobs)) => Ok(jobs
+            .iter()
+            .filter(|job| {
+                is_about(job, item, does) && began(job).is_some_and(|began| began >= moment(now).0)
+            })
+            .filter_map(|job| job.name.clone())
+            .take(BEFORE)
+            .collect()),
+    }
+}
+
+/// How many names an intent holds. One item has no more in a second.
+pub(crate) const BEFORE: usize = 50;
 
 /// When to look again at a job that began then: often at first, then ever more rarely, at most every two minutes. The first ten minutes
 /// of a job cost some twenty of the 150 reads that an hour allows, each later hour thirty.

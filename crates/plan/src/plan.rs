@@ -246,6 +246,7 @@ impl Status {
                     token: None,
                     status_url: None,
                     job: None,
+                    before: Vec::new(),
                 });
         *kept = Some(kluis_api::Operation {
             status_url: Some(status_url.to_owned()),

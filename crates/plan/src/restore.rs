@@ -13,7 +13,7 @@ use kluis_arm::restore::{RestoreRequest, VmRestoreRequest};
 
 use crate::bounded::{self, Course, Evidence};
 use crate::conditions::moment;
-use crate::errand::{Errand, State};
+use crate::errand::{BEFORE, Errand, State, before, want_before};
 use crate::fingerprint::Fingerprint;
 use crate::gate::{self, Target};
 use crate::ids;
@@ -52,6 +52,14 @@ impl World for RestoreWorld {
         wants.extend(errand.wants());
         if self.chosen().is_none() && self.points.is_none() {
             wants.push(Want::Points(target.item.clone()));
+        }
+        if errand.state() == State::NotMeant && self.arm.is_some() {
+            let jobs = self
+                .jobs
+                .is_none()
+                .then(|| want_before(&target.item, JobOperation::Restore, self.now));
+            let disks = self.disks.is_none().then(|| Want::Disks(group.clone()));
+            wants.extend(jobs.into_iter().chain(disks));
         }
         match errand.state() {
             State::NotMeant | State::ToBegin
@@ -250,11 +258,16 @@ fn follow(
         let id = target
             .item
             .recovery_point(ids::name("recoveryPoint", &point.name)?);
-        return Ok((
-            Course::meant(OperationKind::Restore, id.to_string(), world.now),
-            Some(point),
-            Vec::new(),
-        ));
+        let jobs = before(
+            world.jobs.as_ref(),
+            &target.item,
+            &JobOperation::Restore,
+            world.now,
+        )?;
+        let disks = disks_since(world, moment(world.now).0).map(|disk| disk.id.name.to_string());
+        let known = jobs.into_iter().chain(disks).take(BEFORE).collect();
+        let course = Course::meant(OperationKind::Restore, id.to_string(), known, world.now);
+        return Ok((course, Some(point), Vec::new()));
     };
     let point = target
         .item
@@ -446,18 +459,38 @@ fn evidence(world: &RestoreWorld, detail: &VmJob, group: &ResourceGroupId) -> Ev
     }
 }
 
-/// The disks in the target group that are not older than the job, by name. Two restores into one group at one time each see the other's
-/// disks too: a disk does not say which job made it.
+/// The disks in the target group that are not older than the job and were not there before it was meant, by name. Two restores into one
+/// group at one time each see the other's disks too: a disk does not say which job made it.
 fn made<'a>(world: &'a RestoreWorld, detail: &VmJob) -> Vec<&'a DiskFact> {
     let Some(from) = bounded::from(detail) else {
         return Vec::new();
     };
-    let disks = world.disks.as_ref().and_then(Observed::found);
-    let mut made: Vec<&DiskFact> = disks
-        .into_iter()
-        .flatten()
-        .filter(|disk| disk.created.is_some_and(|created| created >= from))
+    let meant = world
+        .restore
+        .status
+        .as_ref()
+        .and_then(|status| status.operation.as_ref());
+    let was_there = |disk: &DiskFact| {
+        meant.is_some_and(|meant| {
+            meant
+                .before
+                .iter()
+                .any(|known| disk.id.name == *known.as_str())
+        })
+    };
+    let mut made: Vec<&DiskFact> = disks_since(world, from)
+        .filter(|disk| !was_there(disk))
         .collect();
     made.sort_by(|one, other| one.id.cmp(&other.id));
     made
+}
+
+fn disks_since(world: &RestoreWorld, since: Timestamp) -> impl Iterator<Item = &DiskFact> {
+    let disks = world
+        .disks
+        .as_ref()
+        .and_then(Observed::found)
+        .into_iter()
+        .flatten();
+    disks.filter(move |disk| disk.created.is_some_and(|created| created >= since))
 }

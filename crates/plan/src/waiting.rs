@@ -339,7 +339,7 @@ impl fmt::Display for Waiting {
                 if by.len() > names.len() {
                     write!(f, " and {} more", by.len() - names.len())?;
                 }
-                f.write_str(": deleted when they no longer do.")
+                f.write_str(": it goes when that is gone.")
             }
             Self::ItemNotFound { item } => write!(f, "There is no {item}: correct spec.item, or create it."),
             Self::ItemNotProtected { item, state } if state.is_empty() => write!(f, "{item} is not protected yet."),

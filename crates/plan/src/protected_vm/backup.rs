@@ -7,10 +7,10 @@ use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::resource::Resource;
 
 use crate::conditions::{cut, moment};
-use crate::errand::{Errand, State, patience, percent};
+use crate::errand::{Errand, State, before, patience, percent};
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
-use crate::plan::Basis;
+use crate::plan::{Basis, Next};
 use crate::report::{Event, EventKind};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
@@ -68,19 +68,7 @@ pub(super) fn decide<'a>(
     match (state, kept) {
         (State::NotMeant, _) | (_, None) => match wanted(world).filter(|_| may_begin) {
             None => Backup::default(),
-            Some(token) => Backup {
-                operation: Some(Operation {
-                    kind: OperationKind::Backup,
-                    target: target.item.to_string(),
-                    intent: moment(world.now),
-                    token: Some(token),
-                    status_url: None,
-                    job: None,
-                }),
-                under_way: Some("A backup is about to begin.".to_owned()),
-                next: Some(SignedDuration::ZERO),
-                ..Backup::default()
-            },
+            Some(token) => mean(world, &target, token),
         },
         (State::ToBegin, Some(kept)) if !may_begin => Backup {
             operation: Some(kept),
@@ -139,10 +127,7 @@ pub(super) fn decide<'a>(
             ..Backup::default()
         },
         (State::Unknown(failure), Some(kept)) => {
-            let next = match Waiting::Arm(failure).next(world.now) {
-                crate::plan::Next::After(delay) => delay,
-                crate::plan::Next::Soon | crate::plan::Next::Await => SignedDuration::from_secs(15),
-            };
+            let next = delay(&Waiting::Arm(failure), world);
             Backup {
                 operation: Some(kept),
                 under_way: Some("A backup may be under way; the service does not say.".to_owned()),
@@ -150,6 +135,61 @@ pub(super) fn decide<'a>(
                 ..Backup::default()
             }
         }
+    }
+}
+
+/// Whether an intent is about to be written: then the jobs that are there already have to be known.
+pub(super) fn is_about_to_begin(world: &ProtectedVmWorld) -> bool {
+    let active = |state| {
+        matches!(
+            state,
+            ProtectionState::Protected
+                | ProtectionState::IrPending
+                | ProtectionState::ProtectionError
+        )
+    };
+    let nothing_begun = world.status().is_none_or(|status| status.backup.is_none());
+    nothing_begun
+        && !world.item.spec.suspend
+        && world.seen().is_some_and(|seen| active(seen.state))
+        && wanted(world).is_some()
+}
+
+/// Writes down what is meant, with the jobs that are there already.
+fn mean<'a>(world: &ProtectedVmWorld, target: &Target<'_>, token: String) -> Backup<'a> {
+    let under_way = Some("A backup is about to begin.".to_owned());
+    match before(
+        world.jobs.as_ref(),
+        &target.item,
+        &JobOperation::Backup,
+        world.now,
+    ) {
+        Ok(before) => Backup {
+            operation: Some(Operation {
+                kind: OperationKind::Backup,
+                target: target.item.to_string(),
+                intent: moment(world.now),
+                token: Some(token),
+                status_url: None,
+                job: None,
+                before,
+            }),
+            under_way,
+            next: Some(SignedDuration::ZERO),
+            ..Backup::default()
+        },
+        Err(waiting) => Backup {
+            under_way,
+            next: Some(delay(&waiting, world)),
+            ..Backup::default()
+        },
+    }
+}
+
+fn delay(waiting: &Waiting, world: &ProtectedVmWorld) -> SignedDuration {
+    match waiting.next(world.now) {
+        Next::After(delay) => delay,
+        Next::Soon | Next::Await => SignedDuration::from_secs(15),
     }
 }
 

@@ -12,7 +12,7 @@ use super::backup::{self, Backup};
 use super::outlook;
 use crate::bounded::result;
 use crate::conditions::{Extra, cut, moment};
-use crate::errand::{complaint, detail, is_about};
+use crate::errand::{complaint, detail, is_about, want_before};
 use crate::gate::Target;
 use crate::loss;
 use crate::report::{Event, EventKind};
@@ -34,6 +34,9 @@ pub(super) struct History {
 /// What has to be read to know more.
 pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> {
     let mut wants = backup::errand(world, target).wants();
+    if world.jobs.is_none() && backup::is_about_to_begin(world) {
+        wants.push(want_before(&target.item, JobOperation::Backup, world.now));
+    }
     if let Some(since) = jobs_since(world).filter(|_| world.jobs.is_none()) {
         let earlier = wants.iter_mut().find_map(|want| match want {
             Want::Jobs { since, .. } => Some(since),

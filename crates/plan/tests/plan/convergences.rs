@@ -400,25 +400,25 @@ fn everything_goes_in_the_order_of_its_uses() {
     );
     expect![[r#"
         ── 50 s, BackupService azure
-        say   Ready no (InUse) Still used by Vault shop/shop-weu: deleted when they no longer do.
-        say   Reconciling yes (InUse) Still used by Vault shop/shop-weu: deleted when they no longer do.
+        say   Ready no (InUse) Still used by Vault shop/shop-weu: it goes when that is gone.
+        say   Reconciling yes (InUse) Still used by Vault shop/shop-weu: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by Vault shop/shop-weu: deleted when they no longer do.
+        event InUse Still used by Vault shop/shop-weu: it goes when that is gone.
         next  after 5s
 
         ── 50 s, Vault shop/shop-weu
-        say   Ready no (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: deleted when they no longer do.
-        say   Reconciling yes (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: deleted when they no longer do.
+        say   Ready no (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
+        say   Reconciling yes (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: deleted when they no longer do.
+        event InUse Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
         next  after 5s
 
         ── 50 s, BackupPolicy shop/daily
-        say   Ready no (InUse) Still used by ProtectedVM shop/web-1: deleted when they no longer do.
+        say   Ready no (InUse) Still used by ProtectedVM shop/web-1: it goes when that is gone.
         say   ApprovalRequired no (NothingAtStake)
-        say   Reconciling yes (InUse) Still used by ProtectedVM shop/web-1: deleted when they no longer do.
+        say   Reconciling yes (InUse) Still used by ProtectedVM shop/web-1: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by ProtectedVM shop/web-1: deleted when they no longer do.
+        event InUse Still used by ProtectedVM shop/web-1: it goes when that is gone.
         next  after 5s
 
         ── 50 s, ProtectedVM shop/web-1
@@ -448,8 +448,8 @@ fn everything_goes_in_the_order_of_its_uses() {
         next  await a change
 
         ── 65 s, Vault shop/shop-weu
-        say   Ready no (InUse) Still used by BackupPolicy shop/daily: deleted when they no longer do.
-        say   Reconciling yes (InUse) Still used by BackupPolicy shop/daily: deleted when they no longer do.
+        say   Ready no (InUse) Still used by BackupPolicy shop/daily: it goes when that is gone.
+        say   Reconciling yes (InUse) Still used by BackupPolicy shop/daily: it goes when that is gone.
         say   Stalled no (InUse)
         next  after 5s
 

@@ -22,7 +22,7 @@ fn effects(cluster: &Cluster) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     /// Law 1: it converges from any order, to the same end, and then says nothing twice.
     #[test]
@@ -203,4 +203,35 @@ fn a_finished_job_goes_in_its_time() {
     cluster.converge(&ALL);
     assert!(cluster.job.is_none());
     assert_eq!(cluster.azure.jobs.len(), 1);
+}
+
+/// Law 4: what was there already is not taken for the answer, though the clock stands still.
+#[test]
+fn a_second_backup_in_the_same_second_is_a_second_backup() {
+    let mut cluster = Cluster::converged();
+    let at = cluster.azure.now;
+    for round in 1..=3 {
+        cluster.azure.now = at;
+        cluster.job = Some(parse(JOB));
+        cluster.converge(&ALL);
+        let status = cluster.job.take().unwrap().status.unwrap();
+        assert_eq!(cluster.azure.jobs.len(), round);
+        assert_eq!(status.job, Some(format!("job-{round}")));
+        assert_eq!(status.recovery_point, Some(format!("rp-{round}")));
+        assert_eq!(status.progress.as_deref(), Some("100%"));
+    }
+    cluster.azure.now = at;
+    cluster.edit_item(|item| item.spec.backup_request = Some("again".to_owned()));
+    cluster.converge(&ALL);
+    assert_eq!(cluster.azure.jobs.len(), 4);
+    let at = cluster.azure.now;
+    for round in 1..=2 {
+        cluster.azure.now = at;
+        cluster.restore = Some(parse(RESTORE));
+        cluster.converge(&ALL);
+        let status = cluster.restore.take().unwrap().status.unwrap();
+        assert_eq!(cluster.azure.disks.len(), round);
+        assert_eq!(status.disks.len(), 1);
+        assert!(status.disks[0].ends_with(&format!("web-1-os-{round}")));
+    }
 }
