@@ -56,7 +56,10 @@ fn microsofts_sdk_runs_a_machines_whole_life() {
         .env("KLUIS_INVENTORY_DIR", folder)
         .env("REQUESTS_CA_BUNDLE", data.join("ca.pem")));
     match ran {
-        Ok(said) => assert!(said.contains("ok delete_vault"), "it ran to its end:\n{said}"),
+        Ok(said) => assert!(
+            said.contains("ok delete_vault"),
+            "it ran to its end:\n{said}"
+        ),
         Err(why) => panic!("{why:#}\n{}", service.daemon().tail()),
     }
     assert!(
