@@ -1,7 +1,19 @@
 //! Where a client is sent to follow an operation.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use super::{Operation, Progress};
 use crate::core::{Request, Response, VaultPath};
+
+/// What is escaped in the URLs; beyond ASCII everything is. Semicolons stay, as Azure leaves them.
+const NOT_IN_A_HEADER: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'%')
+    .add(b'?')
+    .add(b'#');
 
 /// The place whose URLs an answer gives. The operation itself can be read from any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +82,7 @@ impl Operation {
         self.follow(Response::empty(202), request, &vault.id, scope, true)
     }
 
-    /// Adds the operation's URLs to a response. Names stay as they are (Azure does not escape the semicolons here either).
+    /// Adds the operation's URLs to a response.
     #[must_use]
     pub fn follow(
         &self,
@@ -102,10 +114,11 @@ impl Operation {
         with_location: bool,
     ) -> Response {
         let url = |path: &str| {
+            let path = format!("{vault_id}/{path}/{}", self.id);
+            let path = utf8_percent_encode(&path, NOT_IN_A_HEADER);
             format!(
-                "{}{vault_id}/{path}/{}?api-version={}",
+                "{}{path}?api-version={}",
                 request.origin,
-                self.id,
                 request.api_version()
             )
         };

@@ -1,5 +1,7 @@
 //! What holds for every request, and what clients read around the vaults.
 
+use kluis_service::core::{VaultKey, VaultPath};
+use kluis_service::operations::{Operation, Progress, Scope};
 use serde_json::json;
 
 use crate::world::{SUBSCRIPTION, VAULT, World, code};
@@ -216,5 +218,40 @@ fn the_inventory_is_read_as_clients_read_azure() {
     assert_eq!(
         world.get(&format!("{all}?x=y")).body.unwrap()["registrationState"],
         "Registered"
+    );
+}
+
+#[test]
+fn urls_in_headers_are_ascii_and_keep_semicolons() {
+    let world = World::new();
+    let request = world.request("PUT", "/x?api-version=2024-04-01", Vec::new());
+    let key = VaultKey::new("shop-rg", "v1");
+    let operation = Operation {
+        id: "op".to_owned(),
+        vault: key.clone(),
+        job: None,
+        start: world.now,
+        end: Some(world.now),
+        progress: Progress::Succeeded { result: None },
+    };
+    let at = VaultPath {
+        key,
+        id: VAULT.to_owned(),
+        resource_group: "shop-rg".to_owned(),
+        name: "v1".to_owned(),
+        rest: Vec::new(),
+    };
+    let accepted = operation.accepted(&request, &at, Scope::Item("c;caf\u{e9} 1", "i;x"));
+    let below = "backupFabrics/Azure/protectionContainers/c;caf%C3%A9%201/protectedItems/i;x";
+    let expected =
+        format!("https://127.0.0.1:8443{VAULT}/{below}/operationsStatus/op?api-version=2024-04-01");
+    assert_eq!(
+        accepted.header("Azure-AsyncOperation"),
+        Some(expected.as_str())
+    );
+    assert_eq!(
+        accepted.header("Retry-After"),
+        None,
+        "it is done: nobody has to wait"
     );
 }
