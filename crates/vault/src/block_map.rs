@@ -229,7 +229,7 @@ pub(crate) fn fill(
     };
     thread::scope(|scope| {
         for _ in 0..workers() {
-            scope.spawn(|| packer.failure.take(worker()));
+            scope.spawn(|| packer.failure.watch(worker));
         }
     });
     packer

@@ -1,6 +1,7 @@
 //! How far a job is, and how its threads stop when one of them cannot go on.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -84,7 +85,7 @@ impl Failure {
         self.failed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn set(&self, error: VaultError) {
+    fn set(&self, error: VaultError) {
         self.first
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -92,9 +93,12 @@ impl Failure {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Keeps the error of `result`, if it is one.
-    pub(crate) fn take(&self, result: Result<(), VaultError>) {
-        if let Err(error) = result {
+    /// Does `work` on the thread that calls, and keeps its error, or that it panicked: nobody waits for what will not come.
+    pub(crate) fn watch(&self, work: impl FnOnce() -> Result<(), VaultError>) {
+        let done = panic::catch_unwind(AssertUnwindSafe(work));
+        if let Err(error) =
+            done.unwrap_or(Err(VaultError::Internal("a thread of the job panicked")))
+        {
             self.set(error);
         }
     }

@@ -124,18 +124,18 @@ impl<'a> Packer<'a> {
 
     /// A writer's loop: until there is nothing more to write.
     fn write(&self, full: &Mutex<Receiver<Pack>>) {
-        let mut decoder = self.vault.decoder();
+        let mut decoder = None;
         loop {
             let Ok(pack) = lock(full).recv() else { return };
             // After a failure the queue is still emptied: a worker may be waiting for room in it.
-            if self.failure.is_set() {
-                continue;
-            }
-            match &mut decoder {
-                Ok(decoder) => self.failure.take(self.write_pack(pack, decoder)),
-                Err(_) => self
-                    .failure
-                    .set(VaultError::Internal("decompression could not be started")),
+            if !self.failure.is_set() {
+                self.failure.watch(|| {
+                    let decoder = match &mut decoder {
+                        Some(decoder) => decoder,
+                        none => none.insert(self.vault.decoder()?),
+                    };
+                    self.write_pack(pack, decoder)
+                });
             }
         }
     }

@@ -13,7 +13,7 @@ use rustic_core::FileType;
 use crate::{
     block_map::ZeroIds,
     codec::Decoder,
-    compare::compare,
+    compare,
     error::VaultError,
     id::Id,
     index::Index,
@@ -64,6 +64,25 @@ impl Disk {
             turns,
             done: Condvar::new(),
         }
+    }
+
+    pub(crate) fn turn_count(&self) -> usize {
+        self.stored.ids.len().div_ceil(TURN)
+    }
+
+    /// The chunks of `turns`, with their numbers.
+    pub(crate) fn chunks(&self, turns: std::ops::Range<usize>) -> impl Iterator<Item = (u64, &Id)> {
+        let ids = self.stored.ids.iter().enumerate();
+        let length = (turns.end - turns.start) * TURN;
+        ids.skip(turns.start * TURN)
+            .take(length)
+            .map(|(number, id)| (number as u64, id))
+    }
+
+    /// Lets everybody who waits see that something failed. With the lock held, or one that is about to wait would miss it.
+    fn wake(&self) {
+        let _held = self.turns();
+        self.done.notify_all();
     }
 
     fn turns(&self) -> MutexGuard<'_, TurnsDone> {
@@ -127,48 +146,34 @@ pub(crate) fn write_and_compare(
     meter: &Meter,
 ) -> Result<Vec<[u8; 32]>, VaultError> {
     let failure = Failure::default();
-    let stop = |result: Result<(), VaultError>| {
-        failure.take(result);
+    let watch = |work: &mut dyn FnMut() -> Result<(), VaultError>| {
+        failure.watch(work);
         if failure.is_set() {
-            // With the lock held, or a reader that is about to wait would miss it.
-            disks.iter().for_each(|disk| {
-                let _held = disk.turns();
-                disk.done.notify_all();
-            });
+            disks.iter().for_each(Disk::wake);
         }
     };
-    let sums = thread::scope(|scope| {
-        let readers: Vec<_> = disks
-            .iter()
-            .map(|disk| {
-                scope.spawn(|| {
-                    let sum = compare(disk, meter, &failure);
-                    sum.map_err(|error| stop(Err(error))).unwrap_or_default()
-                })
-            })
-            .collect();
-        for worker in 0..workers() {
-            let (failure, stop) = (&failure, &stop);
+    let (watch, failure) = (&watch, &failure);
+    let mut sums = vec![None; disks.len()];
+    thread::scope(|scope| {
+        for (disk, sum) in disks.iter().zip(&mut sums) {
+            scope.spawn(move || watch(&mut || compare::compare(disk, meter, failure)));
             scope.spawn(move || {
-                let mut hand = Worker::new(vault, index);
-                stop(
-                    hand.as_mut()
-                        .map_err(|_| VaultError::Internal("decompression could not be started"))
-                        .and_then(|hand| hand.work(disks, worker, failure)),
-                );
+                watch(&mut || {
+                    *sum = compare::sum(disk, failure)?;
+                    Ok(())
+                });
             });
         }
-        readers
-            .into_iter()
-            .map(|reader| reader.join().unwrap_or_default())
-            .collect::<Vec<_>>()
+        for first in 0..workers() {
+            scope.spawn(move || {
+                watch(&mut || Worker::new(vault, index)?.work(disks, first, failure));
+            });
+        }
     });
+    let all = || sums.into_iter().collect::<Option<Vec<_>>>();
     match failure.first() {
         Some(error) => Err(error),
-        None => sums
-            .into_iter()
-            .map(|sum| sum.ok_or(VaultError::Internal("a disk was not compared")))
-            .collect(),
+        None => all().ok_or(VaultError::Internal("a disk was not compared")),
     }
 }
 
@@ -205,21 +210,18 @@ impl<'a> Worker<'a> {
             let Some((disk, turn)) = taken else {
                 return Ok(());
             };
-            for number in turn * TURN..((turn + 1) * TURN).min(disk.stored.ids.len()) {
+            for (number, id) in disk.chunks(turn..turn + 1) {
                 if failure.is_set() {
                     return Ok(());
                 }
-                self.write(disk, number as u64)?;
+                self.write(disk, number, id)?;
             }
             disk.finish(turn);
             at += 1;
         }
     }
 
-    fn write(&mut self, disk: &Disk, number: u64) -> Result<(), VaultError> {
-        let Some(id) = disk.stored.ids.get(number as usize) else {
-            return Ok(());
-        };
+    fn write(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<(), VaultError> {
         let length = layout::chunk_length(disk.stored.size, number);
         if *id == self.zeros.of_length(length) {
             return Ok(());
