@@ -192,9 +192,14 @@ impl Server {
             ..
         } = self.ready;
         let (orders, engine) = (hands.orders.clone(), std::sync::Arc::clone(&app.engine));
+        let (alive, gone) = oneshot::channel::<()>();
         let working = std::thread::Builder::new()
             .name("hands".to_owned())
-            .spawn(move || hands.work(&incoming));
+            .spawn(move || {
+                // Dropped however the thread ends: a service whose effects nobody carries out would only look alive.
+                let _alive = alive;
+                hands.work(&incoming);
+            });
         let working = working.map_err(ServiceError::Threads)?;
         let ticking = tokio::spawn(ticker::tick(std::sync::Arc::clone(&engine)));
         let handles = (Handle::new(), Handle::new());
@@ -226,6 +231,7 @@ impl Server {
             tokio::select! {
                 ended = &mut secure => Err(ended),
                 ended = &mut plain => Err(ended),
+                _ = gone => Err(Err(std::io::Error::other("the thread that carries out effects ended"))),
                 () = stop => {
                     engine.stop();
                     handles.0.graceful_shutdown(Some(GRACE));
