@@ -10,6 +10,10 @@
     unreachable_pub,
     reason = "the derive of KubeSchema repeats each type inside a function"
 )]
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "every printer column has a type, and most have the same"
+)]
 
 mod backup_job;
 mod backup_policy;

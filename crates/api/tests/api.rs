@@ -66,11 +66,11 @@ fn look(path: &str, schema: &serde_json::Value, without: &mut Vec<String>) {
     let has = |key: &str| schema.get(key).is_some();
     match schema["type"].as_str() {
         Some("string") if !has("maxLength") && !has("enum") && schema["format"] != "date-time" => {
-            without.push(path.to_owned())
+            without.push(path.to_owned());
         }
         Some("array") if !has("maxItems") => without.push(path.to_owned()),
         Some("object") if has("additionalProperties") && !has("maxProperties") => {
-            without.push(path.to_owned())
+            without.push(path.to_owned());
         }
         _ => {}
     }

@@ -115,7 +115,7 @@ impl Course {
                     ..Self::at(Verdict::working("InProgress", message), Next::After(poll))
                 }
             }
-            State::Over { job, detail } => Self::over(job, detail, meant, now, evidence),
+            State::Over { job, detail } => Self::over(&job, detail, meant, now, evidence),
             State::Refused { code, message } => Self {
                 state: Some(RunResult::Failed),
                 end: Some(moment(now)),
@@ -135,7 +135,7 @@ impl Course {
     }
 
     fn over(
-        job: String,
+        job: &str,
         detail: &VmJob,
         meant: Operation,
         now: Timestamp,
@@ -145,7 +145,7 @@ impl Course {
         let end = end(detail).unwrap_or(now);
         let is_success = detail.status.as_ref().is_some_and(JobStatus::is_success);
         let over = |verdict, next| Self {
-            job: Some(job.clone()),
+            job: Some(job.to_owned()),
             state: Some(result(detail.status.as_ref())),
             progress: if is_success {
                 Some("100%".to_owned())
@@ -199,7 +199,7 @@ impl Course {
                 );
                 Self {
                     operation: Some(Operation {
-                        job: Some(job.clone()),
+                        job: Some(job.to_owned()),
                         ..meant
                     }),
                     end: None,
@@ -210,7 +210,7 @@ impl Course {
                 let course = over(Verdict::waiting(&waiting), waiting.next(now));
                 Self {
                     operation: Some(Operation {
-                        job: Some(job.clone()),
+                        job: Some(job.to_owned()),
                         ..meant
                     }),
                     end: None,

@@ -50,7 +50,7 @@ impl World for PolicyWorld {
         for (facts, (policy, items)) in self.vaults.iter_mut().zip(ids) {
             match (want, &fact) {
                 (Want::Policy(id), Fact::Policy(found)) if policy.as_ref() == Some(id) => {
-                    facts.arm = Some(found.clone())
+                    facts.arm = Some(found.clone());
                 }
                 (Want::Progress { url }, Fact::Progress(found)) => {
                     let named = self

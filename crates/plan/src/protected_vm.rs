@@ -82,7 +82,7 @@ impl World for ProtectedVmWorld {
         match (want, fact) {
             (Want::Item(_), Fact::Item(item)) => self.arm = Some(item),
             (Want::Policy(id), Fact::Policy(policy)) if desired.as_ref() == Some(id) => {
-                self.arm_policy = Some(policy)
+                self.arm_policy = Some(policy);
             }
             (Want::Policy(_), Fact::Policy(policy)) => self.present_policy = Some(policy),
             (Want::Vm(_), Fact::Vm(vm)) => self.vm = Some(vm),
@@ -93,7 +93,7 @@ impl World for ProtectedVmWorld {
             }
             (Want::Progress { .. }, Fact::Progress(progress)) => self.progress = Some(progress),
             (Want::Protectable { .. }, Fact::Protectable(protectable)) => {
-                self.protectable = Some(protectable)
+                self.protectable = Some(protectable);
             }
             (Want::Job(_), Fact::Job(job)) => self.backup_job = Some(job),
             (Want::Jobs { .. }, Fact::Jobs(jobs)) => self.jobs = Some(jobs),
@@ -206,7 +206,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .into_iter()
         .chain(history.events)
         .chain(outlook.events);
-    let mut plan = basis.plan(steps, Status::ProtectedVm(status), next);
+    let mut plan = basis.plan(steps, Status::ProtectedVm(Box::new(status)), next);
     plan.report.events.extend(told);
     plan
 }

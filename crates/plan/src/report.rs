@@ -23,7 +23,7 @@ pub enum Status {
     Service(BackupServiceStatus),
     Vault(VaultStatus),
     Policy(BackupPolicyStatus),
-    ProtectedVm(ProtectedVMStatus),
+    ProtectedVm(Box<ProtectedVMStatus>),
     BackupJob(BackupJobStatus),
     Restore(RestoreStatus),
 }

@@ -143,7 +143,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
             .or(before.azure_id),
         redundancy: found
             .and_then(|found| body::redundancy(found))
-            .map(|redundancy| redundancy.to_string())
+            .map(ToString::to_string)
             .or(before.redundancy),
         soft_delete: found
             .and_then(|found| body::soft_delete_in_words(found))
@@ -227,7 +227,17 @@ fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting>
     if world.vault.spec.deletion_policy == VaultDeletionPolicy::Retain {
         return Ok(None);
     }
-    let id = world.vault_id()?;
+    let was_ours = world
+        .vault
+        .status
+        .as_ref()
+        .is_some_and(|status| status.azure_id.is_some() || status.operation.is_some());
+    let id = match world.vault_id() {
+        // There is nobody to ask, or there never was a vault: holding the object would hold its namespace for ever.
+        Err(Waiting::ServiceNotFound { .. }) => return Ok(None),
+        Err(_) if !was_ours => return Ok(None),
+        id => id?,
+    };
     in_progress(world)?;
     match &world.arm {
         Some(Observed::Absent) => Ok(None),

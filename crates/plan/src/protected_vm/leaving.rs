@@ -11,7 +11,7 @@ use crate::conditions::Verdict;
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::plan::{Basis, Next, Plan};
-use crate::report::Status;
+use crate::report::{Event, EventKind, Status};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
@@ -20,6 +20,16 @@ use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
     let (steps, verdict, next) = match decide(world) {
         Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
+        // Without the vault or the service there is nobody to ask: holding the object would hold its namespace for ever.
+        Err(waiting @ (Waiting::VaultNotFound { .. } | Waiting::ServiceNotFound { .. })) => {
+            let mut plan = basis.farewell(Action::ReleaseFinalizer);
+            plan.report.events.push(Event {
+                kind: EventKind::Warning,
+                reason: "ProtectionLeftAsItIs".to_owned(),
+                note: format!("{waiting} What is protected in Azure goes on as it is."),
+            });
+            return plan;
+        }
         Ok(Some((kind, action, target))) => {
             let observed = world.arm.clone().map(|arm| {
                 (
@@ -72,7 +82,7 @@ pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
         operation: before.operation.clone().filter(|_| keeps_operation(world)),
         ..before
     };
-    basis.plan(steps, Status::ProtectedVm(status), next)
+    basis.plan(steps, Status::ProtectedVm(Box::new(status)), next)
 }
 
 /// None when nothing is left to be done.

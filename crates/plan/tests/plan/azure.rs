@@ -472,7 +472,7 @@ pub(crate) fn item_id() -> ItemId {
     ItemId::for_vm(&vault.parse().unwrap(), &vm.parse::<VmId>().unwrap())
 }
 
-pub(crate) fn key(id: impl ToString) -> String {
+pub(crate) fn key<T: ToString + ?Sized>(id: &T) -> String {
     id.to_string().to_ascii_lowercase()
 }
 

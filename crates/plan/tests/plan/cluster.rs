@@ -132,7 +132,10 @@ impl Cluster {
             check(&failed);
             self.note(kind, &failed);
         }
-        let changed = report.status.is_some_and(|status| self.write(status));
+        let changed = report
+            .status
+            .as_ref()
+            .is_some_and(|status| self.write(status));
         Some(Reconciled {
             plan,
             changed,
@@ -242,7 +245,7 @@ impl Cluster {
     }
 
     /// Writes a status, by way of JSON, as the API server keeps it. Whether it differs from what was there.
-    fn write(&mut self, status: Status) -> bool {
+    fn write(&mut self, status: &Status) -> bool {
         fn put<T: serde::de::DeserializeOwned + PartialEq>(
             slot: Option<&mut Option<T>>,
             status: &Status,
@@ -253,28 +256,23 @@ impl Cluster {
             *slot = read;
             changed
         }
-        match &status {
+        match status {
             Status::Service(_) => put(
                 self.service.as_mut().map(|object| &mut object.status),
-                &status,
+                status,
             ),
-            Status::Vault(_) => put(
-                self.vault.as_mut().map(|object| &mut object.status),
-                &status,
-            ),
+            Status::Vault(_) => put(self.vault.as_mut().map(|object| &mut object.status), status),
             Status::Policy(_) => put(
                 self.policy.as_mut().map(|object| &mut object.status),
-                &status,
+                status,
             ),
             Status::ProtectedVm(_) => {
-                put(self.item.as_mut().map(|object| &mut object.status), &status)
+                put(self.item.as_mut().map(|object| &mut object.status), status)
             }
-            Status::BackupJob(_) => {
-                put(self.job.as_mut().map(|object| &mut object.status), &status)
-            }
+            Status::BackupJob(_) => put(self.job.as_mut().map(|object| &mut object.status), status),
             Status::Restore(_) => put(
                 self.restore.as_mut().map(|object| &mut object.status),
-                &status,
+                status,
             ),
         }
     }

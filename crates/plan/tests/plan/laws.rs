@@ -131,7 +131,7 @@ proptest! {
         let deletes = cluster.azure.calls.iter().filter(|call| call.starts_with("delete")).count();
         prop_assert_eq!(deletes, usize::from(wish == ItemDeletionPolicy::DeleteData), "{:?}", cluster.azure.calls);
         prop_assert_eq!(cluster.azure.vaults.len(), 1);
-        prop_assert_eq!(cluster.azure.points[&key(item_id())].len(), 1);
+        prop_assert_eq!(cluster.azure.points[&key(&item_id())].len(), 1);
     }
 }
 

@@ -289,3 +289,18 @@ fn a_vault_that_is_not_empty() {
         vault.conditions[0].reason, vault.conditions[0].message
     ));
 }
+
+#[test]
+fn an_item_whose_vault_is_gone_is_not_held_for_ever() {
+    let mut cluster = Cluster::converged();
+    cluster.vault = None;
+    cluster.delete(Kind::ProtectedVM);
+    let plan = cluster.reconcile(Kind::ProtectedVM).unwrap().plan;
+    expect![[r#"
+        step  let the object go
+        say   nothing: the object is going
+        event ! ProtectionLeftAsItIs There is no Vault shop/shop-weu: create it, or correct vaultRef. What is protected in Azure goes on as it is.
+        next  await a change
+    "#]].assert_eq(&plan.to_string());
+    assert!(cluster.item.is_none());
+}
