@@ -11,6 +11,8 @@ use crate::store::{StoreError, Tx};
 
 /// A job whose mover has ended this often without a word is not run again.
 const MOST_CRASHES: u32 = 3;
+/// Remarks beyond this many bytes are left out.
+const LONGEST_NOTES: usize = 1_000;
 
 /// Takes in a report. One of a job that has no mover is old news, and changes nothing.
 pub(super) fn on_mover(
@@ -84,7 +86,7 @@ fn heard(
                 job.copied.read.get_or_insert(ctx.now);
             }
         }
-        Event::Note { message } => job.state("Note", message.clone()),
+        Event::Note { message } => note(job, message),
         Event::Saved {
             snapshot,
             logical,
@@ -121,6 +123,22 @@ fn heard(
         Event::Finished => endings::evidence(ctx, tx, job)?,
     }
     Ok(())
+}
+
+/// Adds a remark to those that the job has, as long as they can be read at a glance.
+fn note(job: &mut Job, message: &str) {
+    let known = job
+        .facts
+        .iter()
+        .find(|(name, _)| name == "Notes")
+        .map(|(_, text)| text.clone());
+    match known {
+        None => job.state("Notes", message),
+        Some(text) if text.len() < LONGEST_NOTES && !text.contains(message) => {
+            job.state("Notes", format!("{text} {message}"));
+        }
+        Some(_) => {}
+    }
 }
 
 /// The snapshot is in the vault: now, and not before, there is a recovery point.

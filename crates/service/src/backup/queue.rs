@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kluis_vault::{BackupTask, DiskSource, DiskTarget, ForgetTask, JobFile, RestoreTask, Task};
 
-use super::rows::{Fault, Item, Job, Kind, Point, PointDisk, Stage, Work};
+use super::rows::{Fault, Item, Job, Point, PointDisk, Stage, Work};
 use super::{cleanup, endings, failure};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
@@ -169,7 +169,6 @@ fn backup(
     tx: &Tx<'_>,
     job: &mut Job,
 ) -> Result<Result<BackupTask, Fault>, StoreError> {
-    debug_assert_eq!(job.kind, Kind::Backup);
     let Some(key) = job.item.clone() else {
         return Ok(Err(failure::vault_gone()));
     };
