@@ -1,6 +1,9 @@
 //! The service from outside its core: what it answers, what it keeps over a restart, what it refuses.
 
-#![expect(clippy::unwrap_used, reason = "a test says by failing that something was not there")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says by failing that something was not there"
+)]
 
 mod arm;
 #[path = "../backup/mod.rs"]
