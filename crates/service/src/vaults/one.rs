@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use kluis_arm::error::code;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{KIND, VaultRow, no_group, properties};
 use crate::backup;
@@ -302,14 +302,13 @@ pub(super) fn etag(ctx: &Context<'_>) -> String {
 }
 
 fn body(request: &Request) -> Result<Value, Refusal> {
-    let body = request.json()?.unwrap_or(Value::Object(Map::new()));
-    if body.is_object() {
-        return Ok(body);
-    }
-    Err(Refusal::bad_request(
-        code::INVALID_REQUEST_CONTENT,
-        "The body of a vault must be a JSON object.",
-    ))
+    let body = request.json()?.filter(Value::is_object);
+    body.ok_or_else(|| {
+        Refusal::bad_request(
+            code::INVALID_REQUEST_CONTENT,
+            "The request needs a body that is a JSON object: the vault, or what is to change of it.",
+        )
+    })
 }
 
 impl VaultRow {

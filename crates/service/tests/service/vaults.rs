@@ -209,10 +209,18 @@ fn what_can_not_be_is_refused_with_the_cause() {
         code(&world.call("PUT", VAULT, Some(json!({ "location": "northeurope" })))),
         "InvalidResourceLocation"
     );
-    assert_eq!(
-        code(&world.call("PUT", VAULT, Some(json!([])))),
-        "InvalidRequestContent"
-    );
+    for body in [
+        None,
+        Some(json!([])),
+        Some(json!([1])),
+        Some(json!("x")),
+        Some(json!(null)),
+    ] {
+        for method in ["PUT", "PATCH"] {
+            let refused = world.call(method, VAULT, body.clone());
+            assert_eq!(code(&refused), "InvalidRequestContent", "{method} {body:?}");
+        }
+    }
     assert_eq!(
         code(&world.call("PUT", &VAULT.replace("/v1", "/v2"), Some(json!({})))),
         "LocationRequired"
