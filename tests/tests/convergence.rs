@@ -89,3 +89,18 @@ fn what_is_at_rest_stays_at_rest() {
     assert_eq!(&world.log()[log..], "");
     assert_eq!(world.objects.events(), events);
 }
+
+#[test]
+fn everything_deleted_at_once_goes_and_leaves_the_points() {
+    for seed in 0..8 {
+        let mut world = lived(Order::Shuffled(seed), None);
+        for key in world.objects.keys() {
+            world.objects.delete_by_hand(&key);
+        }
+        world.tell("everything is deleted at once");
+        block_on(world.settle());
+        assert_eq!(world.objects.keys(), [], "seed {seed}:\n{}", world.log());
+        // RetainData and Retain are the defaults: protection stops, the recovery point and its vault stay.
+        assert_eq!(world.azure.points(), 1, "seed {seed}:\n{}", world.log());
+    }
+}

@@ -165,20 +165,34 @@ impl Wake {
 
 fn uses(key: &Key, object: &DynamicObject) -> Vec<Key> {
     let namespace = key.namespace.as_deref().unwrap_or_default();
-    references(key.kind, namespace, &object.data["spec"])
+    references(key.kind, namespace, &object.data)
 }
 
-/// What makes an object worth a look of its own: all but its status, which is ours.
-type Face = (Option<String>, Option<i64>, bool, Option<Vec<String>>);
+/// What makes an object worth a look of its own: all but its status, which is ours; but of what ends, that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Face {
+    uid: Option<String>,
+    generation: Option<i64>,
+    deleted: bool,
+    finalizers: Option<Vec<String>>,
+    /// The Succeeded condition: the item that a job or a restore used has something new to say.
+    succeeded: Option<String>,
+}
 
 fn face(object: &DynamicObject) -> Face {
     let metadata = &object.metadata;
-    (
-        metadata.uid.clone(),
-        metadata.generation,
-        metadata.deletion_timestamp.is_some(),
-        metadata.finalizers.clone(),
-    )
+    let conditions = object.data["status"]["conditions"].as_array();
+    let succeeded = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "Succeeded");
+    Face {
+        uid: metadata.uid.clone(),
+        generation: metadata.generation,
+        deleted: metadata.deletion_timestamp.is_some(),
+        finalizers: metadata.finalizers.clone(),
+        succeeded: succeeded.and_then(|condition| condition["status"].as_str().map(str::to_owned)),
+    }
 }
 
 /// Follows one kind: wakes each object that changed, and whoever it matters to.

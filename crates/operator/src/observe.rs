@@ -40,6 +40,7 @@ pub(crate) enum ObserveError {
     #[error("{key} cannot be read: apply the CRDs that `kluis crds` prints")]
     Undecodable {
         key: Key,
+        uid: String,
         #[source]
         source: serde_json::Error,
     },

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_client::Class;
-use kluis_plan::{ArmFailure, Cause, Next, Outcome as StepOutcome};
+use kluis_plan::{ArmFailure, Cause, Event, EventKind, Next, Outcome as StepOutcome};
 use serde_json::Value;
 
 use crate::{
@@ -57,6 +57,9 @@ pub async fn reconcile_once(key: &Key, ctx: &Ctx) -> Outcome {
         }
         Err(error) => {
             let failure = chain(&error);
+            if let Unreported::Observe(ObserveError::Undecodable { uid, .. }) = &error {
+                tell(key, uid, &failure, ctx).await;
+            }
             tracing::warn!(object = %key, error = %failure, "reconcile failed");
             ctx.metrics.reconciled(key.kind, "failed");
             ctx.metrics.failed(key.kind, Class::RetryAfter);
@@ -78,6 +81,16 @@ enum Unreported {
     Objects(#[from] ObjectsError),
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+/// There is no status to say it in: it would have to be read first.
+async fn tell(key: &Key, uid: &str, failure: &str, ctx: &Ctx) {
+    let event = Event {
+        kind: EventKind::Warning,
+        reason: "Undecodable".to_owned(),
+        note: failure.to_owned(),
+    };
+    ctx.objects.publish(key, uid, &event).await;
 }
 
 async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {

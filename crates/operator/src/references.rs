@@ -8,12 +8,18 @@ use serde_json::Value;
 
 use crate::key::{Key, Kind};
 
-/// The objects that a spec names, existing or not. `namespace` is that of the object whose spec it is.
-pub(crate) fn references(kind: Kind, namespace: &str, spec: &Value) -> Vec<Key> {
+/// The objects that an object uses, existing or not: those its spec names; and of a policy the vaults that it is in,
+/// which its status lists. `namespace` is the object's own.
+pub(crate) fn references(kind: Kind, namespace: &str, object: &Value) -> Vec<Key> {
+    let spec = &object["spec"];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let found = match kind {
-        Kind::BackupService | Kind::BackupPolicy => vec![],
-        Kind::Vault => vec![text(&spec["serviceRef"]["name"]).map(Key::service)],
+        Kind::BackupService => vec![],
+        Kind::BackupPolicy => vaults_of(&object["status"]),
+        Kind::Vault => {
+            let service = text(&spec["serviceRef"]["name"]);
+            vec![service.map(Key::service)]
+        }
         Kind::ProtectedVM => vec![
             text(&spec["vaultRef"]["name"]).map(|name| {
                 let vault = spec["vaultRef"]["namespace"].as_str().unwrap_or(namespace);
@@ -29,6 +35,16 @@ pub(crate) fn references(kind: Kind, namespace: &str, spec: &Value) -> Vec<Key> 
         ],
     };
     found.into_iter().flatten().collect()
+}
+
+fn vaults_of(status: &Value) -> Vec<Option<Key>> {
+    let vaults = status["vaults"].as_array().into_iter().flatten();
+    vaults
+        .map(|vault| {
+            let (namespace, name) = vault["name"].as_str()?.split_once('/')?;
+            Some(Key::new(Kind::Vault, namespace, name))
+        })
+        .collect()
 }
 
 /// An object and what it names.
@@ -60,25 +76,22 @@ mod tests {
     use serde_json::json;
 
     fn objects() -> Vec<Node> {
-        let item =
-            json!({"vaultRef": {"name": "v", "namespace": "ops"}, "policyRef": {"name": "daily"}});
-        let azure =
-            json!({"vaultRef": {"name": "other"}, "policyRef": {"azureName": "DefaultPolicy"}});
-        let job = json!({"item": {"kind": "ProtectedVM", "name": "web-1"}});
-        let vault = json!({"serviceRef": {"name": "azure"}});
+        let item = json!({"spec": {"vaultRef": {"name": "v", "namespace": "ops"}, "policyRef": {"name": "daily"}}});
+        let azure = json!({"spec": {"vaultRef": {"name": "other"}, "policyRef": {"azureName": "DefaultPolicy"}}});
+        let job = json!({"spec": {"item": {"kind": "ProtectedVM", "name": "web-1"}}});
+        let vault = json!({"spec": {"serviceRef": {"name": "azure"}}});
+        let policy = json!({"status": {"vaults": [{"name": "ops/used-before"}]}});
         [
             (Key::new(Kind::ProtectedVM, "shop", "web-1"), item),
             (Key::new(Kind::ProtectedVM, "shop", "web-2"), azure),
             (Key::new(Kind::BackupJob, "shop", "now"), job),
             (Key::new(Kind::Vault, "ops", "v"), vault),
+            (Key::new(Kind::BackupPolicy, "shop", "daily"), policy),
         ]
         .into_iter()
         .map(|(key, object)| {
-            let uses = references(
-                key.kind,
-                key.namespace.as_deref().unwrap_or_default(),
-                &object,
-            );
+            let namespace = key.namespace.as_deref().unwrap_or_default();
+            let uses = references(key.kind, namespace, &object);
             (key, uses)
         })
         .collect()
@@ -115,6 +128,8 @@ mod tests {
                 "BackupJob shop/now"
             ]
         );
+        let left = Key::new(Kind::Vault, "ops", "used-before");
+        assert!(wakes(&left).contains(&"BackupPolicy shop/daily".to_owned()));
     }
 
     #[test]
@@ -126,7 +141,14 @@ mod tests {
     #[test]
     fn what_is_malformed_names_nothing() {
         for kind in KINDS {
-            assert!(references(kind, "shop", &json!({"vaultRef": 3, "item": []})).is_empty());
+            assert!(
+                references(
+                    kind,
+                    "shop",
+                    &json!({"spec": {"vaultRef": 3, "item": []}, "status": {"vaults": 7}})
+                )
+                .is_empty()
+            );
             assert!(references(kind, "shop", &Value::Null).is_empty());
         }
     }

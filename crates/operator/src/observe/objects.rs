@@ -11,14 +11,16 @@ use super::ObserveError;
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
-    objects::ObjectsError,
+    objects::{ObjectsError, Version},
     references::references,
 };
 
 /// The object itself.
 pub(super) fn decode<T: DeserializeOwned>(key: &Key, object: Value) -> Result<T, ObserveError> {
+    let uid = Version::of(&object).uid;
     serde_json::from_value(object).map_err(|source| ObserveError::Undecodable {
         key: key.clone(),
+        uid,
         source,
     })
 }
@@ -131,10 +133,10 @@ pub(super) async fn unfinished_users(
     Ok(users)
 }
 
-/// Whether an object names another in its spec.
+/// Whether an object uses another.
 pub(super) fn names(kind: Kind, object: &Value, used: &Key) -> bool {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-    references(kind, namespace, &object["spec"]).contains(used)
+    references(kind, namespace, object).contains(used)
 }
 
 pub(super) fn key(kind: Kind, object: &Value) -> Option<Key> {
