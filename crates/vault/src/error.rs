@@ -49,6 +49,12 @@ pub enum VaultError {
         path: PathBuf,
         how: String,
     },
+    #[error("disk {disk} at {} is cut off: {how}", .path.display())]
+    SourceTruncated {
+        disk: String,
+        path: PathBuf,
+        how: String,
+    },
     #[error("the vault is damaged: {0}")]
     Damaged(String),
     #[error("the vault has no snapshot {0}")]
@@ -116,6 +122,7 @@ impl VaultError {
             Self::NoSpace { .. } | Self::TooSmall { .. } => FailureCode::NoSpace,
             Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
             Self::SourceChanged { .. } => FailureCode::SourceChanged,
+            Self::SourceTruncated { .. } => FailureCode::SourceTruncated,
             Self::Damaged(_) => FailureCode::VaultDamaged,
             Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
             Self::TargetTaken(_) => FailureCode::TargetTaken,
@@ -148,6 +155,9 @@ impl VaultError {
             }
             FailureCode::SourceChanged => {
                 "Let nothing resize or truncate the disk while it is backed up, then run the job again."
+            }
+            FailureCode::SourceTruncated => {
+                "Put the whole image back: its copy was probably interrupted. If it is another disk, give it a name of its own."
             }
             FailureCode::VaultDamaged => {
                 "Keep the vault as it is, check its volume, and use a copy or another recovery point; a new backup stores again what is missing."

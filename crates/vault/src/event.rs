@@ -97,6 +97,8 @@ pub enum FailureCode {
     SourceUnreadable,
     /// A disk changed its size while it was read.
     SourceChanged,
+    /// A disk's image ends too early: within a sector, or before the end that the disk had.
+    SourceTruncated,
     /// What is in the vault is not what was once written there.
     VaultDamaged,
     /// The snapshot, or the disk in it, does not exist.

@@ -90,6 +90,9 @@ impl<'a> Parent<'a> {
         emit: &mut dyn FnMut(Event),
     ) -> Result<BlockMap, VaultError> {
         let before = self.disk(&disk.name);
+        if let Ok(Some(before)) = &before {
+            source.check_not_cut_off(before.size)?;
+        }
         let Some(changed) = &disk.changed else {
             return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
         };

@@ -16,6 +16,9 @@ use crate::{
     layout,
 };
 
+/// The least that a disk is made of, in bytes.
+const SECTOR: u64 = 512;
+
 /// An open disk.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -46,6 +49,13 @@ impl Source {
         if size == 0 || size > layout::LARGEST_DISK {
             let why = format!("a disk of {size} bytes cannot be backed up");
             return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, why)));
+        }
+        if size % SECTOR != 0 {
+            return Err(VaultError::SourceTruncated {
+                disk: disk.name.clone(),
+                path: disk.path.clone(),
+                how: format!("its {size} bytes end in the middle of a sector"),
+            });
         }
         Ok(Self {
             name: disk.name.clone(),
@@ -111,6 +121,21 @@ impl Source {
             .metadata()
             .map_err(|source| self.unreadable(source))?;
         Ok(mtime(&metadata) == self.mtime)
+    }
+
+    /// Refuses a disk that is smaller than it was: disks grow, and images are cut off, but disks never shrink.
+    pub(crate) fn check_not_cut_off(&self, before: u64) -> Result<(), VaultError> {
+        if self.size >= before {
+            return Ok(());
+        }
+        Err(VaultError::SourceTruncated {
+            disk: self.name.clone(),
+            path: self.path.clone(),
+            how: format!(
+                "it had {before} bytes at its last recovery point and has {}",
+                self.size
+            ),
+        })
     }
 
     fn unreadable(&self, source: io::Error) -> VaultError {

@@ -118,6 +118,27 @@ fn a_disk_that_is_not_there_or_cannot_be_read_leaves_no_snapshot() {
 }
 
 #[test]
+fn an_image_that_is_cut_off_is_not_taken_for_the_disk() {
+    let (place, path, snapshot) = with_a_point();
+    let cut = place.path("cut.img");
+    fs::copy(&path, &cut).unwrap();
+    let file = fs::File::options().write(true).open(&cut).unwrap();
+    for (job, size, parent) in [
+        ("in a sector", 4 * MIB + 100, None),
+        ("at a sector", 4 * MIB, Some(snapshot.clone())),
+    ] {
+        file.set_len(size).unwrap();
+        let mut task = backup(vec![source("os", &cut)]);
+        task.parent = parent;
+        assert_eq!(
+            failure(&place.run(job, Task::Backup(task))),
+            FailureCode::SourceTruncated
+        );
+    }
+    assert_still_there(&place, &snapshot, &path);
+}
+
+#[test]
 fn a_disk_that_shrinks_while_it_is_read_leaves_no_snapshot() {
     let (place, path, snapshot) = with_a_point();
     let shrinking = place.path("shrinking.img");

@@ -137,10 +137,10 @@ fn a_disk_of_more_than_64_gib_is_a_directory_of_segments() {
         (segment - 10, 2, 20),
         (2 * segment + 5 * MIB, 3, 1 << 20),
     ];
-    disk(&big, 2 * segment + 6 * MIB + 77, &pieces);
+    disk(&big, 2 * segment + 6 * MIB + 512, &pieces);
     let (snapshot, logical, read, _) =
         saved(&place.back_up("j1", backup(vec![source("big", &big)])));
-    assert_eq!(logical, 2 * segment + 6 * MIB + 77);
+    assert_eq!(logical, 2 * segment + 6 * MIB + 512);
     assert!(read <= 6 * MIB, "{read}");
     place.assert_clean();
     if let Some(listed) = place.restic(&["ls", &snapshot]) {

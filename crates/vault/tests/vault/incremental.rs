@@ -151,7 +151,7 @@ proptest! {
     /// they were then.
     #[test]
     fn every_recovery_point_is_the_disks_as_they_were(
-        sizes in prop::collection::vec(1..14 * MIB, 1..3),
+        sizes in prop::collection::vec((1..28 * 1024_u64).prop_map(|sectors| sectors * 512), 1..3),
         rounds in prop::collection::vec((prop::collection::vec(edits(), 2), any::<bool>()), 1..5),
     ) {
         let place = Place::new();
