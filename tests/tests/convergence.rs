@@ -104,3 +104,39 @@ fn everything_deleted_at_once_goes_and_leaves_the_points() {
         assert_eq!(world.azure.points(), 1, "seed {seed}:\n{}", world.log());
     }
 }
+
+#[test]
+fn two_backups_at_the_same_instant_are_two() {
+    for crash_after in [None, Some(1)] {
+        let mut world = lived(Order::Plain, None);
+        world.stand_still();
+        for name in ["first", "second"] {
+            let mut again = manifest(Kind::BackupJob);
+            again["metadata"]["name"] = name.into();
+            if let (Some(step), "second") = (crash_after, name) {
+                world.die_after(step);
+            }
+            world.objects.apply(Kind::BackupJob, &again);
+            block_on(world.settle());
+        }
+        assert_eq!(world.azure.points(), 3, "{}", world.log());
+        assert_eq!(world.crashes(), crash_after.unwrap_or_default());
+    }
+}
+
+#[test]
+fn a_backup_request_runs_one_backup() {
+    let mut world = lived(Order::Plain, None);
+    let mut asks = manifest(Kind::ProtectedVM);
+    for request in ["before the upgrade", "before the upgrade", "after it"] {
+        asks["spec"]["backupRequest"] = request.into();
+        world.objects.apply(Kind::ProtectedVM, &asks);
+        block_on(world.settle());
+    }
+    assert_eq!(world.azure.points(), 3, "{}", world.log());
+    assert!(
+        world.end().contains("backupRequest: \"after it\""),
+        "{}",
+        world.end()
+    );
+}

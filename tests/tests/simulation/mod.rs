@@ -10,7 +10,7 @@ mod memory;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,9 @@ pub struct Simulation {
     pub azure: Arc<Azure>,
     pub objects: Arc<Memory>,
     operator: Ctx,
+    local: Arc<LocalClock>,
     order: Order,
+    still: bool,
     log: String,
     crashes: u64,
 }
@@ -57,12 +59,15 @@ impl Simulation {
     pub fn new(order: Order, crash_after: Option<u64>) -> Self {
         let azure = Arc::new(Azure::new());
         let objects = Arc::new(Memory::new(Arc::clone(&azure)));
+        let local = Arc::new(LocalClock(AtomicI64::new(azure.now().as_second())));
         let crash = crash_after.map_or_else(CrashHook::default, CrashHook::unwinding);
         Self {
-            operator: operator(&azure, &objects, crash),
+            operator: operator(&azure, &objects, &local, crash),
             azure,
             objects,
+            local,
             order,
+            still: false,
             log: String::new(),
             crashes: 0,
         }
@@ -71,6 +76,17 @@ impl Simulation {
     /// How many steps the operator has taken since it began.
     pub fn steps(&self) -> u64 {
         self.operator.crash.steps()
+    }
+
+    /// Lets the operator die after this many more steps.
+    pub fn die_after(&mut self, steps: u64) {
+        let crash = CrashHook::unwinding(steps);
+        self.operator = operator(&self.azure, &self.objects, &self.local, crash);
+    }
+
+    /// Lets the service's clock stand still from now on, as a virtual clock does between two calls.
+    pub fn stand_still(&mut self) {
+        self.still = true;
     }
 
     /// How often the operator died.
@@ -107,7 +123,10 @@ impl Simulation {
                 happened = true;
             }
             let pause = if happened { 1 } else { 30 };
-            self.azure.advance(SignedDuration::from_secs(pause));
+            self.local.0.fetch_add(pause, Ordering::SeqCst);
+            if !self.still {
+                self.azure.advance(SignedDuration::from_secs(pause));
+            }
             quiet = if happened { 0 } else { quiet + 1 };
             if quiet == QUIET_ROUNDS {
                 return;
@@ -138,7 +157,8 @@ impl Simulation {
         if outcome.crashed {
             let _ = writeln!(self.log, "  dies, and starts again");
             self.crashes += 1;
-            self.operator = operator(&self.azure, &self.objects, CrashHook::default());
+            let crash = CrashHook::default();
+            self.operator = operator(&self.azure, &self.objects, &self.local, crash);
         }
         true
     }
@@ -190,8 +210,13 @@ impl Simulation {
     }
 }
 
-fn operator(azure: &Arc<Azure>, objects: &Arc<Memory>, crash: CrashHook) -> Ctx {
-    let clock: Arc<dyn Clock> = Arc::new(OneClock(Arc::clone(azure)));
+fn operator(
+    azure: &Arc<Azure>,
+    objects: &Arc<Memory>,
+    local: &Arc<LocalClock>,
+    crash: CrashHook,
+) -> Ctx {
+    let clock: Arc<dyn Clock> = Arc::clone(local) as Arc<dyn Clock>;
     let metrics = Arc::new(Metrics::default());
     let line = Line::new(
         Arc::clone(azure) as Arc<dyn kluis_client::Arm>,
@@ -309,12 +334,12 @@ pub fn manifest(kind: Kind) -> Value {
     json!({ "apiVersion": "kluis.dev/v1alpha1", "kind": kind.to_string(), "metadata": metadata, "spec": spec })
 }
 
-/// The service's clock is everybody's.
-struct OneClock(Arc<Azure>);
+/// The operator's own clock, in seconds: it goes on while the service's stands still.
+struct LocalClock(AtomicI64);
 
-impl Clock for OneClock {
+impl Clock for LocalClock {
     fn now(&self) -> Timestamp {
-        self.0.now()
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
 }
 

@@ -65,10 +65,19 @@ impl Line {
         self.limits
     }
 
-    /// A list as it was a moment ago at most; anything else as [`Arm::call`] reads it.
-    pub async fn recent(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
+    /// A list as it was a moment ago at most, and after the second `after` by the service's clock; anything else as
+    /// [`Arm::call`] reads it.
+    pub async fn recent(
+        &self,
+        request: &ArmRequest,
+        after: Option<Timestamp>,
+    ) -> Result<ArmResponse, Failure> {
         let now = self.clock.now();
-        match self.with(|state| state.cache.get(request, now)) {
+        let known = self.with(|state| state.cache.get(request, now));
+        let known = known.filter(|answer| {
+            after.is_none_or(|after| answer.date.is_some_and(|date| date > after))
+        });
+        match known {
             Some(answer) => Ok(answer),
             None => self.call(request).await,
         }

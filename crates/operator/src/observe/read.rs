@@ -91,7 +91,12 @@ pub(super) async fn read(
     fresh: bool,
     now: Timestamp,
 ) -> Result<Fact, ArmFailure> {
-    let recent = Recent(line);
+    // Which jobs there were before an intent is only told by a list that is younger than the intent.
+    let after = match want {
+        Want::Jobs { since, .. } => Some(*since),
+        _ => None,
+    };
+    let recent = Recent { line, after };
     let arm: &dyn Arm = if fresh { line } else { &recent };
     match ask(arm, want).await {
         Ok(fact) => Ok(fact),
@@ -100,17 +105,20 @@ pub(super) async fn read(
     }
 }
 
-/// A line whose lists may be a moment old.
-struct Recent<'a>(&'a Line);
+/// A line whose lists may be a moment old, if they are from after a moment that matters.
+struct Recent<'a> {
+    line: &'a Line,
+    after: Option<Timestamp>,
+}
 
 #[async_trait::async_trait]
 impl Arm for Recent<'_> {
     async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
-        self.0.recent(request).await
+        self.line.recent(request, self.after).await
     }
 
     fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
-        self.0.follow(link)
+        self.line.follow(link)
     }
 }
 
