@@ -23,6 +23,8 @@ mod protect;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod traces;

@@ -205,7 +205,7 @@ fn authority_answer(error: &azure_core::Error) -> Option<(u16, String)> {
         })
 }
 
-/// Which part of connecting failed. rustls' errors travel inside `io::Error`, whose `source` skips them.
+/// Which part of connecting failed.
 fn transport_trouble(error: &azure_core::Error) -> Option<Trouble> {
     let mut transport = false;
     for cause in chain(error) {
@@ -215,12 +215,7 @@ fn transport_trouble(error: &azure_core::Error) -> Option<Trouble> {
                     .get_ref()
                     .is_some_and(<dyn StdError + Send + Sync>::is::<reqwest::Error>);
         }
-        let tls = cause.is::<rustls::Error>()
-            || cause
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
-        if tls {
+        if is_tls(cause) {
             return Some(Trouble::Tls);
         }
         // hyper-util keeps its connector's error type private: its text is all there is to go by.
@@ -229,6 +224,12 @@ fn transport_trouble(error: &azure_core::Error) -> Option<Trouble> {
         }
     }
     transport.then_some(Trouble::Other)
+}
+
+/// rustls' errors travel inside an `io::Error` or two, whose `source` skips what they hold.
+fn is_tls(cause: &(dyn StdError + 'static)) -> bool {
+    let inside = |error: &std::io::Error| error.get_ref().is_some_and(|inner| is_tls(inner));
+    cause.is::<rustls::Error>() || cause.downcast_ref().is_some_and(inside)
 }
 
 /// What was configured, and why it cannot be used.
@@ -287,6 +288,25 @@ mod tests {
                 r#"{"error":{"code":"AuthorizationFailed","message":"x"}}"#
             )
             .is_absent()
+        );
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_found_however_deep_it_lies() {
+        use azure_core::Error;
+        use std::io::{Error as IoError, ErrorKind as IoKind};
+        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let deep = IoError::other(IoError::new(IoKind::InvalidData, tls));
+        let failure = Failure::from_azure(
+            Error::new(ErrorKind::Connection, deep),
+            "https://e/",
+            "https://a/",
+        );
+        assert_eq!(failure.code(), "EndpointNotTrusted");
+        assert!(
+            failure
+                .to_string()
+                .starts_with("the certificate of https://e/")
         );
     }
 
