@@ -60,8 +60,9 @@ impl Estate {
     pub fn lay_out(dir: &Path, sizes: Sizes) -> Result<Self> {
         fs::create_dir_all(dir.join("disks"))?;
         let inventory = dir.join("inventory.yaml");
-        fs::copy(workspace().join("examples/inventory.yaml"), &inventory)
-            .context("copying the example inventory")?;
+        let example = fs::read_to_string(workspace().join("examples/inventory.yaml"))
+            .context("reading the example inventory")?;
+        fs::write(&inventory, with_more_groups(&example)).context("writing the inventory")?;
         let os = dir.join("disks/web-1-os.raw");
         let data = dir.join("disks/web-1-data.raw");
         let on_os = disk::make(&os, sizes.os, sizes.os_fill << 20)?;
@@ -71,6 +72,12 @@ impl Estate {
             disks: vec![os, data],
             files: on_os.files + on_data.files,
         })
+    }
+
+    /// Resource groups to restore into one after the other: a disk's name is taken
+    /// once it was restored into one.
+    pub fn spare_groups() -> impl Iterator<Item = String> {
+        (0..8).map(|number| format!("spare-{number}"))
     }
 
     /// The disks that restores made in a resource group.
@@ -85,6 +92,14 @@ impl Estate {
             .filter(|path| path.extension().is_some_and(|end| end == "raw"))
             .collect()
     }
+}
+
+/// The example's inventory and the spare groups.
+fn with_more_groups(example: &str) -> String {
+    let spare: String = Estate::spare_groups()
+        .map(|name| format!("  {name}:\n    location: westeurope\n"))
+        .collect();
+    example.replacen("resourceGroups:\n", &format!("resourceGroups:\n{spare}"), 1)
 }
 
 /// All of it, running.
@@ -292,8 +307,19 @@ impl World {
         )
     }
 
+    /// Lets the service's clock go on by a second. It stands still otherwise, and
+    /// a day is never so full that two backups of a machine have the same time.
+    pub fn tick(&self) -> Result<()> {
+        let answer = self.service.advance("PT1S")?;
+        if answer.status != 200 {
+            bail!("the clock answered {}: {}", answer.status, answer.text);
+        }
+        Ok(())
+    }
+
     /// One backup on demand, to its end.
     pub fn back_up(&mut self, limit: Duration) -> Result<Value> {
+        self.tick()?;
         let name = self.create("backup-now.yaml")?;
         self.until_succeeded("backupjob", &name, limit)
     }

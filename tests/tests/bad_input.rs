@@ -46,7 +46,7 @@ fn told_why(
         };
         let message = found["message"].as_str().unwrap_or_default().to_lowercase();
         Ok(current
-            && found["status"] == "False"
+            && found["status"] != "True"
             && words
                 .iter()
                 .all(|word| message.contains(&word.to_lowercase())))
@@ -219,7 +219,7 @@ fn what_only_the_world_can_tell_ends_in_a_condition() {
         "no-secret",
         &wrong,
         "Ready",
-        &["no-such-secret", "kluis-system"],
+        &["no-such-secret", "namespace"],
     );
     let mut nobody = backup["spec"].clone();
     nobody["endpoint"] = json!("https://127.0.0.1:1");

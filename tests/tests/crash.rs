@@ -9,7 +9,7 @@ use kluis_tests::process::signal;
 use kluis_tests::restic::Restic;
 use kluis_tests::service::Service;
 use kluis_tests::until::{Look, seconds, until};
-use kluis_tests::world::{RESOURCE_GROUP, Sizes, VAULT, VM, World, compare, condition_of};
+use kluis_tests::world::{Estate, RESOURCE_GROUP, Sizes, VAULT, VM, World, compare, condition_of};
 use rustix::process::Signal;
 
 const LIMIT: Duration = seconds(120);
@@ -24,7 +24,10 @@ fn consistent(portal: &Portal, backups: usize) {
     let jobs = portal.jobs("Backup").unwrap();
     let completed = jobs
         .iter()
-        .filter(|job| job["properties"]["status"] == "Completed")
+        .filter(|job| {
+            let status = job["properties"]["status"].as_str();
+            status.is_some_and(|status| status.starts_with("Completed"))
+        })
         .count();
     assert_eq!((jobs.len(), completed), (backups, backups), "{jobs:?}");
     assert_eq!(portal.points().unwrap().len(), backups);
@@ -62,7 +65,7 @@ fn a_service_that_dies_on_an_event_of_a_backup_finishes_it_once() {
     let mut portal = Portal::open(dir.path(), Sizes::SMALL).unwrap();
     portal.protect().unwrap();
     let mut backups = 0;
-    for event in ["Started", "Disk", "Progress", "Saved", "Finished"] {
+    for event in ["Started", "Progress", "Saved", "Finished"] {
         for moment in ["before", "after"] {
             let hook = format!("{moment}:{event}");
             portal.service = restarted(portal.service, Some(&hook));
@@ -88,27 +91,24 @@ fn a_service_that_dies_on_an_event_of_a_restore_finishes_it_once() {
     portal.protect().unwrap();
     portal.back_up().unwrap();
     let point = portal.newest_point().unwrap();
-    let mut restores = 0;
-    for event in ["Started", "Progress", "Restored", "Finished"] {
-        for moment in ["before", "after"] {
-            let hook = format!("{moment}:{event}");
-            let before = portal.estate.restored("shop-restored");
-            portal.service = restarted(portal.service, Some(&hook));
-            let _ = portal.begin_restore(&point);
-            portal = struck(portal);
-            restores += 1;
-            let jobs = portal.jobs("Restore").unwrap();
-            assert_eq!(jobs.len(), restores, "after {hook}");
-            for job in jobs {
-                portal
-                    .completed(job["name"].as_str().unwrap())
-                    .unwrap_or_else(|why| panic!("after {hook}: {why:#}"));
-            }
-            let after = portal.estate.restored("shop-restored");
-            let new: Vec<_> = after.difference(&before).cloned().collect();
-            compare(&portal.estate.disks, &new)
+    let moments = ["before", "after"];
+    let events = ["Started", "Progress", "Restored", "Finished"];
+    let hooks = events.map(|event| moments.map(|moment| format!("{moment}:{event}")));
+    for (restores, (hook, into)) in (1..).zip(hooks.iter().flatten().zip(Estate::spare_groups())) {
+        portal.service = restarted(portal.service, Some(hook));
+        // The service may be gone before it has answered that there is a job.
+        let _ = portal.begin_restore(&point, &into);
+        portal = struck(portal);
+        let jobs = portal.jobs("Restore").unwrap();
+        assert_eq!(jobs.len(), restores, "after {hook}");
+        for job in jobs {
+            portal
+                .completed(job["name"].as_str().unwrap())
                 .unwrap_or_else(|why| panic!("after {hook}: {why:#}"));
         }
+        let restored: Vec<_> = portal.estate.restored(&into).into_iter().collect();
+        compare(&portal.estate.disks, &restored)
+            .unwrap_or_else(|why| panic!("after {hook}: {why:#}"));
     }
     consistent(&portal, 1);
 }

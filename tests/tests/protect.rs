@@ -89,6 +89,7 @@ fn a_virtual_machine_is_backed_up_and_restored_byte_for_byte() {
     );
 
     // A token in the spec runs one backup, and the same token never another.
+    world.tick().unwrap();
     let request = json!({ "spec": { "backupRequest": "before-upgrade" } });
     world
         .kubectl
