@@ -13,7 +13,7 @@ use crate::{
     ctx::Ctx,
     failure::arm_failure,
     objects::{ObjectsError, Version},
-    observe::{Lines, vault_key},
+    observe::{Lines, VaultKey},
 };
 
 /// What executing came to.
@@ -89,18 +89,18 @@ async fn take(
         | Action::UpdateVault { id, .. }
         | Action::DeleteVault { id }
         | Action::DiscoverContainers { vault: id } => {
-            return write(step, vault_key(id), lines, ctx).await;
+            return write(step, &VaultKey::from(id), lines, ctx).await;
         }
         Action::PutPolicy { id, .. } | Action::DeletePolicy { id } => {
-            return write(step, vault_key(&id.vault), lines, ctx).await;
+            return write(step, &VaultKey::from(&id.vault), lines, ctx).await;
         }
         Action::PutItem { id, .. }
         | Action::DeleteItem { id }
         | Action::StartBackup { item: id, .. } => {
-            return write(step, vault_key(id.vault()), lines, ctx).await;
+            return write(step, &VaultKey::from(id.vault()), lines, ctx).await;
         }
         Action::StartRestore { point, .. } => {
-            return write(step, vault_key(point.item.vault()), lines, ctx).await;
+            return write(step, &VaultKey::from(point.item.vault()), lines, ctx).await;
         }
     };
     match written {
@@ -139,7 +139,7 @@ fn with_finalizer(object: &Option<Value>, held: bool) -> Vec<String> {
 /// One write to ARM, right after its precondition was seen to hold (law 2).
 async fn write(
     step: &Step,
-    vault: (String, String),
+    vault: &VaultKey,
     lines: &mut Lines,
     ctx: &Ctx,
 ) -> Result<Outcome, ObjectsError> {
@@ -160,7 +160,7 @@ async fn write(
     if let Some(what) = stale(&step.guard, lines, ctx).await? {
         return Ok(Outcome::Stale { what });
     }
-    let line = match lines.line_to(Some(&vault)) {
+    let line = match lines.line_to(Some(vault)) {
         Ok(line) => line,
         Err(failure) => return Ok(failed(failure.cause)),
     };

@@ -9,6 +9,7 @@ mod protected_vm;
 mod read;
 mod restore;
 mod vault;
+mod vault_key;
 
 use jiff::Timestamp;
 use kluis_plan::{ArmFailure, World};
@@ -21,7 +22,7 @@ use crate::{
 };
 
 pub(crate) use lines::Lines;
-pub(crate) use read::vault_key;
+pub(crate) use vault_key::VaultKey;
 
 /// A world that wants nothing more, and the lines that it was read from.
 pub(crate) struct Observation {

@@ -21,7 +21,7 @@ use kluis_service::store::{Store, StoreError, Tx};
 use kluis_vault::{Event, JobFile, Task};
 use serde_json::Value;
 
-pub const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
+pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 pub(super) const ENDPOINT: &str = "https://azure.simulated";
 const GIB: u64 = 1 << 30;
 
@@ -36,7 +36,7 @@ resourceGroups:
 ";
 
 /// The service.
-pub struct Azure(Mutex<Inner>);
+pub(crate) struct Azure(Mutex<Inner>);
 
 struct Inner {
     store: Store,
@@ -78,12 +78,12 @@ impl Azure {
     }
 
     /// What the clock shows.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.inner().now
     }
 
     /// Lets time pass, and what is due in it begin.
-    pub fn advance(&self, by: SignedDuration) {
+    pub(crate) fn advance(&self, by: SignedDuration) {
         let mut inner = self.inner();
         let until = inner.now + by;
         while let Some(due) = inner.read(core::next_due).filter(|due| *due <= until) {
@@ -99,12 +99,12 @@ impl Azure {
     }
 
     /// How many things could happen now.
-    pub fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.inner().to_come.len()
     }
 
     /// Lets one of them happen, and says what it was.
-    pub fn happen(&self, index: usize) -> Option<String> {
+    pub(crate) fn happen(&self, index: usize) -> Option<String> {
         let mut inner = self.inner();
         Some(match inner.to_come.remove(index)? {
             ToCome::Repository(report) => {
@@ -126,7 +126,7 @@ impl Azure {
     }
 
     /// Every job there ever was: what it did and how it stands.
-    pub fn jobs(&self) -> Vec<String> {
+    pub(crate) fn jobs(&self) -> Vec<String> {
         let mut jobs: Vec<String> = self
             .list("backupJobs?backupManagementType eq 'AzureIaasVM'")
             .iter()
@@ -140,7 +140,7 @@ impl Azure {
     }
 
     /// How many recovery points the machine has.
-    pub fn points(&self) -> usize {
+    pub(crate) fn points(&self) -> usize {
         let machine = "iaasvmcontainerv2;shop-rg;web-1";
         self.list(&format!(
             "backupFabrics/Azure/protectionContainers/IaasVMContainer;{machine}/protectedItems/VM;{machine}/recoveryPoints"

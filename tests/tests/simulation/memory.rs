@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Azure;
 
 /// The objects.
-pub struct Memory {
+pub(crate) struct Memory {
     azure: Arc<Azure>,
     state: Mutex<State>,
 }
@@ -75,22 +75,22 @@ impl Memory {
     }
 
     /// Every object, by kind and name.
-    pub fn keys(&self) -> Vec<Key> {
+    pub(crate) fn keys(&self) -> Vec<Key> {
         self.state().objects.keys().cloned().collect()
     }
 
     /// An object as it is.
-    pub fn peek(&self, key: &Key) -> Option<Value> {
+    pub(crate) fn peek(&self, key: &Key) -> Option<Value> {
         self.state().objects.get(key).cloned()
     }
 
     /// All events so far.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         self.state().events.clone()
     }
 
     /// What a person applies: makes the object, or changes its spec.
-    pub fn apply(&self, kind: Kind, manifest: &Value) -> Key {
+    pub(crate) fn apply(&self, kind: Kind, manifest: &Value) -> Key {
         let key = Key {
             kind,
             namespace: manifest["metadata"]["namespace"]
@@ -121,7 +121,7 @@ impl Memory {
     }
 
     /// What a person deletes.
-    pub fn delete_by_hand(&self, key: &Key) {
+    pub(crate) fn delete_by_hand(&self, key: &Key) {
         let now = self.azure.now().to_string();
         let mut state = self.state();
         if let Some(object) = state.objects.get_mut(key) {

@@ -25,8 +25,8 @@ use kluis_operator::services::Services;
 use kluis_operator::{Backoff, Ctx, Key, Kind, reconcile_once};
 use serde_json::{Value, json};
 
-pub use azure::{Azure, SUBSCRIPTION};
-pub use memory::Memory;
+pub(crate) use azure::{Azure, SUBSCRIPTION};
+pub(crate) use memory::Memory;
 
 /// More rounds than any story needs: a world that has not come to rest by then never will.
 const MOST_ROUNDS: usize = 400;
@@ -34,9 +34,9 @@ const MOST_ROUNDS: usize = 400;
 const QUIET_ROUNDS: usize = 6;
 
 /// The world, and the operator in it.
-pub struct Simulation {
-    pub azure: Arc<Azure>,
-    pub objects: Arc<Memory>,
+pub(crate) struct Simulation {
+    pub(crate) azure: Arc<Azure>,
+    pub(crate) objects: Arc<Memory>,
     operator: Ctx,
     local: Arc<LocalClock>,
     order: Order,
@@ -47,7 +47,7 @@ pub struct Simulation {
 
 /// In which order things happen that could happen in any.
 #[derive(Debug, Clone, Copy)]
-pub enum Order {
+pub(crate) enum Order {
     /// Objects by kind and name, then the service.
     Plain,
     /// By chance, from this seed.
@@ -56,7 +56,7 @@ pub enum Order {
 
 impl Simulation {
     /// A service with two machines, an empty cluster, and an operator that dies after its `crash_after`th step, once.
-    pub fn new(order: Order, crash_after: Option<u64>) -> Self {
+    pub(crate) fn new(order: Order, crash_after: Option<u64>) -> Self {
         let azure = Arc::new(Azure::new());
         let objects = Arc::new(Memory::new(Arc::clone(&azure)));
         let local = Arc::new(LocalClock(AtomicI64::new(azure.now().as_second())));
@@ -74,33 +74,33 @@ impl Simulation {
     }
 
     /// How many steps the operator has taken since it began.
-    pub fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.operator.crash.steps()
     }
 
     /// Lets the operator die after this many more steps.
-    pub fn die_after(&mut self, steps: u64) {
+    pub(crate) fn die_after(&mut self, steps: u64) {
         let crash = CrashHook::unwinding(steps);
         self.operator = operator(&self.azure, &self.objects, &self.local, crash);
     }
 
     /// Lets the service's clock stand still from now on, as a virtual clock does between two calls.
-    pub fn stand_still(&mut self) {
+    pub(crate) fn stand_still(&mut self) {
         self.still = true;
     }
 
     /// How often the operator died.
-    pub fn crashes(&self) -> u64 {
+    pub(crate) fn crashes(&self) -> u64 {
         self.crashes
     }
 
     /// All that was done and said so far.
-    pub fn log(&self) -> &str {
+    pub(crate) fn log(&self) -> &str {
         &self.log
     }
 
     /// Adds a line of the story.
-    pub fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         let _ = writeln!(self.log, "\n# {line}");
     }
 
@@ -108,7 +108,7 @@ impl Simulation {
     ///
     /// # Panics
     /// When that does not come.
-    pub async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         let mut quiet = 0;
         for _ in 0..MOST_ROUNDS {
             let mut happened = false;
@@ -178,7 +178,7 @@ impl Simulation {
     }
 
     /// What the world has come to, without times and names of jobs: the same whichever way led there.
-    pub fn end(&self) -> String {
+    pub(crate) fn end(&self) -> String {
         let mut end = String::new();
         for key in self.objects.keys() {
             let object = self.objects.peek(&key).unwrap_or_default();
@@ -288,7 +288,7 @@ fn conditions(status: &Value) -> Vec<String> {
 }
 
 /// The manifests of the story, by name.
-pub fn manifest(kind: Kind) -> Value {
+pub(crate) fn manifest(kind: Kind) -> Value {
     let named = |name: &str| json!({ "namespace": "shop", "name": name });
     let (metadata, spec) = match kind {
         Kind::BackupService => (

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kluis_api::{BackupService, Vault};
 use kluis_client::Arm;
-use kluis_plan::{ArmFailure, Fact, Want};
+use kluis_plan::{ArmFailure, Cause, Fact, Want};
 
 use super::read::{doing, failed, read, vault_of};
+use super::vault_key::VaultKey;
 use crate::{arm::Line, ctx::Ctx, failure::arm_failure, objects::ObjectsError};
 
 /// Lines, and the time that they tell.
@@ -20,8 +21,8 @@ pub(crate) struct Lines {
 
 /// A service, the vault that is reached through it, and the line or why there is none.
 struct Reach {
-    /// Resource group and name, in lower case; none for the service as a whole.
-    vault: Option<(String, String)>,
+    /// None for the service as a whole.
+    vault: Option<VaultKey>,
     line: Result<Arc<Line>, ArmFailure>,
 }
 
@@ -66,13 +67,12 @@ impl Lines {
             )
         });
         let vault = vault.map(|vault| {
-            let name = vault.spec.azure_name.clone();
-            let name = name
-                .or_else(|| vault.metadata.name.clone())
-                .unwrap_or_default();
-            (
-                vault.spec.resource_group.to_ascii_lowercase(),
-                name.to_ascii_lowercase(),
+            let name = vault.spec.azure_name.as_ref();
+            let name = name.or(vault.metadata.name.as_ref());
+            VaultKey::new(
+                &service.spec.subscription_id,
+                &vault.spec.resource_group,
+                name.map_or("", String::as_str),
             )
         });
         self.lines.push(Reach { vault, line });
@@ -112,37 +112,35 @@ impl Lines {
 
     /// The line for a want: that of its vault, that which can follow its URL, or the only one.
     fn line_for(&self, want: &Want) -> Result<Arc<Line>, ArmFailure> {
-        match want {
+        let line = match want {
             Want::Progress { url } => self.line_where(|reach| {
                 let line = reach.line.as_ref().ok();
                 line.is_some_and(|line| line.follow(url).is_ok())
             }),
             other => self.line_to(vault_of(other).as_ref()),
-        }
-        .map_err(|mut failure| {
-            failure.doing = doing(want);
-            failure
+        };
+        line.map_err(|failure| ArmFailure {
+            doing: doing(want),
+            ..failure
         })
     }
 
     /// The line to the service that has this vault.
-    pub(crate) fn line_to(
-        &self,
-        vault: Option<&(String, String)>,
-    ) -> Result<Arc<Line>, ArmFailure> {
+    pub(crate) fn line_to(&self, vault: Option<&VaultKey>) -> Result<Arc<Line>, ArmFailure> {
         self.line_where(|reach| {
             reach.vault.is_none() || vault.is_none() || reach.vault.as_ref() == vault
         })
     }
 
+    /// The first line that fits. One that doesn't is never taken instead: it leads to another service.
     fn line_where(&self, fits: impl Fn(&Reach) -> bool) -> Result<Arc<Line>, ArmFailure> {
-        let reach = self.lines.iter().find(|reach| fits(reach));
-        match reach.or(self.lines.first()) {
+        let broken = self.lines.iter().find(|reach| reach.line.is_err());
+        match self.lines.iter().find(|reach| fits(reach)).or(broken) {
             Some(reach) => reach.line.clone(),
             None => Err(ArmFailure {
                 doing: "connecting".to_owned(),
-                cause: kluis_plan::Cause::Unreachable {
-                    message: "there is no BackupService to ask".to_owned(),
+                cause: Cause::Malformed {
+                    message: "it belongs to no service that this object may use".to_owned(),
                 },
             }),
         }

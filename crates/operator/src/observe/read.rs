@@ -20,6 +20,7 @@ use kluis_plan::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::vault_key::VaultKey;
 use crate::{arm::Line, failure::arm_failure};
 
 const SUBSCRIPTIONS: &str = "2022-12-01";
@@ -32,8 +33,8 @@ pub(super) fn doing(want: &Want) -> String {
     format!("reading {want}")
 }
 
-/// The resource group and the name of the vault that a want is about, in lower case.
-pub(super) fn vault_of(want: &Want) -> Option<(String, String)> {
+/// The vault that a want is about.
+pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
     let vault = match want {
         Want::Vault(vault) | Want::Protectable { vault, .. } | Want::Jobs { vault, .. } => vault,
         Want::Policy(policy) => &policy.vault,
@@ -45,12 +46,7 @@ pub(super) fn vault_of(want: &Want) -> Option<(String, String)> {
         | Want::StorageAccounts { .. }
         | Want::Disks(_) => return None,
     };
-    Some(vault_key(vault))
-}
-
-/// A vault, as lines are told apart.
-pub(crate) fn vault_key(vault: &VaultId) -> (String, String) {
-    (vault.resource_group.folded(), vault.name.folded())
+    Some(VaultKey::from(vault))
 }
 
 /// The fact that a want could not be read.
