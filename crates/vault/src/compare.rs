@@ -1,9 +1,9 @@
 //! A restored disk is read back and compared, in its own order, behind the workers that write it.
 //!
-//! One reader waits until a stretch of the disk is complete, has it written out, drops it from the cache, reads it again
-//! and compares each chunk with its id. Another hashes the whole disk, which nothing can do but one after another.
+//! One thread waits until a stretch of the disk is complete, has it written out and drops it from the cache; the next reads
+//! it again and compares each chunk with its id; a third hashes the whole disk, which can only be done from end to end.
 
-use std::{fs::File, num::NonZeroU64, os::unix::fs::FileExt};
+use std::{fs::File, num::NonZeroU64, ops::Range, os::unix::fs::FileExt};
 
 use rustix::{
     fs::{Advice, SeekFrom},
@@ -20,11 +20,35 @@ use crate::{
     rewrite::{Disk, TURN},
 };
 
-/// Turns that are written out and read back together: 128 MiB.
-const STRETCH: usize = 16;
+/// Turns that are written out and read back together: 64 MiB.
+const STRETCH: usize = 8;
 
-/// Reads a disk back from where it lies and compares it; stops early if anything else failed.
-pub(crate) fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<(), VaultError> {
+/// Has a disk written out behind its workers, and dropped from the cache, so that it can be read from where it lies.
+pub(crate) fn flush(disk: &Disk, failure: &Failure) -> Result<(), VaultError> {
+    let target = &disk.target;
+    for stretch in stretches(disk) {
+        if !disk.wait(&stretch, failure) {
+            return Ok(());
+        }
+        if target.is_new() {
+            target
+                .file
+                .sync_data()
+                .map_err(|source| VaultError::io("write", &target.path, source))?;
+        }
+        advise(disk, &stretch, Advice::DontNeed);
+        disk.set_flushed(stretch.end);
+    }
+    Ok(())
+}
+
+/// Reads a disk back and compares it; stops early if anything else failed. `prove` says whether the vault is to blame.
+pub(crate) fn compare(
+    disk: &Disk,
+    meter: &Meter,
+    failure: &Failure,
+    prove: &dyn Fn(u64, &Id) -> Result<(), VaultError>,
+) -> Result<(), VaultError> {
     let Disk { stored, target, .. } = disk;
     let io = |doing| move |source| VaultError::io(doing, &target.path, source);
     let size = target.file.metadata().map_err(io("look at"))?.len();
@@ -37,18 +61,11 @@ pub(crate) fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<(
     }
     let zeros = ZeroIds::new();
     let mut buffer = vec![0; CHUNK as usize];
-    let turns = disk.turn_count();
-    for first in (0..turns).step_by(STRETCH) {
-        let stretch = first..(first + STRETCH).min(turns);
-        if !disk.wait(stretch.clone(), failure) {
+    for stretch in stretches(disk) {
+        if !disk.wait_flushed(stretch.end, failure) {
             return Ok(());
         }
-        if target.is_new() {
-            target.file.sync_data().map_err(io("write"))?;
-        }
-        let from = (stretch.start * TURN) as u64 * CHUNK;
-        let length = NonZeroU64::new(((stretch.end - stretch.start) * TURN) as u64 * CHUNK);
-        let _ = rustix::fs::fadvise(&target.file, from, length, Advice::DontNeed);
+        advise(disk, &stretch, Advice::WillNeed);
         for (number, id) in disk.chunks(stretch) {
             if failure.is_set() {
                 return Ok(());
@@ -70,6 +87,7 @@ pub(crate) fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<(
                 }
             };
             if !same {
+                prove(number, id)?;
                 return Err(damaged(format!(
                     "the {length} bytes from {offset} on are not the vault's"
                 )));
@@ -81,6 +99,24 @@ pub(crate) fn compare(disk: &Disk, meter: &Meter, failure: &Failure) -> Result<(
         target.file.sync_all().map_err(io("write"))?;
     }
     Ok(())
+}
+
+fn stretches(disk: &Disk) -> impl Iterator<Item = Range<usize>> {
+    let turns = disk.turn_count();
+    (0..turns)
+        .step_by(STRETCH)
+        .map(move |first| first..(first + STRETCH).min(turns))
+}
+
+/// A wish to the kernel; some file systems do not hear it.
+fn advise(disk: &Disk, turns: &Range<usize>, advice: Advice) {
+    let length = NonZeroU64::new((turns.len() * TURN) as u64 * CHUNK);
+    let _ = rustix::fs::fadvise(
+        &disk.target.file,
+        (turns.start * TURN) as u64 * CHUNK,
+        length,
+        advice,
+    );
 }
 
 /// The SHA-256 of a disk as a reader of its file sees it, or `None` if anything else failed. It need not wait for the disk:
@@ -98,7 +134,7 @@ pub(crate) fn sum(disk: &Disk, failure: &Failure) -> Result<Option<[u8; 32]>, Va
                 whole.update(&ZEROS[..length]);
                 continue;
             }
-            written = written || disk.wait(turn..turn + 1, failure);
+            written = written || disk.wait(&(turn..turn + 1), failure);
             if !written || failure.is_set() {
                 return Ok(None);
             }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
+    ops::Range,
     os::unix::fs::FileExt,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -39,30 +40,36 @@ pub(crate) struct Disk {
     pub(crate) name: String,
     pub(crate) stored: StoredDisk,
     pub(crate) target: Target,
-    turns: Mutex<TurnsDone>,
-    done: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct TurnsDone {
+/// How far a disk is.
+#[derive(Debug)]
+struct State {
+    /// The turn that the next worker takes.
     next: usize,
+    /// Turns that are written.
     done: Vec<bool>,
+    /// Turns, from the first on, that lie on the target's disk and no longer in the cache.
+    flushed: usize,
 }
 
 impl Disk {
     pub(crate) fn new(name: &str, stored: StoredDisk, target: Target) -> Self {
         let count = stored.ids.len().div_ceil(TURN);
         let next = if target.is_new() { 0 } else { count };
-        let turns = Mutex::new(TurnsDone {
+        let state = State {
             next,
             done: vec![!target.is_new(); count],
-        });
+            flushed: 0,
+        };
         Self {
             name: name.to_owned(),
             stored,
             target,
-            turns,
-            done: Condvar::new(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
         }
     }
 
@@ -71,7 +78,7 @@ impl Disk {
     }
 
     /// The chunks of `turns`, with their numbers.
-    pub(crate) fn chunks(&self, turns: std::ops::Range<usize>) -> impl Iterator<Item = (u64, &Id)> {
+    pub(crate) fn chunks(&self, turns: Range<usize>) -> impl Iterator<Item = (u64, &Id)> {
         let ids = self.stored.ids.iter().enumerate();
         let length = (turns.end - turns.start) * TURN;
         ids.skip(turns.start * TURN)
@@ -81,49 +88,63 @@ impl Disk {
 
     /// Lets everybody who waits see that something failed. With the lock held, or one that is about to wait would miss it.
     fn wake(&self) {
-        let _held = self.turns();
-        self.done.notify_all();
+        let _held = self.state();
+        self.changed.notify_all();
     }
 
-    fn turns(&self) -> MutexGuard<'_, TurnsDone> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> Option<usize> {
-        let mut turns = self.turns();
-        let turn = turns.next;
-        (turn < turns.done.len()).then(|| {
-            turns.next += 1;
+        let mut state = self.state();
+        let turn = state.next;
+        (turn < state.done.len()).then(|| {
+            state.next += 1;
             turn
         })
     }
 
     fn finish(&self, turn: usize) {
-        if let Some(done) = self.turns().done.get_mut(turn) {
+        if let Some(done) = self.state().done.get_mut(turn) {
             *done = true;
         }
-        self.done.notify_all();
+        self.changed.notify_all();
     }
 
-    /// Waits until all of `turns` are done; false if they never will be.
-    pub(crate) fn wait(&self, turns: std::ops::Range<usize>, failure: &Failure) -> bool {
-        let mut state = self.turns();
-        loop {
-            if failure.is_set() {
-                return false;
-            }
-            if state
+    /// Says that all turns before `turn` are on the target's disk.
+    pub(crate) fn set_flushed(&self, turn: usize) {
+        self.state().flushed = turn;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all turns before `turn` are on the target's disk; false if they never will be.
+    pub(crate) fn wait_flushed(&self, turn: usize, failure: &Failure) -> bool {
+        self.wait_until(failure, |state| state.flushed >= turn)
+    }
+
+    /// Waits until all of `turns` are written; false if they never will be.
+    pub(crate) fn wait(&self, turns: &Range<usize>, failure: &Failure) -> bool {
+        self.wait_until(failure, |state| {
+            state
                 .done
                 .get(turns.clone())
                 .is_none_or(|done| done.iter().all(|done| *done))
-            {
+        })
+    }
+
+    fn wait_until(&self, failure: &Failure, ready: impl Fn(&State) -> bool) -> bool {
+        let mut state = self.state();
+        while !failure.is_set() {
+            if ready(&state) {
                 return true;
             }
             state = self
-                .done
+                .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        false
     }
 }
 
@@ -156,7 +177,10 @@ pub(crate) fn write_and_compare(
     let mut sums = vec![None; disks.len()];
     thread::scope(|scope| {
         for (disk, sum) in disks.iter().zip(&mut sums) {
-            scope.spawn(move || watch(&mut || compare::compare(disk, meter, failure)));
+            let prove =
+                move |number: u64, id: &Id| Worker::new(vault, index)?.prove(disk, number, id);
+            scope.spawn(move || watch(&mut || compare::flush(disk, failure)));
+            scope.spawn(move || watch(&mut || compare::compare(disk, meter, failure, &prove)));
             scope.spawn(move || {
                 watch(&mut || {
                     *sum = compare::sum(disk, failure)?;
@@ -222,10 +246,32 @@ impl<'a> Worker<'a> {
     }
 
     fn write(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<(), VaultError> {
-        let length = layout::chunk_length(disk.stored.size, number);
-        if *id == self.zeros.of_length(length) {
+        if *id
+            == self
+                .zeros
+                .of_length(layout::chunk_length(disk.stored.size, number))
+        {
             return Ok(());
         }
+        // Whether it hashes to its id shows when it is read back: hashing it here as well would only cost time.
+        let plain = self.read(disk, number, id)?;
+        write_pieces(&disk.target.file, plain, number * CHUNK)
+            .map_err(|source| VaultError::io("write", &disk.target.path, source))
+    }
+
+    /// Says whether it is the vault that is wrong about a chunk.
+    fn prove(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<(), VaultError> {
+        if Id::of(self.read(disk, number, id)?) == *id {
+            return Ok(());
+        }
+        Err(VaultError::Damaged(format!(
+            "chunk {id} of disk {} is not what was written",
+            disk.name
+        )))
+    }
+
+    /// Reads a chunk from the vault: of its length, and as whoever has the key encrypted it.
+    fn read(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<&[u8], VaultError> {
         let lost =
             |why: &str| VaultError::Damaged(format!("chunk {id} of disk {} {why}", disk.name));
         let (pack, blob) = self
@@ -256,15 +302,12 @@ impl<'a> Worker<'a> {
         self.sealed.resize(blob.length as usize, 0);
         file.read_exact_at(&mut self.sealed, u64::from(blob.offset))
             .map_err(|error| lost(&format!("cannot be read from pack {pack} ({error})")))?;
-        let plain = self
-            .decoder
-            .open(id, &mut self.sealed, blob.raw)
-            .ok_or_else(|| lost(&format!("is damaged in pack {pack}")))?;
-        if plain.len() != length {
+        let plain = self.decoder.open_unnamed(&mut self.sealed, blob.raw);
+        let plain = plain.ok_or_else(|| lost(&format!("is damaged in pack {pack}")))?;
+        if plain.len() != layout::chunk_length(disk.stored.size, number) {
             return Err(lost("is not of its length"));
         }
-        write_pieces(&disk.target.file, plain, number * CHUNK)
-            .map_err(|source| VaultError::io("write", &disk.target.path, source))
+        Ok(plain)
     }
 }
 
