@@ -18,6 +18,9 @@ pub struct Limits {
     pub reserve: u32,
     /// How long an object is left unlooked at, at most.
     pub longest_rest: SignedDuration,
+    /// How old a list may be that several objects look at. A thousand items of a vault, each looked at every quarter
+    /// of an hour, must not read the vault's twenty pages each: that would be 80,000 of the 12,000 reads an hour.
+    pub list_age: SignedDuration,
 }
 
 impl Limits {
@@ -26,6 +29,7 @@ impl Limits {
         job_reads_an_hour: Some(100),
         reserve: 20,
         longest_rest: SignedDuration::from_mins(15),
+        list_age: SignedDuration::from_mins(1),
     };
     /// A service of one's own has no limits but those in its headers. Its clock may be a virtual one that jumps, so it
     /// is looked at often.
@@ -33,6 +37,7 @@ impl Limits {
         job_reads_an_hour: None,
         reserve: 20,
         longest_rest: SignedDuration::from_secs(10),
+        list_age: SignedDuration::from_secs(5),
     };
 
     /// By where the service is.

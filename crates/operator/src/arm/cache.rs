@@ -1,44 +1,54 @@
 //! Lists of a vault, remembered for a moment.
 //!
-//! Many objects live in one vault and look at the same lists within seconds of each other. A list is remembered for
-//! a few seconds, and forgotten at the first write to its vault or the end of an operation in it, whoever's it is.
+//! Many objects live in one vault and look at the same lists. A list is remembered for as long as the service's limits
+//! say, and forgotten at the first write to its vault or the end of an operation in it, whoever's it is.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_client::{ArmRequest, ArmResponse, Method};
 
-/// Shorter than anybody waits, longer than one round of reconciles takes.
-const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// Lists remembered at once, over all vaults.
 const MOST: usize = 256;
 
-#[derive(Debug, Default)]
-pub(super) struct Cache(HashMap<String, (Timestamp, ArmResponse)>);
+#[derive(Debug)]
+pub(super) struct Cache {
+    lists: HashMap<String, (Timestamp, ArmResponse)>,
+    fresh: SignedDuration,
+}
 
 impl Cache {
+    pub(super) fn new(fresh: SignedDuration) -> Self {
+        Self {
+            lists: HashMap::new(),
+            fresh,
+        }
+    }
+
     /// A list that is still fresh.
     pub(super) fn get(&self, request: &ArmRequest, now: Timestamp) -> Option<ArmResponse> {
-        let (at, answer) = self.0.get(&name(request)?)?;
+        let (at, answer) = self.lists.get(&name(request)?)?;
         let age = now.duration_since(*at);
-        (age >= SignedDuration::ZERO && age < FRESH).then(|| answer.clone())
+        (age >= SignedDuration::ZERO && age < self.fresh).then(|| answer.clone())
     }
 
     /// Remembers a list, or forgets what the call has changed.
     pub(super) fn learn(&mut self, request: &ArmRequest, answer: &ArmResponse, now: Timestamp) {
         if changes(request, answer) {
             let vault = vault(&request.path);
-            self.0.retain(|name, _| {
+            self.lists.retain(|name, _| {
                 vault
                     .as_ref()
                     .is_some_and(|vault| !name.starts_with(vault.as_str()))
             });
         } else if let Some(name) = name(request) {
-            if self.0.len() >= MOST {
-                self.0.retain(|_, (at, _)| now.duration_since(*at) < FRESH);
+            let fresh = self.fresh;
+            if self.lists.len() >= MOST {
+                self.lists
+                    .retain(|_, (at, _)| now.duration_since(*at) < fresh);
             }
-            if self.0.len() < MOST {
-                self.0.insert(name, (now, answer.clone()));
+            if self.lists.len() < MOST {
+                self.lists.insert(name, (now, answer.clone()));
             }
         }
     }
@@ -106,7 +116,7 @@ mod tests {
     }
 
     fn learnt(requests: &[(ArmRequest, serde_json::Value)]) -> Cache {
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(SignedDuration::from_secs(5));
         for (request, body) in requests {
             let mut answer = ArmResponse::of_status(200);
             answer.body = Some(body.clone());

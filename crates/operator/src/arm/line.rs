@@ -41,7 +41,7 @@ impl Line {
             limits,
             state: Mutex::new(State {
                 budget: Budget::new(limits),
-                cache: Cache::default(),
+                cache: Cache::new(limits.list_age),
                 offset: SignedDuration::ZERO,
                 told: None,
             }),
