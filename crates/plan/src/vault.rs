@@ -190,8 +190,33 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
             if standing(world, found) == Ownership::Foreign {
                 return Err(foreign(world, found, &id));
             }
-            is_settled(found, &id)?;
             is_in_location(world, found)?;
+            match provisioning(found) {
+                None | Some(ProvisioningState::Succeeded) => {}
+                Some(ProvisioningState::Failed) if ended == Some(OperationKind::CreateVault) => {
+                    return Err(Waiting::ChangeNotTaken {
+                        what: "what failed when the vault was made".to_owned(),
+                    });
+                }
+                // A vault that could not be made stays listed, and only asking for it again makes the service try again.
+                Some(ProvisioningState::Failed) => {
+                    let body = Box::new(body::create(&world.vault));
+                    let action = Action::CreateVault {
+                        id: id.clone(),
+                        body,
+                    };
+                    return Ok(begin(world, basis, action, OperationKind::CreateVault, &id));
+                }
+                Some(
+                    ProvisioningState::Provisioning
+                    | ProvisioningState::Deleting
+                    | ProvisioningState::Other(_),
+                ) => {
+                    return Err(Waiting::StillProvisioning {
+                        what: format!("the vault {}", id.name),
+                    });
+                }
+            }
             match body::change(&world.vault, found)? {
                 None => Ok(Decision {
                     steps: Vec::new(),
@@ -372,19 +397,8 @@ fn tag(found: &kluis_arm::vault::Vault) -> Option<&str> {
     found.tags.as_ref()?.get(MANAGED_BY).map(String::as_str)
 }
 
-fn is_settled(found: &kluis_arm::vault::Vault, id: &VaultId) -> Result<(), Waiting> {
-    let state = found
-        .properties
-        .as_ref()
-        .and_then(|properties| properties.provisioning_state.as_ref());
-    match state {
-        Some(ProvisioningState::Provisioning | ProvisioningState::Deleting) => {
-            Err(Waiting::StillProvisioning {
-                what: format!("the vault {}", id.name),
-            })
-        }
-        _ => Ok(()),
-    }
+fn provisioning(found: &kluis_arm::vault::Vault) -> Option<&ProvisioningState> {
+    found.properties.as_ref()?.provisioning_state.as_ref()
 }
 
 fn is_in_location(world: &VaultWorld, found: &kluis_arm::vault::Vault) -> Result<(), Waiting> {
