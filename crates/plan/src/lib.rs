@@ -18,6 +18,7 @@ mod ids;
 mod key;
 mod loss;
 mod plan;
+mod point;
 mod policy;
 mod protected_vm;
 mod report;

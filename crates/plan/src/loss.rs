@@ -7,7 +7,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use kluis_arm::policy::Terms;
-use kluis_arm::recovery_point::{RecoveryPoint, RecoveryPointDetail};
+use kluis_arm::recovery_point::RecoveryPoint;
+
+use crate::point::time;
 
 /// The points that an edit would cost, item by item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,16 +127,6 @@ fn present_schedule(present: &Present<'_>) -> Option<kluis_policy::Schedule> {
     match present {
         Present::Terms(terms) => terms.schedule().ok(),
         Present::ForEver => None,
-    }
-}
-
-/// When the point was made.
-pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
-    match &point.properties {
-        RecoveryPointDetail::VirtualMachine(point) => {
-            point.recovery_point_time.as_ref()?.moment().ok()?
-        }
-        RecoveryPointDetail::Other(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::bounded::result;
 use crate::conditions::{Extra, cut, moment};
 use crate::errand::{complaint, detail, is_about, want_before};
 use crate::gate::Target;
-use crate::loss;
+use crate::point;
 use crate::report::{Event, EventKind};
 use crate::world::{Observed, ProtectedVmWorld, Want};
 
@@ -91,10 +91,12 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
         .status()
         .and_then(|status| status.recovery_points.clone());
     let last = world.seen().and_then(|seen| seen.last_backup).map(moment);
-    let points = match &world.points {
-        Some(Observed::Found(points)) => Some(count(points, last.clone())),
-        Some(Observed::Absent) => Some(RecoveryPoints::default()),
-        Some(Observed::Unknown(_)) | None => before,
+    let points = match (&world.arm, &world.points) {
+        // Without the item there are no points to ask for: those that were counted went with it.
+        (Some(Observed::Absent), _) => before.map(|_| RecoveryPoints::default()),
+        (_, Some(Observed::Found(points))) => Some(count(points, last.clone())),
+        (_, Some(Observed::Absent)) => Some(RecoveryPoints::default()),
+        (_, Some(Observed::Unknown(_)) | None) => before,
     };
     let events = ended(&known, &runs);
     let last_backup = points.as_ref().and_then(|points| points.newest.clone());
@@ -264,18 +266,18 @@ fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
 }
 
 fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
-    let mut times: Vec<(Timestamp, &str)> = points
-        .iter()
+    let usable = || points.iter().filter(|point| point::is_usable(point));
+    let mut times: Vec<(Timestamp, &str)> = usable()
         .filter_map(|point| {
             Some((
-                loss::time(point)?,
+                point::time(point)?,
                 point.name.as_deref().unwrap_or_default(),
             ))
         })
         .collect();
     times.sort_unstable();
     let of = |wanted: Consistency| {
-        let matching = points.iter().filter(|point| match &point.properties {
+        let matching = usable().filter(|point| match &point.properties {
             RecoveryPointDetail::VirtualMachine(point) => {
                 point.recovery_point_type.as_ref() == Some(&wanted)
             }
@@ -284,7 +286,7 @@ fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
         u32::try_from(matching.count()).unwrap_or(u32::MAX)
     };
     RecoveryPoints {
-        total: u32::try_from(points.len()).unwrap_or(u32::MAX),
+        total: u32::try_from(usable().count()).unwrap_or(u32::MAX),
         newest: times.last().map(|(time, _)| moment(*time)),
         newest_name: times.last().map(|(_, name)| (*name).to_owned()),
         oldest: times.first().map(|(time, _)| moment(*time)),

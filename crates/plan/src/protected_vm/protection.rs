@@ -3,7 +3,7 @@
 use kluis_api::{DiskChoice, OperationKind, ProtectionState};
 use kluis_arm::id::PolicyId;
 use kluis_arm::item::{DiskExclusion, ProtectedItem, VmItem};
-use kluis_arm::policy::{Terms, parse};
+use kluis_arm::policy::{Policy, Terms, parse};
 use kluis_arm::resource::Resource;
 
 use crate::fingerprint::Fingerprint;
@@ -65,9 +65,10 @@ pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> 
             Some(_) => Vec::new(),
         },
         (_, Some(seen)) if has_policy && is_change_of_terms(world, target, &seen) => {
-            let present = seen
-                .policy
-                .filter(|_| world.present_policy.is_none())
+            let present = present_policy(world, target, &seen)
+                .is_none()
+                .then_some(seen.policy)
+                .flatten()
                 .map(Want::Policy);
             let points = world
                 .points
@@ -261,7 +262,7 @@ fn costs_nothing(
         return Ok(());
     };
     let wanted = parse(&wanted.properties).map_err(unreadable)?;
-    let present = present_terms(world, seen)?;
+    let present = present_terms(world, target, seen)?;
     let basis = match &present {
         Some(terms) => Present::Terms(terms),
         None => Present::ForEver,
@@ -295,11 +296,15 @@ fn costs_nothing(
 }
 
 /// The terms that prune the item's points now; None when nothing does.
-fn present_terms(world: &ProtectedVmWorld, seen: &Seen<'_>) -> Result<Option<Terms>, Waiting> {
+fn present_terms(
+    world: &ProtectedVmWorld,
+    target: &Target<'_>,
+    seen: &Seen<'_>,
+) -> Result<Option<Terms>, Waiting> {
     if seen.state == ProtectionState::ProtectionStopped || seen.policy.is_none() {
         return Ok(None);
     }
-    match &world.present_policy {
+    match present_policy(world, target, seen) {
         Some(Observed::Found(policy)) => {
             parse(&policy.properties)
                 .map(Some)
@@ -315,6 +320,18 @@ fn present_terms(world: &ProtectedVmWorld, seen: &Seen<'_>) -> Result<Option<Ter
         None => Err(Waiting::StillProvisioning {
             what: "the present policy".to_owned(),
         }),
+    }
+}
+
+/// The policy that the item has now: of an item that was stopped or suspended it may be the declared one, which is read anyway.
+fn present_policy<'a>(
+    world: &'a ProtectedVmWorld,
+    target: &Target<'_>,
+    seen: &Seen<'_>,
+) -> Option<&'a Observed<Box<Policy>>> {
+    match world.policy_id(target) {
+        Ok(declared) if seen.policy.as_ref() == Some(&declared) => world.arm_policy.as_ref(),
+        Ok(_) | Err(_) => world.present_policy.as_ref(),
     }
 }
 
