@@ -1,7 +1,8 @@
 //! A policy in one vault: whether it is in force there, has to be written, or may not be.
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{OperationKind, Workload};
+use kluis_api::{OperationKind, ProtectedVM, Workload};
+use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Generation, Policy, ProtectionPolicy, Terms, differences, parse};
 use kluis_arm::resource::Resource;
 
@@ -157,7 +158,7 @@ fn judge(
 fn put(
     facts: &PolicyVaultFacts,
     basis: &Basis,
-    id: kluis_arm::id::PolicyId,
+    id: PolicyId,
     wanted: ProtectionPolicy,
 ) -> Rendering {
     let observed = facts.arm.clone().map(|arm| {
@@ -195,16 +196,17 @@ fn costs_nothing(
     if !loss::is_shorter(present, wanted) {
         return Ok(());
     }
-    let mut loss = Loss {
-        uncounted: protected.saturating_sub(u32::try_from(facts.items.len()).unwrap_or(u32::MAX)),
-        ..Loss::default()
-    };
+    let id = world.policy_id(facts)?;
+    let mut loss = Loss::default();
+    let mut known: u32 = 0;
     for (item, points) in facts.items.iter().zip(&facts.points) {
         match points {
             Some(Observed::Found(points)) => {
                 let (deleted, shortened) =
                     loss::assess(points, &Present::Terms(present), wanted, world.now);
                 loss.add(ids::qualified(&item.metadata), deleted, shortened);
+                // The vault counts an item only while this policy protects it; one that is still to come must not stand for another.
+                known += u32::from(is_protected_by(item, &id));
             }
             Some(Observed::Absent) => {}
             Some(Observed::Unknown(failure)) => {
@@ -219,11 +221,19 @@ fn costs_nothing(
             }
         }
     }
+    loss.uncounted = protected.saturating_sub(known);
     if loss.is_none() {
         Ok(())
     } else {
         Err(Waiting::ApprovalRequired(loss))
     }
+}
+
+/// Whether the item's status says that this policy protects it.
+fn is_protected_by(item: &ProtectedVM, policy: &PolicyId) -> bool {
+    let status = item.status.as_ref();
+    let by = status.and_then(|status| status.policy.as_deref());
+    by.is_some_and(|by| policy.name == *by)
 }
 
 /// Points are read only for an edit that could cost some.
