@@ -8,12 +8,12 @@ use kluis_arm::resource::Resource;
 
 use crate::bounded::{self, Course, Evidence};
 use crate::conditions::moment;
-use crate::errand::{BEFORE, Errand, State, before, want_before};
+use crate::errand::{BEFORE, Errand, State, before, tells_another_moment, want_before};
 use crate::fingerprint::Fingerprint;
 use crate::gate::{self, Target};
 use crate::key::{Kind, ObjectKey};
-use crate::loss;
 use crate::plan::{Basis, Next, Plan};
+use crate::point;
 use crate::report::Status;
 use crate::seen::Seen;
 use crate::step::{Action, Precondition, Slot, Step};
@@ -223,13 +223,27 @@ fn course(world: &BackupJobWorld) -> Result<Course, Waiting> {
             world.now,
         ));
     };
-    let state = world.errand(&target).state();
+    let errand = world.errand(&target);
+    if let Some((job, detail)) = errand.adoptee()
+        && is_anothers(world, detail)
+    {
+        return Ok(Course::anothers(job, meant));
+    }
+    let state = errand.state();
     if state == State::ToBegin {
         is_protected(world)?;
     }
     Ok(Course::of(state, meant, world.now, |detail| {
         ("its recovery point", evidence(world, detail))
     }))
+}
+
+/// Whether the job says that its point is kept until another day than was asked for.
+fn is_anothers(world: &BackupJobWorld, detail: &VmJob) -> bool {
+    let until = world.job.spec.retain_until.as_ref();
+    until.is_some_and(|until| {
+        tells_another_moment(detail, "Recovery Point Expiry Time in UTC", until.0)
+    })
 }
 
 /// Whether the item is in a state in which it can be backed up.
@@ -305,7 +319,7 @@ fn made_since(
         .into_iter()
         .flatten();
     points
-        .filter_map(|point| Some((loss::time(point)?, point.name.clone()?)))
+        .filter_map(|point| Some((point::time(point)?, point.name.clone()?)))
         .filter(move |(time, _)| *time >= since)
 }
 

@@ -7,7 +7,7 @@ use kluis_api::{
 use kluis_arm::job::{JobStatus, VmJob};
 
 use crate::conditions::{Verdict, moment};
-use crate::errand::{State, complaint, patience, percent};
+use crate::errand::{BEFORE, State, complaint, patience, percent};
 use crate::plan::Next;
 use crate::waiting::Waiting;
 
@@ -70,6 +70,21 @@ impl Course {
         Self {
             operation: Some(operation),
             ..Self::at(Verdict::working("Intended", "About to begin."), Next::Soon)
+        }
+    }
+
+    /// The job that was found is another's: it is named so, and the search goes on without it.
+    pub(crate) fn anothers(job: String, meant: Operation) -> Self {
+        let known = std::iter::once(job).chain(meant.before);
+        let operation = Operation {
+            job: None,
+            status_url: None,
+            before: known.take(BEFORE).collect(),
+            ..meant
+        };
+        Self {
+            operation: Some(operation),
+            ..Self::at(Verdict::working("Beginning", "About to begin."), Next::Soon)
         }
     }
 

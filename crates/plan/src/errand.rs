@@ -3,12 +3,14 @@
 //! The call that starts it is not idempotent. So its intent is in the status before the call is made, and whoever finds an intent
 //! without an answer looks for a job that began at or after it: such a job is taken for the answer, and only without one the call is made
 //! (again). What was there when the intent was written is named in it, and is never taken: the clock that both are compared by tells
-//! seconds apart at best. Two intents about one item may so share one backup, which serves both: it began after either.
+//! seconds apart at best. Two intents about one item may so share one backup, which serves both: it began after either. A job that says it
+//! does something else than what was meant (another point, another group, another day until which it is kept) is another's.
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::Operation;
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_arm::job::{Job, JobDetail, JobOperation, VmJob};
+use kluis_arm::time::from_filter;
 
 use crate::conditions::moment;
 use crate::failure::ArmFailure;
@@ -147,19 +149,46 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// The job that does it: as written down, as the operation says, or as found among the vault's.
-    fn job_name(&self) -> Option<String> {
+    /// The job that was found by searching, and not named by the call's own operation: what it says of itself may show that it is
+    /// another's.
+    pub(crate) fn adoptee(&self) -> Option<(String, &'a VmJob)> {
         let operation = self.operation?;
-        let said = match self.progress {
+        let was_told = match &operation.job {
+            Some(_) => operation.status_url.is_some(),
+            None => self.said().is_some(),
+        };
+        match self.state() {
+            State::UnderWay {
+                job: Some(job),
+                detail: Some(detail),
+                ..
+            }
+            | State::Over { job, detail }
+                if !was_told =>
+            {
+                Some((job, detail))
+            }
+            _ => None,
+        }
+    }
+
+    /// The job that the call's operation names.
+    fn said(&self) -> Option<String> {
+        match self.progress {
             Some(Observed::Found(Progress::Succeeded { job } | Progress::Failed { job, .. })) => {
                 job.clone()
             }
             _ => None,
-        };
+        }
+    }
+
+    /// The job that does it: as written down, as the operation says, or as found among the vault's.
+    fn job_name(&self) -> Option<String> {
+        let operation = self.operation?;
         operation
             .job
             .clone()
-            .or(said)
+            .or_else(|| self.said())
             .or_else(|| self.adopted(operation))
     }
 
@@ -284,6 +313,21 @@ pub(crate) fn complaint(detail: &VmJob) -> Option<String> {
         .collect::<Vec<_>>()
         .join(" ");
     Some(format!("{said} {advice}").trim().to_owned())
+}
+
+/// What a job says of itself, in the words in which Azure tells it to people; None where it does not say.
+pub(crate) fn told<'a>(detail: &'a VmJob, what: &str) -> Option<&'a str> {
+    let told = detail.extended_info.as_ref()?.property_bag.as_ref()?;
+    let mut told = told.iter();
+    told.find(|(name, _)| name.trim().eq_ignore_ascii_case(what))
+        .map(|(_, value)| value.as_str())
+}
+
+/// Whether a job says another moment than this one. Told to the second; what cannot be read tells nothing.
+pub(crate) fn tells_another_moment(detail: &VmJob, what: &str, than: Timestamp) -> bool {
+    told(detail, what)
+        .and_then(|text| from_filter(text).ok())
+        .is_some_and(|told| told.as_second() != than.as_second())
 }
 
 /// How far the job is, where it says: `42%`.

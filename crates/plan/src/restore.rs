@@ -13,13 +13,13 @@ use kluis_arm::restore::{RestoreRequest, VmRestoreRequest};
 
 use crate::bounded::{self, Course, Evidence};
 use crate::conditions::moment;
-use crate::errand::{BEFORE, Errand, State, before, want_before};
+use crate::errand::{BEFORE, Errand, State, before, tells_another_moment, told, want_before};
 use crate::fingerprint::Fingerprint;
 use crate::gate::{self, Target};
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
-use crate::loss;
 use crate::plan::{Basis, Plan};
+use crate::point;
 use crate::report::Status;
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
@@ -247,7 +247,8 @@ fn follow(
 ) -> Result<(Course, Option<RestoredPoint>, Vec<Step>), Waiting> {
     let target = world.target()?;
     let (to, group) = world.destination()?;
-    let state = world.errand(&target).state();
+    let errand = world.errand(&target);
+    let state = errand.state();
     let status = world.restore.status.as_ref();
     let Some((meant, chosen)) = status
         .and_then(|status| status.operation.clone())
@@ -272,6 +273,11 @@ fn follow(
     let point = target
         .item
         .recovery_point(ids::name("recoveryPoint", &chosen.name)?);
+    if let Some((job, detail)) = errand.adoptee()
+        && is_anothers(detail, chosen, &group)
+    {
+        return Ok((Course::anothers(job, meant), None, Vec::new()));
+    }
     // Preflight only stands before the call: what has begun is followed, whatever else changes.
     let account = if state == State::ToBegin {
         Some(staging(world, &target, to)?)
@@ -285,6 +291,12 @@ fn follow(
         .filter(|_| course.begin)
         .map(|account| start(world, basis, &target, point, &group, &account));
     Ok((course, None, steps.into_iter().collect()))
+}
+
+/// Whether the job says that it restores another point than was chosen, or into another group.
+fn is_anothers(detail: &VmJob, chosen: &RestoredPoint, group: &ResourceGroupId) -> bool {
+    tells_another_moment(detail, "Recovery point time", chosen.time.0)
+        || told(detail, "Target resource group").is_some_and(|told| group.name != *told)
 }
 
 /// The recovery point that the spec names.
@@ -317,7 +329,8 @@ fn choose(world: &RestoreWorld) -> Result<RestoredPoint, Waiting> {
     };
     let mut candidates: Vec<(Timestamp, &RecoveryPoint)> = points
         .iter()
-        .filter_map(|point| Some((loss::time(point)?, point)))
+        .filter(|point| point::is_usable(point))
+        .filter_map(|point| Some((point::time(point)?, point)))
         .collect();
     candidates.sort_by_key(|(time, _)| *time);
     let (found, wanted) = match &world.restore.spec.from {

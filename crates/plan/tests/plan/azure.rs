@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use kluis_arm::backup::BackupRequest;
 use kluis_arm::error::code;
 use kluis_arm::id::{
     DiskId, ItemId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VmId,
@@ -10,7 +11,9 @@ use kluis_arm::id::{
 use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy, parse};
-use kluis_arm::recovery_point::{Consistency, RecoveryPoint, VmRecoveryPoint};
+use kluis_arm::recovery_point::{
+    Consistency, RecoveryPoint, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+};
 use kluis_arm::resource::Resource;
 use kluis_arm::restore::RestoreRequest;
 use kluis_arm::time::WireTime;
@@ -37,6 +40,8 @@ pub(crate) struct Azure {
     pub(crate) calls: Vec<String>,
     /// The next call fails so.
     pub(crate) refuse: Option<Cause>,
+    /// The points that are being removed, by name.
+    pub(crate) removing: Vec<String>,
     discovered: bool,
     operations: Vec<Operation>,
 }
@@ -77,6 +82,7 @@ impl Azure {
             jobs: Vec::new(),
             calls: Vec::new(),
             refuse: None,
+            removing: Vec::new(),
             discovered: false,
             operations: Vec::new(),
         }
@@ -212,7 +218,10 @@ impl Azure {
                     jobs.map(|(name, job)| wire(name, job)).collect(),
                 ))
             }
-            Want::Points(id) => Fact::Points(Observed::Found(self.recovery_points(id))),
+            Want::Points(id) => {
+                let is_there = self.items.contains_key(&key(id));
+                Fact::Points(found(is_there.then(|| self.recovery_points(id))))
+            }
             Want::StorageAccounts { .. } => {
                 let id: StorageAccountId =
                     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/stagingweu")
@@ -288,8 +297,15 @@ impl Azure {
                 self.accept(Effect::Item(id, item), None)
             }
             Action::DeleteItem { id } => self.accept(Effect::NoItem(id), None),
-            Action::StartBackup { item, .. } => {
+            Action::StartBackup { item, body } => {
                 let job = self.begin_job(&item, JobOperation::Backup, true);
+                let BackupRequest::VirtualMachine(request) = &body.properties else {
+                    panic!("not a machine")
+                };
+                if let Some(until) = &request.recovery_point_expiry_time_in_utc {
+                    let until = until.moment().unwrap().unwrap();
+                    self.say("Recovery Point Expiry Time in UTC", in_words(until));
+                }
                 self.accept(Effect::None, Some(job))
             }
             Action::StartRestore { point, body } => {
@@ -299,9 +315,26 @@ impl Azure {
                 let job = self.begin_job(&point.item, JobOperation::Restore, true);
                 let (_, detail) = self.jobs.last_mut().unwrap();
                 detail.activity_id = request.target_resource_group_id.clone();
+                let number: usize = point
+                    .name
+                    .as_str()
+                    .trim_start_matches("rp-")
+                    .parse()
+                    .unwrap();
+                let time = self.points[&key(&point.item)][number - 1];
+                self.say("Recovery point time ", in_words(time));
+                self.say("Target resource group", "shop-restored".to_owned());
                 self.accept(Effect::None, Some(job))
             }
         }
+    }
+
+    /// The newest job tells this of itself, to people.
+    fn say(&mut self, fact: &str, value: String) {
+        let (_, job) = self.jobs.last_mut().unwrap();
+        let told = job.extended_info.get_or_insert_default();
+        let bag = told.property_bag.get_or_insert_default();
+        bag.insert(fact.to_owned(), value);
     }
 
     fn accept(&mut self, effect: Effect, job: Option<String>) -> Outcome {
@@ -447,6 +480,15 @@ impl Azure {
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(Consistency::CrashConsistent),
+                    recovery_point_tier_details: Some(vec![TierDetail {
+                        tier: Some(Tier::HardenedRp),
+                        status: Some(if self.removing.iter().any(|gone| name == *gone.as_str()) {
+                            TierStatus::Disabled
+                        } else {
+                            TierStatus::Valid
+                        }),
+                        ..TierDetail::default()
+                    }]),
                     ..VmRecoveryPoint::default()
                 };
                 let id = id.recovery_point(name);
@@ -474,6 +516,11 @@ pub(crate) fn item_id() -> ItemId {
 
 pub(crate) fn key<T: ToString + ?Sized>(id: &T) -> String {
     id.to_string().to_ascii_lowercase()
+}
+
+/// A moment as jobs tell it to people.
+fn in_words(moment: Timestamp) -> String {
+    moment.strftime("%-m/%-d/%Y %-I:%M:%S %p").to_string()
 }
 
 fn wire(name: &str, job: &VmJob) -> Job {

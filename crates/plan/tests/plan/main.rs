@@ -7,6 +7,8 @@ mod cluster;
 #[cfg(test)]
 mod convergences;
 #[cfg(test)]
+mod honesty;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod refusals;
