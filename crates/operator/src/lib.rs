@@ -2,7 +2,7 @@
 //!
 //! What to do is decided in `kluis-plan`, from values; here is everything that touches the world. [`reconcile_once`]
 //! is the whole of it for one object, and runs with anything that is [`objects::Objects`] and [`services::Services`]:
-//! the API server and HTTPS in the process, memory in a simulation. [`run`] is the process.
+//! the API server and HTTPS in the process, memory in a simulation. [`run()`] is the process.
 //!
 //! It knows one protocol, ARM's. It refuses to know who answers: Azure and `kluis service` are told apart by their
 //! endpoint alone.
