@@ -104,7 +104,7 @@ fn back_up(
         });
     }
     let logical = sources.iter().map(|source| source.size).sum();
-    let index = Index::load(vault, true)?;
+    let index = Index::load(vault)?;
     let packer = Packer::new(vault, &index);
     let zeros = ZeroIds::new();
     let parent = Parent::find(vault, &index, task, emit);
@@ -196,7 +196,7 @@ fn plant(
 fn prove(vault: &Vault, task: &BackupTask, saved: &Saved) -> Result<(), VaultError> {
     let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
     let snapshot = snapshot::find(vault, &saved.snapshot)?;
-    let index = Index::load(vault, true)?;
+    let index = Index::load(vault)?;
     let mut decoder = vault.decoder()?;
     let machine = tree::machine(vault, &index, &mut decoder, &snapshot.tree, &task.vm)?;
     let mut logical = 0;

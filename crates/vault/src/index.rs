@@ -84,22 +84,16 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Reads the index. With `present`, blobs whose pack is not on disk in its full size are left out, so that a backup
-    /// stores them again instead of referring to what is lost.
-    pub(crate) fn load(vault: &Vault, present: bool) -> Result<Self, VaultError> {
-        let sizes: Option<HashMap<Id, u64>> = present
-            .then(|| vault.store().list(FileType::Pack))
-            .transpose()?
-            .map(|packs| packs.into_iter().collect());
+    /// Reads the index. Blobs whose pack is not on disk in its full size are left out: a backup stores them again instead
+    /// of referring to what is lost, and a restore finds the copy that one has stored since.
+    pub(crate) fn load(vault: &Vault) -> Result<Self, VaultError> {
+        let sizes: HashMap<Id, u64> = vault.store().list(FileType::Pack)?.into_iter().collect();
         let mut index = Self::default();
         for (id, _) in vault.store().list(FileType::Index)? {
             let document: IndexDocument = vault.document(FileType::Index, &id)?;
             for pack in document.packs {
                 let blobs: Vec<Blob> = pack.blobs.iter().map(Blob::from).collect();
-                let there = sizes
-                    .as_ref()
-                    .is_none_or(|sizes| sizes.get(&pack.id) == Some(&pack::file_size(&blobs)));
-                if there {
+                if sizes.get(&pack.id) == Some(&pack::file_size(&blobs)) {
                     index.add(pack.id, blobs)?;
                 }
             }

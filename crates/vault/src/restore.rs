@@ -37,7 +37,7 @@ pub(crate) fn run(
     check_task(task)?;
     let _lock = Lock::shared(vault.path())?;
     let snapshot = snapshot::find(vault, &task.snapshot)?;
-    let index = Index::load(vault, false)?;
+    let index = Index::load(vault)?;
     let mut decoder = vault.decoder()?;
     let machine = tree::machine(vault, &index, &mut decoder, &snapshot.tree, &task.vm)?;
     let mut found = Vec::new();

@@ -277,7 +277,7 @@ impl<'a> Worker<'a> {
         let (pack, blob) = self
             .index
             .find(Kind::Data, id)
-            .ok_or_else(|| lost("is not in the index"))?;
+            .ok_or_else(|| lost("is in no pack that is there and in its full size"))?;
         if !self.packs.contains_key(pack) {
             if self.packs.len() >= OPEN_PACKS {
                 self.packs.clear();

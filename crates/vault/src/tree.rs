@@ -109,7 +109,7 @@ impl Tree {
         let lost = |why: &str| VaultError::Damaged(format!("the tree {id} {why}"));
         let (pack, blob) = index
             .find(Kind::Tree, id)
-            .ok_or_else(|| lost("is not in the index"))?;
+            .ok_or_else(|| lost("is in no pack that is there and in its full size"))?;
         let mut sealed = vec![0; blob.length as usize];
         let file = vault.store().open(rustic_core::FileType::Pack, pack)?;
         std::os::unix::fs::FileExt::read_exact_at(&file, &mut sealed, u64::from(blob.offset))
