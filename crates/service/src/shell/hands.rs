@@ -21,10 +21,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum Order {
     /// Carry this out.
     Do(Effect),
-    /// This job's mover is gone.
-    Ended(String),
+    /// The mover of this job's start of that number is gone.
+    Ended(String, u64),
     /// End all movers and yourself.
     Stop,
+}
+
+/// The movers that run, by job. A job that runs again has its next mover before the end of the last is told here: the number
+/// of the start tells them apart.
+#[derive(Default)]
+struct Running {
+    kills: HashMap<String, (u64, Kill)>,
+    starts: u64,
+}
+
+impl Running {
+    fn ended(&mut self, job: &str, start: u64) {
+        if self.kills.get(job).is_some_and(|(last, _)| *last == start) {
+            self.kills.remove(job);
+        }
+    }
 }
 
 /// What the thread works with.
@@ -39,7 +55,7 @@ pub(super) struct Hands {
 impl Hands {
     /// Works until it is told to stop.
     pub(super) fn work(self, incoming: &Receiver<Order>) {
-        let mut movers: HashMap<String, Kill> = HashMap::new();
+        let mut movers = Running::default();
         for order in incoming {
             match order {
                 // What is not begun any more is asked for again at the next start.
@@ -61,8 +77,8 @@ impl Hands {
                     });
                 }
                 Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
-                Order::Do(Effect::KillMover { job }) => match movers.get_mut(&job) {
-                    Some(kill) => kill(),
+                Order::Do(Effect::KillMover { job }) => match movers.kills.get_mut(&job) {
+                    Some((_, kill)) => kill(),
                     // Gone already, and so is its report; the core must hear an end to stop waiting for one.
                     None => self.report(
                         &job,
@@ -72,19 +88,19 @@ impl Hands {
                         },
                     ),
                 },
-                Order::Ended(job) => drop(movers.remove(&job)),
+                Order::Ended(job, start) => movers.ended(&job, start),
                 Order::Stop => break,
             }
         }
-        movers.values_mut().for_each(|kill| kill());
+        movers.kills.values_mut().for_each(|(_, kill)| kill());
         let gone_by = Instant::now() + PATIENCE;
-        while !movers.is_empty() {
+        while !movers.kills.is_empty() {
             match incoming.recv_timeout(gone_by.saturating_duration_since(Instant::now())) {
-                Ok(Order::Ended(job)) => drop(movers.remove(&job)),
+                Ok(Order::Ended(job, start)) => movers.ended(&job, start),
                 Ok(Order::Do(_) | Order::Stop) => {}
                 Err(_) => {
                     tracing::warn!(
-                        left = movers.len(),
+                        left = movers.kills.len(),
                         "some movers have not ended; the next start sees to them"
                     );
                     break;
@@ -93,7 +109,7 @@ impl Hands {
         }
     }
 
-    fn start(&self, file: &JobFile, movers: &mut HashMap<String, Kill>) {
+    fn start(&self, file: &JobFile, movers: &mut Running) {
         let job = file.job.clone();
         let key = match self.keys.of(&file.vault) {
             Ok(key) => key,
@@ -114,6 +130,8 @@ impl Hands {
                 return;
             }
         };
+        movers.starts += 1;
+        let start = movers.starts;
         let (engine, orders, name) = (Arc::clone(&self.engine), self.orders.clone(), job.clone());
         let mut witness = Witness::new(file, &key);
         let tell: Tell = Box::new(move |what| {
@@ -126,13 +144,13 @@ impl Hands {
                     });
                 }
             }
-            if ended && orders.send(Order::Ended(name.clone())).is_err() {
+            if ended && orders.send(Order::Ended(name.clone(), start)).is_err() {
                 tracing::debug!(job = %name, "a mover ended after the service had");
             }
         });
         match self.mover.start(file, &key, tell) {
             Ok(kill) => {
-                movers.insert(job, kill);
+                movers.kills.insert(job, (start, kill));
             }
             Err(stderr) => self.report(&job, What::Exited { code: None, stderr }),
         }

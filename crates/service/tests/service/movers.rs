@@ -14,15 +14,15 @@ use crate::shell::{Answer, bearer, call, config, follow, vault};
 const CONTAINER: &str = "IaasVMContainer;iaasvmcontainerv2;shop-rg;web-2";
 const ITEM: &str = "VM;iaasvmcontainerv2;shop-rg;web-2";
 
-struct Site<'a> {
+pub(crate) struct Site<'a> {
     dir: &'a Path,
-    running: Running,
+    pub(crate) running: Running,
     token: String,
     vault: String,
 }
 
 impl<'a> Site<'a> {
-    fn start(dir: &'a Path, movers: Movers) -> Self {
+    pub(crate) fn start(dir: &'a Path, movers: Movers) -> Self {
         let running = start(Config {
             movers,
             ..config(dir)
@@ -37,7 +37,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
         let sign = if path.contains('?') { '&' } else { '?' };
         let target = format!("{}{path}{sign}api-version=2024-04-01", self.vault);
         let body = if body.is_null() {
@@ -55,16 +55,16 @@ impl<'a> Site<'a> {
         )
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         self.call("GET", path, &Value::Null).body
     }
 
-    fn item(&self) -> String {
+    pub(crate) fn item(&self) -> String {
         format!("/backupFabrics/Azure/protectionContainers/{CONTAINER}/protectedItems/{ITEM}")
     }
 
     /// A vault in which web-2 is protected.
-    fn protect(&self) {
+    pub(crate) fn protect(&self) {
         let made = self.call("PUT", "", &json!({ "location": "westeurope" }));
         follow(&self.running, self.dir, &self.token, &made);
         let vm = self.vault.replace(
@@ -83,7 +83,12 @@ impl<'a> Site<'a> {
     }
 
     /// Backs web-2 up, and the job once it has ended.
-    fn back_up(&self) -> Value {
+    pub(crate) fn back_up(&self) -> Value {
+        self.end_of(&self.begin_backup())
+    }
+
+    /// Begins a backup of web-2, and the job's id.
+    pub(crate) fn begin_backup(&self) -> String {
         let begun = self.call(
             "POST",
             &format!("{}/backup", self.item()),
@@ -91,10 +96,10 @@ impl<'a> Site<'a> {
         );
         assert_eq!(begun.status, 202, "{}", begun.body);
         let done = follow(&self.running, self.dir, &self.token, &begun);
-        self.end_of(done["properties"]["jobId"].as_str().unwrap())
+        done["properties"]["jobId"].as_str().unwrap().to_owned()
     }
 
-    fn end_of(&self, job: &str) -> Value {
+    pub(crate) fn end_of(&self, job: &str) -> Value {
         loop {
             let shown = self.get(&format!("/backupJobs/{job}"));
             if shown["properties"]["endTime"].is_string() {
@@ -223,15 +228,7 @@ fn a_service_that_stops_ends_its_movers_and_runs_their_jobs_again() {
     );
     let site = Site::start(dir, Movers::Program(stuck));
     site.protect();
-    let begun = site.call(
-        "POST",
-        &format!("{}/backup", site.item()),
-        &json!({ "properties": { "objectType": "IaasVMBackupRequest" } }),
-    );
-    let job = follow(&site.running, dir, &site.token, &begun)["properties"]["jobId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let job = site.begin_backup();
     site.running.shutdown().unwrap();
 
     let again = Site::start(dir, Movers::Own(Box::new(Threads)));
