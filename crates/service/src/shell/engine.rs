@@ -4,17 +4,22 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use kluis_vault::Event;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
-use crate::core::{self, Context, Effect, MoverReport, RepositoryReport, Request, Response};
+use crate::core::{self, Context, Effect, MoverReport, RepositoryReport, Request, Response, What};
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
+
+/// How long to wait before a report that could not be written is told to the core again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The running core.
 pub(super) struct Engine {
@@ -83,25 +88,65 @@ impl Engine {
         self.write(|ctx, tx| core::tick(ctx, tx).map(|effects| ((), effects)))
     }
 
-    /// Takes a mover's report. A service that is stopping hears nothing: the movers that it ends are to run again at the next
-    /// start, not to be taken for failed.
+    /// Takes a mover's report; returns once it is written, however long that takes, but for mere progress, which is told anew
+    /// soon. A service that is stopping hears nothing: the movers that it ends are to run again at the next start, not to be
+    /// taken for failed.
     pub(super) fn mover_report(&self, report: &MoverReport) {
         if self.is_stopping() {
             return;
         }
         crash_hook::at("before", report);
-        let done =
-            self.write(|ctx, tx| core::on_mover(report, ctx, tx).map(|effects| ((), effects)));
+        let take =
+            || self.write(|ctx, tx| core::on_mover(report, ctx, tx).map(|effects| ((), effects)));
+        if matches!(report.what, What::Event(Event::Progress { .. })) {
+            if let Err(error) = take() {
+                tracing::warn!(error = %crate::store::chain(&error), "a mover's progress could not be written");
+            }
+        } else {
+            self.insist("a mover's report", take);
+        }
         crash_hook::at("after", report);
-        log(done, "a mover's report was lost");
         self.wake.notify_one();
     }
 
-    /// Takes the report of a repository made or removed.
+    /// Takes the report of a repository made or removed; returns once it is written, or the service is stopping: the next
+    /// start asks for the repository again.
     pub(super) fn repository_report(&self, report: &RepositoryReport) {
-        let done =
-            self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)));
-        log(done, "the report of a repository was lost");
+        self.insist("the report of a repository", || {
+            self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)))
+        });
+    }
+
+    /// Writes what nobody would tell a second time: again and again until it is written, for a disk that is full has room
+    /// later, and a job whose end was lost would never end.
+    fn insist(&self, what: &str, write: impl Fn() -> Result<(), StoreError>) {
+        let mut told = false;
+        while let Err(error) = write() {
+            if !told {
+                tracing::error!(
+                    error = %crate::store::chain(&error),
+                    "{what} could not be written to the state; it is tried again every {} s", AGAIN.as_secs()
+                );
+                told = true;
+            }
+            if !self.pause() {
+                return;
+            }
+        }
+        if told {
+            tracing::info!("{what} is written now");
+        }
+    }
+
+    /// Waits for [`AGAIN`], or less when something else could be written; `false` when the service is stopping.
+    fn pause(&self) -> bool {
+        let store = self.store();
+        if self.is_stopping() {
+            return false;
+        }
+        let waited = self.changed.wait_timeout(store, AGAIN);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        !self.is_stopping()
     }
 
     /// Runs `work` in a transaction; its effects are carried out in the order of the commits.
@@ -177,11 +222,5 @@ impl Engine {
             facts: &Files,
             ids: &RandomIds,
         }
-    }
-}
-
-fn log(done: Result<(), StoreError>, what: &str) {
-    if let Err(error) = done {
-        tracing::error!(error = %crate::store::chain(&error), "{what}: the state could not be written");
     }
 }
