@@ -142,3 +142,15 @@ pub(super) fn late(message: String) -> Fault {
         &["Check that the service was running and that earlier jobs end in time."],
     )
 }
+
+/// A backup's mover has something to say of what it read, such as a disk that was written to meanwhile.
+pub(super) fn remark(message: &str) -> Fault {
+    fault(
+        900_022,
+        "BackupRemark",
+        message,
+        &[
+            "If a disk was in use while it was read, back the machine up again while it is shut down, or from snapshots of its disks.",
+        ],
+    )
+}

@@ -2,7 +2,9 @@
 
 use kluis_vault::Event;
 
-use super::rows::{Copied, Item, Job, Origin, Point, Policy, RestoredDisk, Saved, Stage, Work};
+use super::rows::{
+    Copied, Item, Job, Kind, Origin, Point, Policy, RestoredDisk, Saved, Stage, Work,
+};
 use super::rules::Rules;
 use super::{endings, failure, queue, scheduler};
 use crate::core::{Context, Effect, MoverReport, What};
@@ -11,8 +13,10 @@ use crate::store::{StoreError, Tx};
 
 /// A job whose mover has ended this often without a word is not run again.
 const MOST_CRASHES: u32 = 3;
-/// Remarks beyond this many bytes are left out.
+/// Remarks beyond this many bytes are left out of a job's facts.
 const LONGEST_NOTES: usize = 1_000;
+/// A backup warns of no more remarks than this: more than a machine has disks.
+const MOST_REMARKS: usize = 100;
 
 /// Takes in a report. One of a job that has no mover is old news, and changes nothing.
 pub(super) fn on_mover(
@@ -125,8 +129,14 @@ fn heard(
     Ok(())
 }
 
-/// Adds a remark to those that the job has, as long as they can be read at a glance.
+/// Adds a remark to those that the job has, as long as they can be read at a glance. A backup warns of it, too: a recovery
+/// point that is no single moment of its disks must not look like one that is. The remark goes before what is known of the
+/// schedule, for a client may show the first warning only.
 fn note(job: &mut Job, message: &str) {
+    let known = job.warnings.iter().any(|fault| fault.message == message);
+    if job.kind == Kind::Backup && !known && job.warnings.len() < MOST_REMARKS {
+        job.warnings.insert(0, failure::remark(message));
+    }
     let known = job
         .facts
         .iter()

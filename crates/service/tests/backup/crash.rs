@@ -238,3 +238,27 @@ fn late_words_of_a_dead_mover_change_nothing() {
     world.hear("no-such-job", Event::Finished);
     assert_eq!(world.points().len(), 1);
 }
+
+#[test]
+fn a_disk_that_was_written_to_while_it_was_read_is_a_warning() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_now();
+    let said = "Disk web-1-os was written to while it was read: the recovery point is no single moment of it.";
+    for _ in 0..2 {
+        world.hear(
+            &job,
+            Event::Note {
+                message: said.to_owned(),
+            },
+        );
+    }
+    world.succeed(&job);
+    let seen = world.job(&job);
+    assert_eq!(seen["status"], "CompletedWithWarnings");
+    let details = seen["errorDetails"].as_array().unwrap();
+    assert_eq!(details.len(), 1, "{details:?}");
+    assert_eq!(details[0]["errorString"], said);
+    assert_eq!(seen["extendedInfo"]["propertyBag"]["Notes"], said);
+    assert_eq!(world.points().len(), 1);
+}
