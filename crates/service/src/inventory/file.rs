@@ -313,12 +313,14 @@ impl WrittenDisk {
     }
 }
 
-/// Names become parts of paths, in URLs and in files: what would leave its place is no name.
+/// Names become parts of paths, in URLs, in files and in snapshots: what would leave its place there, or be taken for a file
+/// of the service's own, is no name.
 fn named(kind: &str, name: &str, line: u64) -> Result<(), (u64, String)> {
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')');
-    if name.len() <= 90
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')');
+    if !name.is_empty()
+        && name.len() <= 90
         && name.chars().all(fits)
-        && name.chars().any(|c| c != '.')
+        && !name.starts_with('.')
         && !name.ends_with('.')
     {
         return Ok(());
@@ -326,7 +328,7 @@ fn named(kind: &str, name: &str, line: u64) -> Result<(), (u64, String)> {
     Err((
         line,
         format!(
-            "'{name}' can't name a {kind}: letters, digits, '-', '_', '.' and brackets, at most 90 bytes, no dot at the end"
+            "'{name}' can't name a {kind}: letters of ASCII, digits, '-', '_', '.' and brackets, at most 90 bytes, no dot at either end"
         ),
     ))
 }

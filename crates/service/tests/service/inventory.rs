@@ -94,6 +94,21 @@ fn what_contradicts_itself_is_an_error_with_its_line() {
             "can't name a resource group",
         ),
         (
+            "resourceGroups:\n  .removed-x: { location: x }\n".to_owned(),
+            2,
+            "can't name a resource group",
+        ),
+        (
+            "resourceGroups:\n  köln: { location: x }\n".to_owned(),
+            2,
+            "can't name a resource group",
+        ),
+        (
+            vm("          - { path: a, name: büro }\n"),
+            7,
+            "can't name a disk",
+        ),
+        (
             "resourceGroups: {}\nsubscriptionId: mine\n".to_owned(),
             2,
             "GUID",
