@@ -4,7 +4,7 @@
 //! Every rule of Azure Backup that the object alone can tell is a CEL rule here; its message names the rule, by the numbers
 //! of Azure's support matrix as this project keeps them, and the way out.
 //!
-//! This crate refuses to know how anything is done: no client, no clock, no ARM. It has types, their defaults and [`crds`].
+//! This crate refuses to know how anything is done: no client, no clock, no ARM. It has types, their defaults and [`crds()`].
 
 #![expect(
     unreachable_pub,
