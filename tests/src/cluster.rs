@@ -114,9 +114,9 @@ impl Cluster {
         &self.api
     }
 
-    /// The process ids, for whoever leaves them running.
+    /// The process ids in the order of their start, for whoever leaves them running.
     pub fn ids(&self) -> Vec<u32> {
-        self.daemons.iter().map(Daemon::id).collect()
+        self.daemons.iter().rev().map(Daemon::id).collect()
     }
 
     /// Makes a namespace nobody else has: `prefix` and a few random letters.

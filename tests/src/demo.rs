@@ -17,8 +17,8 @@ use crate::world::{VM, World};
 use aftermath::{Aftermath, home};
 use stage::Stage;
 
-/// The disks: 1.25 times the 256 MiB that make a backup worth watching, and
-/// about twelve thousand files.
+/// The disks: more than the 256 MiB that make a backup worth watching, with
+/// thousands of files.
 const SIZES: crate::world::Sizes = crate::world::Sizes {
     os: 320,
     os_fill: 160,

@@ -18,8 +18,9 @@ const START: u64 = 1 << 20;
 /// What the second copy of the partition table takes at a disk's end.
 const END: u64 = 1 << 20;
 
-/// Files larger than this are left out, so that a disk holds thousands.
-const LARGEST: u64 = 128 << 10;
+/// What a small file is, of which a disk has thousands; and the largest taken.
+const SMALL: u64 = 64 << 10;
+const LARGE: u64 = 4 << 20;
 
 /// What a disk was filled with.
 #[derive(Debug, Clone, Copy)]
@@ -184,45 +185,55 @@ fn partition(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies this machine's own files into `to` until `fill` bytes are there.
+/// Copies this machine's own files into `to` until `fill` bytes are there: small
+/// ones by the thousand, then larger ones.
 fn gather(to: &Path, fill: u64) -> Result<Filled> {
     let mut filled = Filled { files: 0, bytes: 0 };
-    let mut folders: Vec<PathBuf> = ["/usr/share", "/usr/lib", "/usr/include"]
-        .iter()
-        .rev()
-        .map(PathBuf::from)
-        .collect();
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else {
-            continue;
-        };
-        let mut entries: Vec<_> = entries.flatten().collect();
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let Ok(found) = entry.metadata() else {
+    for (from, sizes, most) in [
+        ("/usr/share", 1..=SMALL, 4000),
+        ("/usr/lib", SMALL..=LARGE, usize::MAX),
+    ] {
+        let mut folders = vec![PathBuf::from(from)];
+        let mut taken = 0;
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = fs::read_dir(&folder) else {
                 continue;
             };
-            if found.is_dir() {
-                folders.push(entry.path());
-            } else if found.is_file() && found.len() <= LARGEST {
-                if filled.bytes + found.len() > fill {
+            let mut entries: Vec<_> = entries.flatten().collect();
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
+                let Ok(found) = entry.metadata() else {
                     continue;
+                };
+                if found.is_dir() {
+                    folders.push(entry.path());
                 }
-                // A folder for every thousand files, as a mail store or a cache has them.
-                let into = to.join((filled.files / 1000).to_string());
-                fs::create_dir_all(&into)?;
-                let name = format!("{}-{}", filled.files, entry.file_name().to_string_lossy());
-                if fs::copy(entry.path(), into.join(name)).is_ok() {
-                    filled.files += 1;
-                    filled.bytes += found.len();
+                let fits = filled.bytes + found.len() <= fill;
+                if found.is_file() && sizes.contains(&found.len()) && fits && taken < most {
+                    take(&entry.path(), to, &mut filled, found.len())?;
+                    taken += 1;
                 }
             }
-        }
-        if filled.bytes + (64 << 10) > fill || filled.files >= 20_000 {
-            break;
+            if taken >= most || filled.bytes + SMALL > fill {
+                break;
+            }
         }
     }
     Ok(filled)
+}
+
+/// Copies one file, under a name of its own, into a folder for every thousand of
+/// them, as a mail store or a cache has them.
+fn take(file: &Path, to: &Path, filled: &mut Filled, size: u64) -> Result<()> {
+    let into = to.join((filled.files / 1000).to_string());
+    fs::create_dir_all(&into)?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // What may not be read is somebody else's: there are enough others.
+    if fs::copy(file, into.join(format!("{}-{name}", filled.files))).is_ok() {
+        filled.files += 1;
+        filled.bytes += size;
+    }
+    Ok(())
 }
 
 /// Debian keeps these out of a plain user's PATH.

@@ -80,9 +80,13 @@ impl Aftermath {
                     .kubectl
                     .run(["delete", what, "--all", "--timeout=120s"])?;
             }
-            for file in ["protect-a-vm", "services/kluis.yaml"] {
+            let kluis = world.kubectl.within(operator::NAMESPACE);
+            for (kubectl, file) in [
+                (&world.kubectl, "protect-a-vm"),
+                (&kluis, "services/kluis.yaml"),
+            ] {
                 let file = examples.join(file).display().to_string();
-                world.kubectl.run([
+                kubectl.run([
                     "delete",
                     "--ignore-not-found",
                     "--timeout=180s",
@@ -154,13 +158,17 @@ pub fn stop() -> Result<()> {
     {
         if ours(id, &home) {
             signal(id, Signal::TERM)?;
-            until("a process of the demo to end", seconds(20), || {
+            let gone = || {
                 Ok(if ours(id, &home) {
                     Look::NotYet(format!("process {id} is still there"))
                 } else {
                     Look::Done(())
                 })
-            })?;
+            };
+            if until("a process of the demo to end", seconds(10), gone).is_err() {
+                signal(id, Signal::KILL)?;
+                until("a process of the demo to be gone", seconds(10), gone)?;
+            }
         }
     }
     match fs::remove_dir_all(&home) {
