@@ -140,3 +140,26 @@ fn a_backup_request_runs_one_backup() {
         world.end()
     );
 }
+
+#[test]
+fn of_two_objects_for_the_same_machine_the_older_one_has_it() {
+    let mut world = lived(Order::Plain, None);
+    let mut second = manifest(Kind::ProtectedVM);
+    second["metadata"]["name"] = "web-1-again".into();
+    second["spec"]["vm"]["name"] = "WEB-1".into();
+    second["spec"]["deletionPolicy"] = "DeleteData".into();
+    let second = world.objects.apply(Kind::ProtectedVM, &second);
+    block_on(world.settle());
+    assert!(world.end().contains("DeclaredBy"), "{}", world.end());
+
+    // Neither the one that never had it takes anything along, nor the one that had it while the other stays.
+    world.objects.delete_by_hand(&second);
+    block_on(world.settle());
+    assert!(world.objects.peek(&second).is_none(), "{}", world.log());
+    assert_eq!(world.azure.points(), 1, "{}", world.log());
+    assert!(
+        world.end().contains("state: \"Protected\""),
+        "{}",
+        world.end()
+    );
+}

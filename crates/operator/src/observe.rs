@@ -8,6 +8,7 @@ mod objects;
 mod protected_vm;
 mod read;
 mod restore;
+mod rival;
 mod vault;
 mod vault_key;
 

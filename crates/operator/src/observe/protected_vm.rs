@@ -4,7 +4,7 @@ use kluis_api::ProtectedVM;
 use kluis_plan::ProtectedVmWorld;
 use serde_json::Value;
 
-use super::{Lines, Observation, ObserveError, complete, objects};
+use super::{Lines, Observation, ObserveError, complete, objects, rival};
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
@@ -27,6 +27,7 @@ pub(super) async fn observe(
     let lines = Lines::one(access.service.as_ref(), ctx).await?;
     let world = ProtectedVmWorld {
         now: lines.now(),
+        rival: rival::of(&item, ctx).await?,
         item,
         vault,
         policy,
