@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::job_words::{render, status, value};
 use super::refusals;
 use super::rows::{Job, Kind};
-use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::core::{
+    Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
+};
 use crate::store::Tx;
 
 /// `GET V/backupJobs[?$filter=…]`, the newest first.
@@ -38,11 +40,12 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
             && from.is_none_or(|from| job.began >= from)
             && to.is_none_or(|to| job.began <= to)
     });
-    jobs.sort_by_key(|job| std::cmp::Reverse((job.began, job.sequence)));
+    let place = |job: &Job| PageKey(job.began, job.sequence);
+    jobs.sort_by_key(|job| std::cmp::Reverse(place(job)));
     let entries = jobs
         .iter()
-        .map(|job| value(&render(job, &at.id, ctx.now, false)));
-    Ok((page(request, entries)?, Vec::new()))
+        .map(|job| (place(job), value(&render(job, &at.id, ctx.now, false))));
+    Ok((page_newest_first(request, entries)?, Vec::new()))
 }
 
 /// `GET V/backupJobs/{job}`.

@@ -15,7 +15,9 @@ use super::items::Named;
 use super::job_words::value;
 use super::rows::{Item, Point, PointDisk};
 use super::{keeping, refusals};
-use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::core::{
+    Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
+};
 use crate::store::{Row as _, Tx};
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
@@ -49,10 +51,14 @@ pub(super) fn list(
     points.retain(|(point, _)| {
         from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
     });
-    let entries = points
-        .iter()
-        .map(|(point, verdict)| value(&render(point, *verdict, &item, at)));
-    Ok((page(request, entries)?, Vec::new()))
+    // A point's name is a number, which tells points of the same time apart.
+    let place = |point: &Point| PageKey(point.time, point.name.parse().unwrap_or_default());
+    points.sort_by_key(|(point, _)| std::cmp::Reverse(place(point)));
+    let entries = points.iter().map(|(point, verdict)| {
+        let entry = value(&render(point, *verdict, &item, at));
+        (place(point), entry)
+    });
+    Ok((page_newest_first(request, entries)?, Vec::new()))
 }
 
 /// `GET item/recoveryPoints/{point}`.

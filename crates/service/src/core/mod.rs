@@ -15,7 +15,7 @@ mod router;
 
 pub use context::{Context, Facts, Ids};
 pub use effect::{Effect, MoverReport, RepositoryReport, What};
-pub use page::page;
+pub use page::{PageKey, page, page_newest_first};
 pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};

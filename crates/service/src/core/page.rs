@@ -1,5 +1,6 @@
 //! Lists, a bounded page at a time.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Refusal, Request, Response};
@@ -7,9 +8,9 @@ use super::{Refusal, Request, Response};
 /// How many entries a page holds unless `$top` asks for fewer.
 const PAGE: usize = 200;
 
-/// Answers a list: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
+/// Answers a list whose order is stable: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
 ///
-/// The token is the offset of the page in a list whose order is stable (that of the keys).
+/// The token is how many entries the pages before had.
 ///
 /// # Errors
 /// 400 when `$skiptoken` or `$top` is not a number.
@@ -17,27 +18,78 @@ pub fn page(
     request: &Request,
     entries: impl IntoIterator<Item = Value>,
 ) -> Result<Response, Refusal> {
-    let number = |name: &str, otherwise: usize| match request.query.get(name) {
-        None => Ok(otherwise),
-        Some(text) => text.trim().parse().map_err(|_| {
-            Refusal::bad_request(
-                "InvalidQueryParameter",
-                format!("'{name}' must be a number that this service gave; it is '{text}'."),
-            )
-        }),
+    let skip = number(request, "$skiptoken", 0)?;
+    let counted = (1_u64..).map(|count| count.to_string()).zip(entries);
+    answer(request, counted.skip(skip))
+}
+
+/// An entry's place in a list that is read from its newest end: its time, and what tells it from others of the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PageKey(pub Timestamp, pub u64);
+
+/// Answers a list that begins with its newest entry, its places falling.
+///
+/// The token is the place of the last entry before: entries come at the one end and go at the other while a client reads, and
+/// none that stays may be told twice or left out.
+///
+/// # Errors
+/// 400 when `$skiptoken` was never given by this service, or `$top` is not a number.
+pub fn page_newest_first(
+    request: &Request,
+    entries: impl IntoIterator<Item = (PageKey, Value)>,
+) -> Result<Response, Refusal> {
+    let before = match request.query.get("$skiptoken") {
+        None => None,
+        Some(text) => Some(PageKey::read(text).ok_or_else(|| not_ours("$skiptoken", text))?),
     };
-    let skip = number("$skiptoken", 0)?;
-    let size = number("$top", PAGE)?.clamp(1, PAGE);
-    let mut rest = entries.into_iter().skip(skip);
-    let value: Vec<Value> = rest.by_ref().take(size).collect();
+    let rest = entries
+        .into_iter()
+        .skip_while(|(place, _)| before.is_some_and(|before| *place >= before))
+        .map(|(place, entry)| (place.token(), entry));
+    answer(request, rest)
+}
+
+impl PageKey {
+    fn token(self) -> String {
+        format!("{}.{}", self.0.as_nanosecond(), self.1)
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let (time, other) = token.split_once('.')?;
+        let time = Timestamp::from_nanosecond(time.parse().ok()?).ok()?;
+        Some(Self(time, other.parse().ok()?))
+    }
+}
+
+/// The first page of the entries, each with the token of the page that would begin after it.
+fn answer(
+    request: &Request,
+    entries: impl Iterator<Item = (String, Value)>,
+) -> Result<Response, Refusal> {
+    let size = number(request, "$top", PAGE)?.clamp(1, PAGE);
+    let mut rest = entries;
+    let (tokens, value): (Vec<String>, Vec<Value>) = rest.by_ref().take(size).unzip();
     let mut body = json!({ "value": value });
-    if rest.next().is_some() {
-        body["nextLink"] = Value::String(next_link(request, skip.saturating_add(size)));
+    if let (Some(last), Some(_)) = (tokens.last(), rest.next()) {
+        body["nextLink"] = Value::String(next_link(request, last));
     }
     Ok(Response::ok(body))
 }
 
-fn next_link(request: &Request, skip: usize) -> String {
+fn number(request: &Request, name: &str, otherwise: usize) -> Result<usize, Refusal> {
+    request.query.get(name).map_or(Ok(otherwise), |text| {
+        text.trim().parse().map_err(|_| not_ours(name, text))
+    })
+}
+
+fn not_ours(name: &str, text: &str) -> Refusal {
+    Refusal::bad_request(
+        "InvalidQueryParameter",
+        format!("'{name}' must be a number that this service gave; it is '{text}'."),
+    )
+}
+
+fn next_link(request: &Request, token: &str) -> String {
     let mut link = format!("{}{}?", request.origin, request.path);
     for (name, value) in request
         .query
@@ -57,6 +109,6 @@ fn next_link(request: &Request, skip: usize) -> String {
             encode(value)
         ));
     }
-    link.push_str(&format!("$skiptoken={skip}"));
+    link.push_str(&format!("$skiptoken={token}"));
     link
 }

@@ -4,6 +4,7 @@
 mod cancel;
 mod crash;
 mod laws;
+mod paging;
 mod protection;
 mod refusals;
 mod restore;
