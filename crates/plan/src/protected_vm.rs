@@ -41,6 +41,7 @@ impl World for ProtectedVmWorld {
         };
         if self.is_going()
             && (!self.users.is_empty()
+                || self.rival.is_some()
                 || self.item.spec.deletion_policy == ItemDeletionPolicy::Orphan)
         {
             return Vec::new();
@@ -125,6 +126,11 @@ impl ProtectedVmWorld {
     }
 
     fn target(&self) -> Result<Target<'_>, Waiting> {
+        if let Some(other) = self.rival.as_ref().filter(|_| !self.is_going()) {
+            return Err(Waiting::DeclaredBy {
+                other: other.clone(),
+            });
+        }
         let spec = &self.item.spec;
         gate::target(
             self.vault.as_ref(),

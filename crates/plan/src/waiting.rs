@@ -80,6 +80,8 @@ pub enum Waiting {
     ApprovalRequired(Loss),
     /// Whether the edit would delete recovery points is not known.
     LossUnknown { failure: ArmFailure },
+    /// Another object declares the same machine in the same vault, and has it.
+    DeclaredBy { other: ObjectKey },
     /// Something else is being done.
     OperationInProgress { kind: OperationKind },
     /// What was being done came to nothing.
@@ -143,6 +145,7 @@ impl Waiting {
             Self::TierDowngrade => "TierDowngrade",
             Self::ApprovalRequired(_) => "ApprovalRequired",
             Self::LossUnknown { .. } => "LossUnknown",
+            Self::DeclaredBy { .. } => "DeclaredBy",
             Self::OperationInProgress { .. } => "OperationInProgress",
             Self::OperationFailed { .. } => "OperationFailed",
             Self::StillProvisioning { .. } => "StillProvisioning",
@@ -192,6 +195,7 @@ impl Waiting {
             | Self::PolicyNotExpressible { .. }
             | Self::TierDowngrade
             | Self::ApprovalRequired(_)
+            | Self::DeclaredBy { .. }
             | Self::ItemNotFound { .. }
             | Self::ItemNotProtected { .. }
             | Self::PointNotFound { .. }
@@ -236,6 +240,7 @@ impl Waiting {
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::SecretNotFound { .. }
             | Self::InUse { .. }
+            | Self::DeclaredBy { .. }
             | Self::ItemNotFound { .. }
             | Self::ItemNotProtected { .. } => Next::After(ANOTHER_OBJECT),
             _ => Next::After(ARM_LATER),
@@ -328,6 +333,10 @@ impl fmt::Display for Waiting {
             Self::LossUnknown { failure } => {
                 write!(f, "Nothing is changed before it is known how many recovery points that would cost: {failure}.")
             }
+            Self::DeclaredBy { other } => write!(
+                f,
+                "{other} declares this machine in this vault already: delete one of the two."
+            ),
             Self::OperationInProgress { kind } => write!(f, "Under way: {}.", in_words(*kind)),
             Self::OperationFailed { kind, code, message } => {
                 write!(f, "{} failed with {code}: {message}", capital(in_words(*kind)))

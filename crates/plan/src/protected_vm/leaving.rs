@@ -95,7 +95,8 @@ fn decide(
         });
     }
     let wish = world.item.spec.deletion_policy;
-    if wish == ItemDeletionPolicy::Orphan {
+    // What another object declares is that object's: neither its backups nor its points end with this one.
+    if wish == ItemDeletionPolicy::Orphan || world.rival.is_some() {
         return Ok(None);
     }
     // What was never protected needs no end: its references may never have existed.

@@ -24,6 +24,9 @@ pub struct ProtectedVmWorld {
     pub access: Access,
     /// The BackupJobs and Restores that name it and are not finished.
     pub users: Vec<ObjectKey>,
+    /// Another ProtectedVM that declares the same machine in the same vault, and has it: an older one, or, when this one is being deleted,
+    /// any that stays.
+    pub rival: Option<ObjectKey>,
     /// From ARM: the protected item.
     pub arm: Option<Observed<Box<Item>>>,
     /// From ARM: the policy in the vault.

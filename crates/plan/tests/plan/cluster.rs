@@ -27,6 +27,8 @@ pub(crate) struct Cluster {
     pub(crate) item: Option<ProtectedVM>,
     pub(crate) job: Option<BackupJob>,
     pub(crate) restore: Option<Restore>,
+    /// Another ProtectedVM that has the machine.
+    pub(crate) rival: Option<ObjectKey>,
     /// The process dies after so many steps, before it writes what came of the last one.
     pub(crate) crash_after: Option<usize>,
     said: BTreeMap<Kind, String>,
@@ -52,6 +54,7 @@ impl Cluster {
             item: Some(parse(ITEM)),
             job: None,
             restore: None,
+            rival: None,
             crash_after: None,
             said: BTreeMap::new(),
             log: String::new(),
@@ -387,6 +390,7 @@ impl Cluster {
                     policy: self.policy.clone(),
                     access: self.access(),
                     users: users.collect(),
+                    rival: self.rival.clone(),
                     arm: None,
                     arm_policy: None,
                     present_policy: None,

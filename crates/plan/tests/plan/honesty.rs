@@ -1,10 +1,11 @@
 //! Statuses that would lie, and losses that nobody asked for: each of these once went wrong.
 
+use expect_test::expect;
 use jiff::SignedDuration;
-use kluis_api::{ConditionStatus, ConditionType};
+use kluis_api::{ConditionStatus, ConditionType, ItemDeletionPolicy};
 use kluis_arm::item::ProtectionState;
 use kluis_arm::vault::ProvisioningState;
-use kluis_plan::Kind;
+use kluis_plan::{Kind, ObjectKey};
 
 use crate::azure::{item_id, key};
 use crate::cluster::{ALL, Cluster, JOB, RESTORE, parse};
@@ -172,6 +173,45 @@ fn a_point_that_is_being_removed_does_not_count() {
     cluster.converge(&ALL);
     let status = cluster.restore.unwrap().status.unwrap();
     assert_eq!(status.recovery_point.unwrap().name, "rp-1");
+}
+
+/// Of two objects that declare one machine the one that has it is named to the other, which asks for nothing.
+#[test]
+fn a_machine_that_another_object_declares() {
+    let mut cluster = Cluster::applied();
+    cluster.rival = Some(ObjectKey::new(Kind::ProtectedVM, "other", "web"));
+    cluster.converge(&ALL);
+    assert_eq!(cluster.reads(Kind::ProtectedVM), 0);
+    assert!(cluster.azure.items.is_empty(), "{:?}", cluster.azure.calls);
+    let status = cluster.item.unwrap().status.unwrap();
+    assert_eq!(
+        standing(&status, ConditionType::Stalled),
+        ConditionStatus::True
+    );
+    expect!["DeclaredBy: ProtectedVM other/web declares this machine in this vault already: delete one of the two."].assert_eq(&format!(
+        "{}: {}", status.conditions[0].reason, status.conditions[0].message
+    ));
+}
+
+/// An object that goes takes nothing from another that declares the same machine and stays.
+#[test]
+fn an_object_that_goes_leaves_the_machine_to_the_other() {
+    for wish in [
+        ItemDeletionPolicy::DeleteData,
+        ItemDeletionPolicy::RetainData,
+        ItemDeletionPolicy::Suspend,
+    ] {
+        let mut cluster = Cluster::converged();
+        cluster.edit_item(|item| item.spec.deletion_policy = wish);
+        cluster.converge(&ALL);
+        cluster.azure.calls.clear();
+        cluster.rival = Some(ObjectKey::new(Kind::ProtectedVM, "other", "web"));
+        cluster.delete(Kind::ProtectedVM);
+        assert_eq!(cluster.reads(Kind::ProtectedVM), 0);
+        cluster.converge(&ALL);
+        assert!(cluster.item.is_none());
+        assert!(cluster.azure.calls.is_empty(), "{:?}", cluster.azure.calls);
+    }
 }
 
 fn standing(status: &kluis_api::ProtectedVMStatus, type_: ConditionType) -> ConditionStatus {
