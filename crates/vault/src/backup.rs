@@ -18,6 +18,7 @@ use crate::{
     pack::{Kind, Pack},
     packer::Packer,
     parent::Parent,
+    proof,
     repository::Vault,
     snapshot::{self, Contents, Saved},
     source::Source,
@@ -39,7 +40,7 @@ pub(crate) fn run(
         Some(snapshot) => (snapshot.saved, false),
         None => (back_up(vault, job, task, emit)?, true),
     };
-    prove(vault, task, &saved).inspect_err(|_| {
+    proof::prove(vault, &saved).inspect_err(|_| {
         // Nobody was told of it yet. An older one stays: somebody may have been.
         if fresh && let Ok(id) = saved.snapshot.parse() {
             let _ = vault.store().remove(rustic_core::FileType::Snapshot, &id);
@@ -189,37 +190,4 @@ fn plant(
             .push(tree::disk_node(&source.name, disk, &mut add)?);
     }
     tree::root(&task.vm, machine, &mut add)
-}
-
-/// Reads the snapshot from the vault as a restore would find it: each disk there, in its size, each chunk in the index in
-/// its length, each pack on disk in its size. The packs' content was proved when they were written.
-fn prove(vault: &Vault, task: &BackupTask, saved: &Saved) -> Result<(), VaultError> {
-    let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
-    let snapshot = snapshot::find(vault, &saved.snapshot)?;
-    let index = Index::load(vault)?;
-    let mut decoder = vault.decoder()?;
-    let machine = tree::machine(vault, &index, &mut decoder, &snapshot.tree, &task.vm)?;
-    let mut logical = 0;
-    for disk in &task.disks {
-        let stored = tree::disk(vault, &index, &mut decoder, &machine, &disk.name)?;
-        let stored = stored.ok_or_else(|| damaged(format!("disk {} is missing", disk.name)))?;
-        if let Some(lost) = stored
-            .ids
-            .iter()
-            .find(|id| index.find(Kind::Data, id).is_none())
-        {
-            return Err(damaged(format!(
-                "chunk {lost} of disk {} is missing",
-                disk.name
-            )));
-        }
-        logical += stored.size;
-    }
-    if logical != saved.logical {
-        return Err(damaged(format!(
-            "its disks have {logical} bytes, not {}",
-            saved.logical
-        )));
-    }
-    Ok(())
 }

@@ -55,6 +55,12 @@ pub enum VaultError {
         path: PathBuf,
         how: String,
     },
+    #[error("disk {disk} at {} is a {format} image, not a raw one", .path.display())]
+    SourceFormat {
+        disk: String,
+        path: PathBuf,
+        format: &'static str,
+    },
     #[error("the vault is damaged: {0}")]
     Damaged(String),
     #[error("the vault has no snapshot {0}")]
@@ -123,6 +129,7 @@ impl VaultError {
             Self::SourceUnreadable { .. } => FailureCode::SourceUnreadable,
             Self::SourceChanged { .. } => FailureCode::SourceChanged,
             Self::SourceTruncated { .. } => FailureCode::SourceTruncated,
+            Self::SourceFormat { .. } => FailureCode::SourceFormat,
             Self::Damaged(_) => FailureCode::VaultDamaged,
             Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
             Self::TargetTaken(_) => FailureCode::TargetTaken,
@@ -158,6 +165,9 @@ impl VaultError {
             }
             FailureCode::SourceTruncated => {
                 "Put the whole image back: its copy was probably interrupted. If it is another disk, give it a name of its own."
+            }
+            FailureCode::SourceFormat => {
+                "Convert the image and name the raw one: qemu-img convert -O raw IMAGE RAW."
             }
             FailureCode::VaultDamaged => {
                 "Keep the vault as it is, check its volume, and use a copy or another recovery point; a new backup stores again what is missing."

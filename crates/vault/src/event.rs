@@ -99,6 +99,8 @@ pub enum FailureCode {
     SourceChanged,
     /// A disk's image ends too early: within a sector, or before the end that the disk had.
     SourceTruncated,
+    /// A disk's file is an image of a format whose bytes are not the disk's.
+    SourceFormat,
     /// What is in the vault is not what was once written there.
     VaultDamaged,
     /// The snapshot, or the disk in it, does not exist.

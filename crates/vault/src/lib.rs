@@ -26,6 +26,7 @@ mod meter;
 mod pack;
 mod packer;
 mod parent;
+mod proof;
 mod restore;
 mod rewrite;
 mod rustic;

@@ -17,7 +17,7 @@ use crate::{
     error::VaultError,
     id::Id,
     key::MasterKey,
-    rustic, snapshot,
+    proof, rustic, snapshot,
     store::{self, Store},
 };
 
@@ -97,13 +97,17 @@ pub fn open(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
     MasterKey::from_rustic(&repository.key())
 }
 
-/// The snapshot that the backup job `job` left, if it got that far before it crashed.
+/// The snapshot that the backup job `job` left, if it got that far before it crashed; proved as the job would have.
 ///
 /// # Errors
-/// Those of [`open`], and [`VaultError::Damaged`] if a snapshot cannot be read.
+/// Those of [`open`], and [`VaultError::Damaged`] if a snapshot cannot be read or the one found is not complete.
 pub fn find_by_job(path: &Path, key: &MasterKey, job: &str) -> Result<Option<Saved>, VaultError> {
     let vault = Vault::open(path, key.clone())?;
-    Ok(snapshot::of_job(&vault, job)?.map(|snapshot| snapshot.saved))
+    let found = snapshot::of_job(&vault, job)?.map(|snapshot| snapshot.saved);
+    found
+        .iter()
+        .try_for_each(|saved| proof::prove(&vault, saved))?;
+    Ok(found)
 }
 
 /// All snapshots of a vault, the oldest first.

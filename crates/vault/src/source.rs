@@ -50,6 +50,13 @@ impl Source {
             let why = format!("a disk of {size} bytes cannot be backed up");
             return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, why)));
         }
+        if let Some(format) = container(&file).map_err(unreadable)? {
+            return Err(VaultError::SourceFormat {
+                disk: disk.name.clone(),
+                path: disk.path.clone(),
+                format,
+            });
+        }
         if size % SECTOR != 0 {
             return Err(VaultError::SourceTruncated {
                 disk: disk.name.clone(),
@@ -110,7 +117,8 @@ impl Source {
             })
     }
 
-    /// Refuses a disk that was resized since it was opened, and says whether it was written to.
+    /// Refuses a disk that was resized since it was opened, and says whether it is untouched as far as its time tells: that
+    /// of a block device does not move when it is written.
     pub(crate) fn check_unchanged(&self) -> Result<bool, VaultError> {
         let size = size(&self.file).map_err(|source| self.unreadable(source))?;
         if size != self.size {
@@ -153,6 +161,24 @@ impl Source {
             how,
         }
     }
+}
+
+/// The format of an image whose file is not the disk itself. Stored as it is, it would come back as a disk that it is not.
+fn container(file: &File) -> io::Result<Option<&'static str>> {
+    const MAGIC: [(u64, &[u8], &str); 5] = [
+        (0, b"QFI\xfb", "qcow2"),
+        (0, b"vhdxfile", "VHDX"),
+        (0, b"conectix", "VHD"),
+        (0, b"KDMV", "VMDK"),
+        (64, &[0x7f, 0x10, 0xda, 0xbe], "VDI"),
+    ];
+    let mut head = [0; 72];
+    let length = file.read_at(&mut head, 0)?;
+    let is = |(offset, magic, _): &&(u64, &[u8], &str)| {
+        let start = *offset as usize;
+        head[..length].get(start..start + magic.len()) == Some(*magic)
+    };
+    Ok(MAGIC.iter().find(is).map(|(_, _, format)| *format))
 }
 
 /// The size by seeking, which tells a block device's, too.

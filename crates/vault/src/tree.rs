@@ -205,6 +205,14 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// The names of a machine's disks.
+pub(crate) fn disk_names(machine: &Tree) -> impl Iterator<Item = &str> {
+    machine
+        .nodes
+        .iter()
+        .filter_map(|node| node.name.strip_suffix(".raw"))
+}
+
 /// A disk's name in the snapshot.
 pub(crate) fn file_name(disk: &str) -> String {
     format!("{disk}.raw")

@@ -139,6 +139,39 @@ fn an_image_that_is_cut_off_is_not_taken_for_the_disk() {
 }
 
 #[test]
+fn an_image_of_another_format_is_not_taken_for_the_disk() {
+    let (place, path, snapshot) = with_a_point();
+    let image = place.path("image");
+    for magic in [
+        b"QFI\xfb\0\0\0\x03".as_slice(),
+        b"vhdxfile",
+        b"KDMV\x01\0\0\0",
+    ] {
+        fs::write(&image, [magic, &[0; 4088]].concat()).unwrap();
+        let events = place.run("j2", Task::Backup(backup(vec![source("os", &image)])));
+        assert_eq!(failure(&events), FailureCode::SourceFormat);
+    }
+    assert_still_there(&place, &snapshot, &path);
+}
+
+#[test]
+fn a_snapshot_that_lost_its_data_is_nobodys_evidence() {
+    let (place, _, _) = with_a_point();
+    assert!(
+        repository::find_by_job(&place.vault, &place.key, "j1")
+            .unwrap()
+            .is_some()
+    );
+    for pack in files(&place.vault.join("data")) {
+        if fs::metadata(&pack).unwrap().len() > MIB {
+            fs::remove_file(pack).unwrap();
+        }
+    }
+    let found = repository::find_by_job(&place.vault, &place.key, "j1");
+    assert!(matches!(found, Err(VaultError::Damaged(_))), "{found:?}");
+}
+
+#[test]
 fn a_disk_that_shrinks_while_it_is_read_leaves_no_snapshot() {
     let (place, path, snapshot) = with_a_point();
     let shrinking = place.path("shrinking.img");

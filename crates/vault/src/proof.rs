@@ -1,0 +1,45 @@
+//! The proof that a snapshot can be restored, as far as that shows without reading its data.
+//!
+//! The content of packs is proved when they are written. Here the snapshot is read from the vault as a restore would find
+//! it: each disk there, each chunk in a pack that is on disk in its full size, each of the length that its place asks for.
+
+use crate::{
+    error::VaultError,
+    index::Index,
+    pack::Kind,
+    repository::Vault,
+    snapshot::{self, Saved},
+    tree::{self, Tree},
+};
+
+/// Proves all disks of a snapshot.
+pub(crate) fn prove(vault: &Vault, saved: &Saved) -> Result<(), VaultError> {
+    let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
+    let snapshot = snapshot::find(vault, &saved.snapshot)?;
+    let index = Index::load(vault)?;
+    let mut decoder = vault.decoder()?;
+    let root = Tree::load(vault, &index, &mut decoder, &snapshot.tree)?;
+    let mut logical = 0;
+    for machine in root.nodes.iter().filter_map(|node| node.subtree) {
+        let machine = Tree::load(vault, &index, &mut decoder, &machine)?;
+        for name in tree::disk_names(&machine) {
+            let disk = tree::disk(vault, &index, &mut decoder, &machine, name)?;
+            let disk = disk.ok_or_else(|| damaged(format!("disk {name} is missing")))?;
+            if let Some(lost) = disk
+                .ids
+                .iter()
+                .find(|id| index.find(Kind::Data, id).is_none())
+            {
+                return Err(damaged(format!("chunk {lost} of disk {name} is missing")));
+            }
+            logical += disk.size;
+        }
+    }
+    if logical != saved.logical {
+        return Err(damaged(format!(
+            "its disks have {logical} bytes, not {}",
+            saved.logical
+        )));
+    }
+    Ok(())
+}
