@@ -6,6 +6,7 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
+    panic::{self, AssertUnwindSafe},
     path::Path,
     process::{self, ExitCode},
     thread,
@@ -39,7 +40,9 @@ const LARGEST_KEY: u64 = 4 << 10;
 /// What `Failed` said, for a caller in the same process.
 pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<(), MoverError> {
     emit(Event::Started { pid: process::id() });
-    let done = work(job, key, emit);
+    // A panic, of ours or of a library's, is a failed job like any other and not a silence.
+    let done = panic::catch_unwind(AssertUnwindSafe(|| work(job, key, emit)));
+    let done = done.unwrap_or(Err(VaultError::Internal("the job panicked")));
     match &done {
         Ok(()) => emit(Event::Finished),
         Err(error) => emit(failed(error)),

@@ -12,18 +12,22 @@ use crate::{
     tree::{self, Tree},
 };
 
-/// Proves all disks of a snapshot.
+/// Proves all disks of a snapshot, by the index as it is on disk now.
 pub(crate) fn prove(vault: &Vault, saved: &Saved) -> Result<(), VaultError> {
+    prove_in(vault, &Index::load(vault)?, saved)
+}
+
+/// Proves all disks of a snapshot.
+pub(crate) fn prove_in(vault: &Vault, index: &Index, saved: &Saved) -> Result<(), VaultError> {
     let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
     let snapshot = snapshot::find(vault, &saved.snapshot)?;
-    let index = Index::load(vault)?;
     let mut decoder = vault.decoder()?;
-    let root = Tree::load(vault, &index, &mut decoder, &snapshot.tree)?;
+    let root = Tree::load(vault, index, &mut decoder, &snapshot.tree)?;
     let mut logical = 0;
     for machine in root.nodes.iter().filter_map(|node| node.subtree) {
-        let machine = Tree::load(vault, &index, &mut decoder, &machine)?;
+        let machine = Tree::load(vault, index, &mut decoder, &machine)?;
         for name in tree::disk_names(&machine) {
-            let disk = tree::disk(vault, &index, &mut decoder, &machine, name)?;
+            let disk = tree::disk(vault, index, &mut decoder, &machine, name)?;
             let disk = disk.ok_or_else(|| damaged(format!("disk {name} is missing")))?;
             if let Some(lost) = disk
                 .ids
