@@ -25,6 +25,9 @@ pub const VAULT: &str = "shop-weu";
 pub const POLICY: &str = "daily";
 pub const VM: &str = "web-1";
 
+/// A machine beside it that is there and not backed up.
+pub const IDLE_VM: &str = "idle-1";
+
 /// How often kubectl is asked: it costs a process each time.
 const PACE: Duration = Duration::from_millis(400);
 
@@ -94,12 +97,21 @@ impl Estate {
     }
 }
 
-/// The example's inventory and the spare groups.
+/// The example's inventory, the spare groups, and a second machine that nobody
+/// protects.
 fn with_more_groups(example: &str) -> String {
     let spare: String = Estate::spare_groups()
         .map(|name| format!("  {name}:\n    location: westeurope\n"))
         .collect();
-    example.replacen("resourceGroups:\n", &format!("resourceGroups:\n{spare}"), 1)
+    let machine =
+        format!("      {IDLE_VM}: {{ os: Linux, disks: [{{ path: disks/idle.raw }}] }}\n");
+    example
+        .replacen("resourceGroups:\n", &format!("resourceGroups:\n{spare}"), 1)
+        .replacen(
+            "    virtualMachines:\n",
+            &format!("    virtualMachines:\n{machine}"),
+            1,
+        )
 }
 
 /// All of it, running.

@@ -10,7 +10,7 @@ use kluis_tests::place::scratch;
 use kluis_tests::portal::Portal;
 use kluis_tests::service::{Service, Setup};
 use kluis_tests::until::seconds;
-use kluis_tests::world::{Estate, Sizes, VM, World, condition_of, told};
+use kluis_tests::world::{Estate, IDLE_VM, Sizes, VM, World, condition_of, told};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = seconds(60);
@@ -93,7 +93,7 @@ fn what_only_the_world_can_tell_ends_in_a_condition() {
         &mut world,
         "ProtectedVM",
         "no-policy",
-        &item("shop-weu", "no-such-policy", VM),
+        &item("shop-weu", "no-such-policy", IDLE_VM),
         "Ready",
         &["no-such-policy"],
     );
