@@ -192,3 +192,11 @@ impl Default for SoftDelete {
 fn fortnight() -> u32 {
     14
 }
+
+impl Vault {
+    /// Whether it lets objects of another namespace use it: by name, or by `*`.
+    pub fn allows(&self, namespace: &str) -> bool {
+        let allowed = &self.spec.allowed_namespaces;
+        allowed.iter().any(|one| one == "*" || one == namespace)
+    }
+}

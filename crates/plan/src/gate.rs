@@ -114,13 +114,7 @@ pub(crate) fn vault<'a>(
     let vault = vault.ok_or_else(|| Waiting::VaultNotFound {
         vault: full.clone(),
     })?;
-    let allowed = home == namespace
-        || vault
-            .spec
-            .allowed_namespaces
-            .iter()
-            .any(|other| other == "*" || other == namespace);
-    if !allowed {
+    if home != namespace && !vault.allows(namespace) {
         return Err(Waiting::NamespaceNotAllowed {
             vault: full,
             namespace: namespace.to_owned(),

@@ -27,7 +27,7 @@ pub(super) async fn observe(
     let lines = Lines::one(access.service.as_ref(), ctx).await?;
     let world = ProtectedVmWorld {
         now: lines.now(),
-        rival: rival::of(&item, ctx).await?,
+        rival: rival::of(&item, vault.as_ref(), ctx).await?,
         item,
         vault,
         policy,

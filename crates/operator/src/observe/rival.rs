@@ -2,9 +2,10 @@
 //!
 //! Only one of them may act, or the deletion of one would take the recovery points of the other, and two policies
 //! would take turns for ever. The older one has it; one that is being deleted gives way to any that stays. When all go,
-//! it is the older one's wish that counts.
+//! it is the older one's wish that counts. One that the vault does not let in counts for nothing: else anybody could keep
+//! a machine from its owner by naming it first.
 
-use kluis_api::{ProtectedVM, VmRef};
+use kluis_api::{ProtectedVM, Vault, VmRef};
 use kluis_arm::id::VmId;
 
 use crate::{
@@ -14,12 +15,22 @@ use crate::{
 };
 
 /// The object that has the machine instead of this one, if there is one.
-pub(super) async fn of(item: &ProtectedVM, ctx: &Ctx) -> Result<Option<Key>, ObjectsError> {
+pub(super) async fn of(
+    item: &ProtectedVM,
+    vault: Option<&Vault>,
+    ctx: &Ctx,
+) -> Result<Option<Key>, ObjectsError> {
     let others = ctx.objects.list(Kind::ProtectedVM).await?;
     let others = others
         .into_iter()
         .filter_map(|other| serde_json::from_value(other).ok());
-    Ok(among(item, others))
+    Ok(among(item, others.filter(|other| is_let_in(other, vault))))
+}
+
+/// Whether the vault serves the object's namespace. Without the vault nobody has anything.
+fn is_let_in(item: &ProtectedVM, vault: Option<&Vault>) -> bool {
+    let own = item.metadata.namespace.as_deref().unwrap_or_default();
+    vault.is_some_and(|vault| vault.metadata.namespace.as_deref() == Some(own) || vault.allows(own))
 }
 
 fn among(item: &ProtectedVM, others: impl Iterator<Item = ProtectedVM>) -> Option<Key> {
@@ -116,6 +127,32 @@ mod tests {
         let both = || [going.clone(), also_going.clone()].into_iter();
         assert_eq!(among(&going, both()), None);
         assert_eq!(name(among(&also_going, both())), Some("old".to_owned()));
+    }
+
+    #[test]
+    fn one_that_the_vault_does_not_let_in_counts_for_nothing() {
+        let vault = |allowed: &[&str]| -> Vault {
+            serde_json::from_value(json!({
+                "apiVersion": "kluis.dev/v1alpha1", "kind": "Vault",
+                "metadata": { "namespace": "vaults", "name": "v" },
+                "spec": { "serviceRef": { "name": "s" }, "resourceGroup": "rg", "location": "westeurope",
+                    "allowedNamespaces": allowed },
+            }))
+            .unwrap()
+        };
+        let outsider = item(
+            "squatter",
+            1,
+            &json!({ "resourceGroup": "rg", "name": "web-1" }),
+        );
+        assert!(!is_let_in(&outsider, Some(&vault(&[]))));
+        assert!(!is_let_in(&outsider, Some(&vault(&["bank"]))));
+        assert!(is_let_in(&outsider, Some(&vault(&["bank", "shop"]))));
+        assert!(is_let_in(&outsider, Some(&vault(&["*"]))));
+        assert!(!is_let_in(&outsider, None));
+        let mut own = outsider;
+        own.metadata.namespace = Some("vaults".to_owned());
+        assert!(is_let_in(&own, Some(&vault(&[]))));
     }
 
     #[test]
