@@ -94,6 +94,20 @@ impl JobStatus {
     }
 }
 
+impl VmJob {
+    /// Whether it has ended, well or badly. Without a status that is not known, and so not taken for granted.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.status.as_ref().is_some_and(JobStatus::is_final)
+    }
+
+    /// Whether it has ended with the work done.
+    #[must_use]
+    pub fn has_succeeded(&self) -> bool {
+        self.status.as_ref().is_some_and(JobStatus::is_success)
+    }
+}
+
 /// A job of a vault.
 pub type Job = Resource<JobDetail>;
 

@@ -58,10 +58,7 @@ impl World for BackupJobWorld {
         }
         if let State::Over { detail, .. } = errand.state()
             && self.points.is_none()
-            && detail
-                .status
-                .as_ref()
-                .is_some_and(kluis_arm::job::JobStatus::is_success)
+            && detail.has_succeeded()
         {
             wants.push(Want::Points(target.item.clone()));
         }

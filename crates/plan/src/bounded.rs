@@ -158,7 +158,7 @@ impl Course {
     ) -> Self {
         let said = complaint(detail);
         let end = end(detail).unwrap_or(now);
-        let is_success = detail.status.as_ref().is_some_and(JobStatus::is_success);
+        let is_success = detail.has_succeeded();
         let over = |verdict, next| Self {
             job: Some(job.to_owned()),
             state: Some(result(detail.status.as_ref())),

@@ -86,14 +86,7 @@ impl<'a> Errand<'a> {
         if let Some(job) = self.job_name() {
             return match self.job {
                 Some(Observed::Found(found)) => match detail(found) {
-                    Some(detail)
-                        if detail
-                            .status
-                            .as_ref()
-                            .is_some_and(kluis_arm::job::JobStatus::is_final) =>
-                    {
-                        State::Over { job, detail }
-                    }
+                    Some(detail) if detail.has_ended() => State::Over { job, detail },
                     detail => State::UnderWay {
                         job: Some(job),
                         detail,

@@ -69,13 +69,7 @@ impl World for RestoreWorld {
                     subscription: target.vault_id.subscription.to_string(),
                 });
             }
-            State::Over { detail, .. }
-                if self.disks.is_none()
-                    && detail
-                        .status
-                        .as_ref()
-                        .is_some_and(kluis_arm::job::JobStatus::is_success) =>
-            {
+            State::Over { detail, .. } if self.disks.is_none() && detail.has_succeeded() => {
                 wants.push(Want::Disks(group));
             }
             _ => {}
