@@ -19,8 +19,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use kluis_vault::{
-    BackupTask, DiskSource, DiskTarget, Event, Extent, JobFile, MasterKey, RestoreTask, Task,
-    mover, repository,
+    BackupTask, DiskFormat, DiskSource, DiskTarget, Event, Extent, JobFile, MasterKey, RestoreTask,
+    Task, mover, repository,
 };
 
 const MIB: u64 = 1 << 20;
@@ -266,6 +266,8 @@ impl Kluis {
             path: disk.to_owned(),
             lun: None,
             changed,
+            bitmap: None,
+            retire: None,
         };
         let task = BackupTask {
             vm: "bench".to_owned(),
@@ -287,6 +289,8 @@ impl Kluis {
         let disks = vec![DiskTarget {
             name: "disk".to_owned(),
             path: path.to_owned(),
+            format: DiskFormat::Raw,
+            instant: None,
         }];
         let task = RestoreTask {
             snapshot: snapshot.to_owned(),

@@ -61,6 +61,11 @@ pub enum VaultError {
         path: PathBuf,
         format: &'static str,
     },
+    #[error("{program} is needed to {doing} and is not installed")]
+    ToolMissing {
+        program: &'static str,
+        doing: &'static str,
+    },
     #[error("the vault is damaged: {0}")]
     Damaged(String),
     #[error("the vault has no snapshot {0}")]
@@ -130,6 +135,7 @@ impl VaultError {
             Self::SourceChanged { .. } => FailureCode::SourceChanged,
             Self::SourceTruncated { .. } => FailureCode::SourceTruncated,
             Self::SourceFormat { .. } => FailureCode::SourceFormat,
+            Self::ToolMissing { .. } => FailureCode::ToolMissing,
             Self::Damaged(_) => FailureCode::VaultDamaged,
             Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
             Self::TargetTaken(_) => FailureCode::TargetTaken,
@@ -168,6 +174,9 @@ impl VaultError {
             }
             FailureCode::SourceFormat => {
                 "Convert the image and name the raw one: qemu-img convert -O raw IMAGE RAW."
+            }
+            FailureCode::ToolMissing => {
+                "Install it where the service runs (on Debian and Ubuntu: apt-get install qemu-utils), then run the job again."
             }
             FailureCode::VaultDamaged => {
                 "Keep the vault as it is, check its volume, and use a copy or another recovery point; a new backup stores again what is missing."

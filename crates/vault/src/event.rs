@@ -1,9 +1,11 @@
 //! What a mover says about its work: one JSON object a line on its standard output.
 //!
 //! A job that ends without [`Event::Finished`] or [`Event::Failed`] crashed. Nothing here is said before it is so: `Saved`,
-//! `Restored` and `Checked` come after what they speak of was read back and compared.
+//! `Restored`, `FilesRestored` and `Checked` come after what they speak of was read back and compared.
 
 use serde::{Deserialize, Serialize};
+
+use crate::job::DiskFormat;
 
 /// A mover's event, in the order of its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,24 @@ pub enum Event {
     Progress { done: u64, total: u64 },
     /// Something a person should know that is no failure, such as an incremental that became a full read.
     Note { message: String },
+    /// A script of a snapshot was run.
+    Script {
+        which: Which,
+        outcome: ScriptOutcome,
+        /// The last of what it said, at most 1,000 bytes.
+        #[serde(default)]
+        output: String,
+    },
+    /// A disk's snapshot file is at its place and on disk.
+    Snapshotted {
+        disk: String,
+        /// The disk's logical size in bytes.
+        size: u64,
+        format: DiskFormat,
+        method: SnapshotMethod,
+        /// Whether the dirty bitmap that was asked for was begun: without it the next backup reads the disk whole.
+        tracked: bool,
+    },
     /// The snapshot is in the vault, and what is in the vault is what was read.
     Saved {
         /// The snapshot's id, in full.
@@ -39,6 +59,13 @@ pub enum Event {
         bytes: u64,
         /// SHA-256 of the whole disk as a reader of the file sees it, in hexadecimal.
         sha256: String,
+    },
+    /// Files are at their place; they were read back from there and compared.
+    FilesRestored {
+        files: u64,
+        directories: u64,
+        /// Bytes of the files' contents.
+        bytes: u64,
     },
     /// The snapshots are gone.
     Forgotten {
@@ -76,6 +103,39 @@ impl Event {
     }
 }
 
+/// A script's place in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Which {
+    Pre,
+    Post,
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "result")]
+pub enum ScriptOutcome {
+    Succeeded,
+    /// It said so itself; no code if a signal ended it.
+    Failed {
+        code: Option<i32>,
+    },
+    /// It took too long and was killed, with all that it started.
+    TimedOut,
+    /// It could not be started.
+    NotStarted {
+        why: String,
+    },
+}
+
+/// How a snapshot file was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SnapshotMethod {
+    /// The file system shares the blocks: one moment, at once.
+    Reflink,
+    /// What is in use was copied.
+    Copy,
+}
+
 /// Why a job failed, as far as a caller has to tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -101,6 +161,8 @@ pub enum FailureCode {
     SourceTruncated,
     /// A disk's file is an image of a format whose bytes are not the disk's.
     SourceFormat,
+    /// A program that reads or writes an image's format is not installed.
+    ToolMissing,
     /// What is in the vault is not what was once written there.
     VaultDamaged,
     /// The snapshot, or the disk in it, does not exist.

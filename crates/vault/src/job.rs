@@ -23,11 +23,52 @@ pub struct JobFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Task {
+    /// Images become snapshot files beside them in time: no vault is looked at, and no key is needed.
+    Snapshot(SnapshotTask),
     Backup(BackupTask),
     Restore(RestoreTask),
+    RestoreFiles(RestoreFilesTask),
     Forget(ForgetTask),
     /// Reads every byte of the vault and compares it with its name.
     Check,
+}
+
+/// Snapshot files of the disks of one virtual machine, as near to one moment as can be. What is at `to` from an earlier run
+/// of the same job is made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SnapshotTask {
+    pub disks: Vec<SnapshotSource>,
+    /// What is run before and after. Their failure is told of and fails nothing.
+    #[serde(default)]
+    pub scripts: Option<Scripts>,
+}
+
+/// A disk's image, and where its snapshot goes: a file of the same format, by the image's magic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SnapshotSource {
+    pub name: String,
+    pub path: PathBuf,
+    pub to: PathBuf,
+    /// The persistent dirty bitmap that is begun in a qcow2 image before the snapshot is taken, so that no write falls
+    /// between the two. Of no meaning for other formats.
+    #[serde(default)]
+    pub track: Option<String>,
+}
+
+/// Programs of the machine's owner, by absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scripts {
+    /// Run before the snapshot.
+    #[serde(default)]
+    pub pre: Option<PathBuf>,
+    /// Run after the snapshot, also when that failed, if the one before was run or there is none.
+    #[serde(default)]
+    pub post: Option<PathBuf>,
+    /// How long each may take; then it and all it started are killed.
+    pub timeout_seconds: u32,
 }
 
 /// Disks of one virtual machine become one snapshot.
@@ -49,7 +90,7 @@ pub struct BackupTask {
     pub disks: Vec<DiskSource>,
 }
 
-/// A raw disk image to be read.
+/// A disk's image to be read: raw, or qcow2 by its magic. Whichever it is, what is stored is the disk's own bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DiskSource {
@@ -61,6 +102,21 @@ pub struct DiskSource {
     /// What changed since `parent` was taken. `None`: not known, the whole disk is read. An empty list: nothing changed.
     #[serde(default)]
     pub changed: Option<Vec<Extent>>,
+    /// The dirty bitmap in a qcow2 image that says what changed since `parent` was taken; looked at if `changed` is not
+    /// known. One that is lost or inconsistent makes the disk be read whole, and that is said.
+    #[serde(default)]
+    pub bitmap: Option<String>,
+    /// A bitmap that is no longer needed once the snapshot is saved.
+    #[serde(default)]
+    pub retire: Option<Retire>,
+}
+
+/// A dirty bitmap to be removed from an image, which is usually not the one that is read but the one it is a snapshot of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retire {
+    pub path: PathBuf,
+    pub bitmap: String,
 }
 
 /// A range of a disk, in bytes. It need not be aligned to anything.
@@ -75,9 +131,10 @@ pub struct Extent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreTask {
-    /// The snapshot's id, in full.
+    /// The snapshot's id, in full. May be empty if every disk comes from a snapshot file.
     pub snapshot: String,
     pub vm: String,
+    /// Those that are wanted; the snapshot may have more.
     pub disks: Vec<DiskTarget>,
 }
 
@@ -87,6 +144,36 @@ pub struct RestoreTask {
 pub struct DiskTarget {
     pub name: String,
     pub path: PathBuf,
+    #[serde(default)]
+    pub format: DiskFormat,
+    /// The snapshot file that the bytes come from, instead of the vault.
+    #[serde(default)]
+    pub instant: Option<PathBuf>,
+}
+
+/// What a disk's file is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DiskFormat {
+    /// The disk's bytes, one for one.
+    #[default]
+    Raw,
+    Qcow2,
+}
+
+/// Files and directories of a disk in a snapshot become files and directories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RestoreFilesTask {
+    /// The snapshot's id, in full.
+    pub snapshot: String,
+    pub vm: String,
+    /// The volume they are on, as the explorer names it; by default the one with the system's root.
+    #[serde(default)]
+    pub volume: Option<String>,
+    /// Absolute paths on that volume; a directory stands for all below it.
+    pub paths: Vec<String>,
+    /// The directory they go to, which must be empty or not exist.
+    pub to: PathBuf,
 }
 
 /// Snapshots that are no longer kept.

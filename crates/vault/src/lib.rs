@@ -37,6 +37,9 @@ mod target;
 mod tree;
 
 pub use error::VaultError;
-pub use event::{Event, FailureCode};
-pub use job::{BackupTask, DiskSource, DiskTarget, Extent, ForgetTask, JobFile, RestoreTask, Task};
+pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
+pub use job::{
+    BackupTask, DiskFormat, DiskSource, DiskTarget, Extent, ForgetTask, JobFile, RestoreFilesTask,
+    RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
+};
 pub use key::MasterKey;

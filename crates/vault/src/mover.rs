@@ -61,7 +61,11 @@ pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
             .disks
             .iter()
             .try_for_each(|disk| target::remove_hidden(&disk.path, &job.job)),
-        Task::Backup(_) | Task::Forget(_) | Task::Check => Ok(()),
+        Task::Snapshot(_)
+        | Task::Backup(_)
+        | Task::RestoreFiles(_)
+        | Task::Forget(_)
+        | Task::Check => Ok(()),
     }
 }
 
@@ -94,6 +98,9 @@ fn work(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<()
     match &job.task {
         Task::Backup(task) => backup::run(&vault, &job.job, task, emit),
         Task::Restore(task) => restore::run(&vault, &job.job, task, emit),
+        Task::Snapshot(_) | Task::RestoreFiles(_) => Err(VaultError::InvalidJob(
+            "this mover does not do such a task".to_owned(),
+        )),
         Task::Forget(task) => forget::run(&vault, task, emit),
         Task::Check => check::run(&vault, emit),
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(
     let mut decoder = vault.decoder()?;
     let machine = tree::machine(vault, &index, &mut decoder, &snapshot.tree, &task.vm)?;
     let mut found = Vec::new();
-    for DiskTarget { name, path } in &task.disks {
+    for DiskTarget { name, path, .. } in &task.disks {
         let stored = tree::disk(vault, &index, &mut decoder, &machine, name)?;
         let stored = stored.ok_or_else(|| VaultError::DiskNotFound {
             snapshot: task.snapshot.clone(),

@@ -391,7 +391,7 @@ impl Inner {
                     pruned: true,
                 });
             }
-            Task::Check => {}
+            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
         }
         events.push(Event::Finished);
         for event in events {
@@ -427,6 +427,8 @@ fn context<'a>(
 
 fn word(task: &Task) -> &'static str {
     match task {
+        Task::Snapshot(_) => "snapshot",
+        Task::RestoreFiles(_) => "restore files",
         Task::Backup(_) => "backup",
         Task::Restore(_) => "restore",
         Task::Forget(_) => "forget",

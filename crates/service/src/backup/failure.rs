@@ -35,6 +35,9 @@ pub(super) fn reported(code: FailureCode, message: &str, recommendation: &str) -
         FailureCode::TargetDamaged => (900_012, "UserErrorTargetDiskVerificationFailed"),
         FailureCode::Io => (900_013, "InputOutputError"),
         FailureCode::Internal => (900_014, "InternalError"),
+        FailureCode::SourceTruncated => (900_023, "UserErrorDiskTruncated"),
+        FailureCode::SourceFormat => (900_024, "UserErrorDiskFormatNotSupported"),
+        FailureCode::ToolMissing => (900_025, "UserErrorProgramMissing"),
         _ => (900_000, "UnknownError"),
     };
     let advice: &[&str] = if recommendation.is_empty() {

@@ -111,7 +111,10 @@ fn heard(
             sha256,
         } => restored(disk, *bytes, sha256, ctx, tx, job)?,
         Event::Forgotten { .. } => forgotten(tx, job)?,
-        Event::Checked { .. } => {}
+        Event::Script { .. }
+        | Event::Snapshotted { .. }
+        | Event::FilesRestored { .. }
+        | Event::Checked { .. } => {}
         Event::Failed {
             code,
             message,

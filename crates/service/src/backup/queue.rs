@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use kluis_vault::{BackupTask, DiskSource, DiskTarget, ForgetTask, JobFile, RestoreTask, Task};
+use kluis_vault::{
+    BackupTask, DiskFormat, DiskSource, DiskTarget, ForgetTask, JobFile, RestoreTask, Task,
+};
 
 use super::rows::{Fault, Item, Job, Point, PointDisk, Stage, Work};
 use super::{cleanup, endings, failure};
@@ -123,6 +125,8 @@ fn prepare(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<Prepared
                 .map(|disk| DiskTarget {
                     name: disk.disk.name.clone(),
                     path: disk.path.clone(),
+                    format: DiskFormat::Raw,
+                    instant: None,
                 })
                 .collect();
             if disks.is_empty() {
@@ -224,6 +228,8 @@ fn backup(
                 path: disk.path.clone(),
                 lun: disk.lun,
                 changed: None,
+                bitmap: None,
+                retire: None,
             })
             .collect(),
     }))

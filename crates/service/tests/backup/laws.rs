@@ -249,7 +249,8 @@ impl Ledger {
             let vm = match &file.task {
                 Task::Backup(task) => &task.vm,
                 Task::Restore(task) => &task.vm,
-                Task::Forget(_) | Task::Check => continue,
+                Task::RestoreFiles(task) => &task.vm,
+                Task::Snapshot(_) | Task::Forget(_) | Task::Check => continue,
             };
             assert!(items.insert(vm.clone()), "two movers are at work on {vm}");
         }

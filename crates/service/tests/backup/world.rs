@@ -411,7 +411,7 @@ impl World {
                     .borrow_mut()
                     .extend(task.disks.into_iter().map(|disk| disk.path));
             }
-            Task::Check => {}
+            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
         }
     }
 
@@ -474,7 +474,7 @@ impl World {
                     },
                 );
             }
-            Task::Check => {}
+            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
         }
     }
 
@@ -592,6 +592,8 @@ pub(super) fn snapshot(job: &str) -> String {
 
 fn word(task: &Task) -> &'static str {
     match task {
+        Task::Snapshot(_) => "snapshot",
+        Task::RestoreFiles(_) => "restore files",
         Task::Backup(_) => "backup",
         Task::Restore(_) => "restore",
         Task::Forget(_) => "forget",

@@ -8,8 +8,8 @@ use std::{
 };
 
 use kluis_vault::{
-    BackupTask, DiskSource, DiskTarget, Event, Extent, FailureCode, ForgetTask, JobFile, MasterKey,
-    RestoreTask, Task, mover, repository,
+    BackupTask, DiskFormat, DiskSource, DiskTarget, Event, Extent, FailureCode, ForgetTask,
+    JobFile, MasterKey, RestoreTask, Task, mover, repository,
 };
 use tempfile::TempDir;
 
@@ -142,6 +142,8 @@ pub(crate) fn source(name: &str, path: &Path) -> DiskSource {
         path: path.to_owned(),
         lun: None,
         changed: None,
+        bitmap: None,
+        retire: None,
     }
 }
 
@@ -160,6 +162,8 @@ pub(crate) fn restore(snapshot: &str, directory: &Path, disks: &[&str]) -> Resto
     let disks = disks.iter().map(|name| DiskTarget {
         name: (*name).to_owned(),
         path: directory.join(format!("{name}.raw")),
+        format: DiskFormat::Raw,
+        instant: None,
     });
     RestoreTask {
         snapshot: snapshot.to_owned(),
