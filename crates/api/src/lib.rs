@@ -48,9 +48,9 @@ pub use protected_vm::{
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{
     Restore, RestoreFrom, RestoreInPlace, RestoreNewVm, RestoreSpec, RestoreStatus, RestoreTo,
-    RestoreToDisks, RestoreToFiles, RestoredPoint, StagingAccount,
+    RestoreToDisks, RestoreToFiles, RestoredFiles, RestoredPoint, StagingAccount,
 };
-pub use run::{RecoveryPoints, Run, RunResult, RunTrigger};
+pub use run::{Consistency, RecoveryPoints, Run, RunResult, RunTrigger, StorageTier};
 pub use vault::{
     AdoptionPolicy, Redundancy, SoftDelete, SoftDeleteState, Vault, VaultDeletionPolicy, VaultSpec,
     VaultStatus, VaultType,

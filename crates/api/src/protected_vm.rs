@@ -42,6 +42,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
         json_path = ".status.conditions[?(@.type==\"WithinRPO\")].status"
     ),
     printcolumn(
+        name = "Where",
+        type_ = "string",
+        json_path = ".status.recoveryPoints.newestTier",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Consistency",
+        type_ = "string",
+        json_path = ".status.recoveryPoints.newestConsistency",
+        priority = 1
+    ),
+    printcolumn(
         name = "Message",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].message"
@@ -71,7 +83,7 @@ pub struct ProtectedVMSpec {
     /// What the business expects of this machine's backups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objectives: Option<Objectives>,
-    /// Stops scheduled backups and keeps every recovery point, until it is false again.
+    /// Stops scheduled backups and keeps every recovery point, until it is false again. What was softly deleted is brought back.
     #[serde(default)]
     pub suspend: bool,
     /// What becomes of the protection and of its recovery points when this object is deleted.
@@ -165,7 +177,8 @@ pub enum ItemDeletionPolicy {
     /// Backups stop; every recovery point stays, for ever.
     #[default]
     RetainData,
-    /// Backups stop and every recovery point is deleted (softly, where the vault has soft delete).
+    /// Backups stop and every recovery point is deleted (softly, where the vault has soft delete: declared again within its days, the
+    /// machine gets them back).
     DeleteData,
     /// Backups stop; recovery points expire by the policy. Azure offers this in vaults with immutability.
     Suspend,

@@ -1,5 +1,7 @@
 //! Restore: an item's recovery point, brought back.
 
+mod target;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -9,6 +11,10 @@ use crate::condition::Condition;
 use crate::operation::Operation;
 use crate::reference::ItemRef;
 use crate::run::RunResult;
+
+pub use target::{
+    RestoreInPlace, RestoreNewVm, RestoreTo, RestoreToDisks, RestoreToFiles, StagingAccount,
+};
 
 /// One restore. Made with `kubectl create`; its spec cannot change.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -30,10 +36,12 @@ use crate::run::RunResult;
     ),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
     printcolumn(name = "Progress", type_ = "string", json_path = ".status.progress"),
+    printcolumn(name = "Target", type_ = "string", json_path = ".status.target"),
     printcolumn(
         name = "Recovery point",
         type_ = "string",
-        json_path = ".status.recoveryPoint.name"
+        json_path = ".status.recoveryPoint.name",
+        priority = 1
     ),
     printcolumn(name = "Started", type_ = "date", json_path = ".status.startTime"),
     printcolumn(
@@ -71,87 +79,6 @@ pub struct RestoreFrom {
     pub point_in_time: Option<Time>,
 }
 
-/// The target: exactly one. Only `disks` is offered yet; the others are answered with `Stalled`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.disks), has(self.newVM), has(self.inPlace), has(self.files)].filter(x, x).size() == 1").message("to has exactly one of disks, newVM, inPlace and files"))]
-pub struct RestoreTo {
-    /// New disks in a resource group.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disks: Option<RestoreToDisks>,
-    /// A new virtual machine.
-    #[serde(rename = "newVM", default, skip_serializing_if = "Option::is_none")]
-    pub new_vm: Option<RestoreNewVm>,
-    /// The machine itself: its disks are replaced. The vault has to allow it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_place: Option<RestoreInPlace>,
-    /// Some files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<RestoreToFiles>,
-}
-
-/// New disks in a resource group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RestoreToDisks {
-    /// The resource group that gets them.
-    #[schemars(length(min = 1, max = 90))]
-    pub resource_group: String,
-    /// The storage account that the restore passes through. When left out, the first one in the machine's region is taken, by
-    /// resource group and name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staging_account: Option<StagingAccount>,
-}
-
-/// A storage account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StagingAccount {
-    /// Its resource group.
-    #[schemars(length(min = 1, max = 90))]
-    pub resource_group: String,
-    /// Its name.
-    #[schemars(length(min = 3, max = 24), regex(pattern = r"^[a-z0-9]+$"))]
-    pub name: String,
-}
-
-/// A new virtual machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RestoreNewVm {
-    /// The resource group that gets it.
-    #[schemars(length(min = 1, max = 90))]
-    pub resource_group: String,
-    /// Its name.
-    #[schemars(length(min = 1, max = 64))]
-    pub name: String,
-    /// The virtual network it is put in.
-    #[schemars(length(min = 1, max = 64))]
-    pub virtual_network: String,
-    /// The subnet it is put in.
-    #[schemars(length(min = 1, max = 80))]
-    pub subnet: String,
-}
-
-/// The machine's own disks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RestoreInPlace {
-    /// The LUNs of the data disks to replace; all disks when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(range(max = 63)))]
-    pub disks: Vec<u32>,
-}
-
-/// Some files of the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RestoreToFiles {
-    /// Their paths.
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 4096)))]
-    pub paths: Vec<String>,
-}
-
 /// What is known of the restore.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -184,10 +111,25 @@ pub struct RestoreStatus {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
-    /// The disks it made, by resource id: the evidence.
+    /// Where it goes, in a few words: `disks in shop-restored`, `machine shop-rg/web-2`, `in place`, `files in shop-restored/back`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub target: Option<String>,
+    /// The disks it made, by resource id: the evidence. In place, the disks that the machine has now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 2048)))]
     pub disks: Vec<String>,
+    /// The machine that it made, or whose disks it replaced, by resource id.
+    #[serde(rename = "vm", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub vm: Option<String>,
+    /// The recovery point of the disks that a restore in place replaced: the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub recovery_point_before: Option<String>,
+    /// The files that it brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<RestoredFiles>,
     /// What is being done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
@@ -204,6 +146,21 @@ pub struct RestoredPoint {
     pub time: Time,
 }
 
+/// Files that were brought back, as the job counted them after reading them again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoredFiles {
+    /// How many.
+    pub count: u64,
+    /// Their bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Where they are, as the service says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub path: Option<String>,
+}
+
 impl Default for RestoreStatus {
     fn default() -> Self {
         Self {
@@ -215,7 +172,11 @@ impl Default for RestoreStatus {
             job: None,
             start_time: None,
             completion_time: None,
+            target: None,
             disks: Vec::new(),
+            vm: None,
+            recovery_point_before: None,
+            files: None,
             operation: None,
         }
     }

@@ -21,6 +21,9 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
+    /// How many jobs of the service go before it, itself counted, while it waits for its turn; absent once it has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_place: Option<u32>,
     /// What went wrong and what to do about it, in the service's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
@@ -48,7 +51,36 @@ pub enum RunResult {
     Missed,
 }
 
+/// Where a recovery point is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StorageTier {
+    /// Beside the machine only: restored fast, and not safe from what happens there.
+    #[serde(rename = "snapshot")]
+    Snapshot,
+    #[serde(rename = "vault")]
+    Vault,
+    #[serde(rename = "snapshot and vault")]
+    SnapshotAndVault,
+    #[serde(rename = "archive")]
+    Archive,
+}
+
+/// What a recovery point is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Consistency {
+    /// The applications in the machine wrote down what they held.
+    Application,
+    /// Its file systems did.
+    FileSystem,
+    /// As after a power cut.
+    Crash,
+}
+
 /// The item's recovery points, counted. The points themselves are listed by `kluis points`.
+///
+/// They are counted when a backup ends and when the protection's state changes, not each time that some expire: to list the points of
+/// thousands of items costs more calls than Azure allows. So `total` and `oldest` may lag behind a cleanup until the next backup; the
+/// newest point never goes by its age, and what is said of it holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryPoints {
@@ -61,6 +93,12 @@ pub struct RecoveryPoints {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub newest_name: Option<String>,
+    /// Where the newest one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_tier: Option<StorageTier>,
+    /// What the newest one is good for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_consistency: Option<Consistency>,
     /// The oldest one's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<Time>,
@@ -73,7 +111,7 @@ pub struct RecoveryPoints {
     /// How many are as after a power cut.
     #[serde(default)]
     pub crash_consistent: u32,
-    /// The item's last backup when they were counted: they are counted again only when a newer one was made.
+    /// The item's last backup when they were counted: they are counted again when a newer one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Time>,
 }
@@ -81,5 +119,16 @@ pub struct RecoveryPoints {
 impl std::fmt::Display for RunResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::fmt::Display for StorageTier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Snapshot => "snapshot",
+            Self::Vault => "vault",
+            Self::SnapshotAndVault => "snapshot and vault",
+            Self::Archive => "archive",
+        })
     }
 }

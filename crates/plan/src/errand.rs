@@ -323,6 +323,14 @@ pub(crate) fn tells_another_moment(detail: &VmJob, what: &str, than: Timestamp) 
         .is_some_and(|told| told.as_second() != than.as_second())
 }
 
+/// Which place in the service's queue the job has, where it says that it waits.
+pub(crate) fn queue_place(detail: &VmJob) -> Option<u32> {
+    told(detail, QUEUE_PLACE)?.trim().parse().ok()
+}
+
+/// What a job that waits for its turn says: a number in its property bag, 1 for the one that is next. Of `kluis service`.
+const QUEUE_PLACE: &str = "Queue Place";
+
 /// How far the job is, where it says: `42%`.
 pub(crate) fn percent(detail: &VmJob) -> Option<String> {
     let percent = detail

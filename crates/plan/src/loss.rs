@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kluis_arm::policy::Terms;
 use kluis_arm::recovery_point::RecoveryPoint;
 
-use crate::point::time;
+use crate::point::{is_on_demand, time};
 
 /// The points that an edit would cost, item by item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,9 @@ pub(crate) fn assess(
     let (Ok(new), old) = (wanted.schedule(), present_schedule(present)) else {
         return (count(points.len()), 0);
     };
-    let mut times: Vec<Timestamp> = points.iter().filter_map(time).collect();
+    // What somebody asked for is kept until the day that they said, whatever the policy.
+    let scheduled = points.iter().filter(|point| !is_on_demand(point));
+    let mut times: Vec<Timestamp> = scheduled.filter_map(time).collect();
     times.sort_unstable();
     let (mut deleted, mut shortened) = (0, 0);
     for (index, time) in times.iter().enumerate() {

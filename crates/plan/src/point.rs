@@ -1,7 +1,11 @@
 //! What is read off a recovery point as the vault lists it.
 
 use jiff::Timestamp;
-use kluis_arm::recovery_point::{RecoveryPoint, RecoveryPointDetail, TierStatus};
+use kluis_api::{Consistency, StorageTier};
+use kluis_arm::recovery_point::{
+    Consistency as WireConsistency, RecoveryPoint, RecoveryPointDetail, Tier, TierDetail,
+    TierStatus, VmRecoveryPoint,
+};
 
 /// When the point was made.
 pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
@@ -16,18 +20,69 @@ pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
 /// Whether something can come back from it. A point that is being removed is still listed, in no tier that it can be used from; one that
 /// says nothing of tiers is taken at its word.
 pub(crate) fn is_usable(point: &RecoveryPoint) -> bool {
-    let RecoveryPointDetail::VirtualMachine(point) = &point.properties else {
+    let Some(point) = of_vm(point) else {
         return true;
     };
-    let tiers = point
+    tiers(point).is_empty() || tiers(point).iter().any(can_be_used)
+}
+
+/// Where it can be had from; None where it does not say.
+pub(crate) fn tier(point: &RecoveryPoint) -> Option<StorageTier> {
+    let usable = tiers(of_vm(point)?)
+        .iter()
+        .filter(|tier| can_be_used(tier))
+        .filter_map(|tier| tier.tier.as_ref());
+    let usable: Vec<&Tier> = usable.collect();
+    let is_in = |tier: &Tier| usable.contains(&tier);
+    match (is_in(&Tier::InstantRp), is_in(&Tier::HardenedRp)) {
+        (true, true) => Some(StorageTier::SnapshotAndVault),
+        (true, false) => Some(StorageTier::Snapshot),
+        (false, true) => Some(StorageTier::Vault),
+        (false, false) if is_in(&Tier::ArchivedRp) => Some(StorageTier::Archive),
+        (false, false) => None,
+    }
+}
+
+/// What it is good for; None where it does not say.
+pub(crate) fn consistency(point: &RecoveryPoint) -> Option<Consistency> {
+    match of_vm(point)?.recovery_point_type.as_ref()? {
+        WireConsistency::AppConsistent => Some(Consistency::Application),
+        WireConsistency::FileSystemConsistent => Some(Consistency::FileSystem),
+        WireConsistency::CrashConsistent => Some(Consistency::Crash),
+        WireConsistency::Other(_) => None,
+    }
+}
+
+/// Whether somebody asked for it and said until when to keep it: no policy prunes it. Where the rule that keeps a point is not told, it
+/// is taken for a scheduled one.
+pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {
+    let rule = of_vm(point).and_then(|point| {
+        point
+            .recovery_point_properties
+            .as_ref()?
+            .rule_name
+            .as_deref()
+    });
+    rule.is_some_and(|rule| rule.eq_ignore_ascii_case("OnDemand"))
+}
+
+fn of_vm(point: &RecoveryPoint) -> Option<&VmRecoveryPoint> {
+    match &point.properties {
+        RecoveryPointDetail::VirtualMachine(point) => Some(point),
+        RecoveryPointDetail::Other(_) => None,
+    }
+}
+
+fn tiers(point: &VmRecoveryPoint) -> &[TierDetail] {
+    point
         .recovery_point_tier_details
         .as_deref()
-        .unwrap_or_default();
-    tiers.is_empty()
-        || tiers.iter().any(|tier| {
-            !matches!(
-                tier.status,
-                Some(TierStatus::Disabled | TierStatus::Deleted | TierStatus::Invalid)
-            )
-        })
+        .unwrap_or_default()
+}
+
+fn can_be_used(tier: &TierDetail) -> bool {
+    !matches!(
+        tier.status,
+        Some(TierStatus::Disabled | TierStatus::Deleted | TierStatus::Invalid)
+    )
 }

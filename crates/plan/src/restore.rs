@@ -230,6 +230,10 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
             .filter(|_| course.verdict.is_success())
             .map(|disks| disks.iter().map(|disk| disk.id.to_string()).collect())
             .unwrap_or(before.disks),
+        target: Some(world.restore.spec.to.in_words(&basis.object.name)),
+        vm: before.vm,
+        recovery_point_before: before.recovery_point_before,
+        files: before.files,
         operation: course.operation,
     };
     basis.plan(steps, Status::Restore(status), course.next)

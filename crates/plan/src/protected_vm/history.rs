@@ -4,15 +4,17 @@
 //! that passed without one. Points are read only after the item's last backup changed (law 6).
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{ConditionStatus, ConditionType, RecoveryPoints, Run, RunResult, RunTrigger, Time};
+use kluis_api::{
+    ConditionStatus, ConditionType, Consistency, RecoveryPoints, Run, RunResult, RunTrigger, Time,
+};
 use kluis_arm::job::{JobOperation, VmJob};
-use kluis_arm::recovery_point::{Consistency, RecoveryPoint, RecoveryPointDetail};
+use kluis_arm::recovery_point::RecoveryPoint;
 
 use super::backup::{self, Backup};
 use super::outlook;
 use crate::bounded::result;
 use crate::conditions::{Extra, cut, moment};
-use crate::errand::{complaint, detail, is_about, want_before};
+use crate::errand::{complaint, detail, is_about, queue_place, want_before};
 use crate::gate::Target;
 use crate::point;
 use crate::report::{Event, EventKind};
@@ -220,6 +222,7 @@ fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {
         result: result(detail.status.as_ref()),
         start_time: at(&detail.start_time),
         end_time: at(&detail.end_time),
+        queue_place: queue_place(detail),
         message: complaint(detail).map(|message| cut(&message, 1024)),
     }
 }
@@ -267,32 +270,25 @@ fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
 
 fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
     let usable = || points.iter().filter(|point| point::is_usable(point));
-    let mut times: Vec<(Timestamp, &str)> = usable()
-        .filter_map(|point| {
-            Some((
-                point::time(point)?,
-                point.name.as_deref().unwrap_or_default(),
-            ))
-        })
+    let mut times: Vec<(Timestamp, &RecoveryPoint)> = usable()
+        .filter_map(|point| Some((point::time(point)?, point)))
         .collect();
-    times.sort_unstable();
+    times.sort_unstable_by_key(|(time, point)| (*time, point.name.as_deref()));
+    let newest = times.last().map(|(_, point)| *point);
     let of = |wanted: Consistency| {
-        let matching = usable().filter(|point| match &point.properties {
-            RecoveryPointDetail::VirtualMachine(point) => {
-                point.recovery_point_type.as_ref() == Some(&wanted)
-            }
-            RecoveryPointDetail::Other(_) => false,
-        });
+        let matching = usable().filter(|point| point::consistency(point) == Some(wanted));
         u32::try_from(matching.count()).unwrap_or(u32::MAX)
     };
     RecoveryPoints {
         total: u32::try_from(usable().count()).unwrap_or(u32::MAX),
         newest: times.last().map(|(time, _)| moment(*time)),
-        newest_name: times.last().map(|(_, name)| (*name).to_owned()),
+        newest_name: newest.and_then(|point| point.name.clone()),
+        newest_tier: newest.and_then(point::tier),
+        newest_consistency: newest.and_then(point::consistency),
         oldest: times.first().map(|(time, _)| moment(*time)),
-        app_consistent: of(Consistency::AppConsistent),
-        file_system_consistent: of(Consistency::FileSystemConsistent),
-        crash_consistent: of(Consistency::CrashConsistent),
+        app_consistent: of(Consistency::Application),
+        file_system_consistent: of(Consistency::FileSystem),
+        crash_consistent: of(Consistency::Crash),
         as_of,
     }
 }

@@ -261,7 +261,7 @@ fn a_restore_that_is_not_offered_yet() {
     cluster.restore = Some(parse(RESTORE));
     let to = &mut cluster.restore.as_mut().unwrap().spec.to;
     to.disks = None;
-    to.in_place = Some(kluis_api::RestoreInPlace { disks: Vec::new() });
+    to.in_place = Some(kluis_api::RestoreInPlace::default());
     check(
         cluster,
         Kind::Restore,
