@@ -74,5 +74,7 @@ demo-stop: build ## ends what `make demo KEEP=1` left running
 	"$$(.ci/target-dir)/debug/demo" stop
 
 .PHONY: bench
-bench: tools ## measures against stock restic on the same data, one line a figure
+bench: tools controlplane ## measures against stock restic and against kubectl, one line a figure
 	cargo run --release --quiet --locked --package kluis-vault --example bench
+	cargo build --release --quiet --locked --workspace --bins
+	KLUIS_BIN="$$(.ci/target-dir)/release/kluis" "$$(.ci/target-dir)/release/bench-operator"

@@ -6,6 +6,7 @@
 //! say with a deadline, never with a pause that is hoped to be long enough.
 
 pub mod azure;
+pub mod bench;
 pub mod binary;
 pub mod cluster;
 pub mod controlplane;

@@ -25,6 +25,8 @@ pub struct Setup {
     pub log: PathBuf,
     /// Abort after so many executed steps, as if killed there.
     pub crash_after_step: Option<u32>,
+    /// Where it serves its metrics; port 0 takes a free one, that nobody needs to know.
+    pub metrics_port: u16,
     pub life: Life,
 }
 
@@ -34,6 +36,7 @@ impl Setup {
             kubeconfig: kubeconfig.to_path_buf(),
             log: dir.join("operator.log"),
             crash_after_step: None,
+            metrics_port: 0,
             life: Life::WithUs,
         }
     }
@@ -42,9 +45,10 @@ impl Setup {
 impl Operator {
     pub fn start(setup: &Setup) -> Result<Self> {
         let mut command = Command::new(kluis()?);
-        // The metrics' port is nobody's here, and tests run side by side.
         command
-            .args(["operator", "--metrics-listen", "127.0.0.1:0"])
+            .arg("operator")
+            .arg("--metrics-listen")
+            .arg(format!("127.0.0.1:{}", setup.metrics_port))
             .env("KUBECONFIG", &setup.kubeconfig)
             .env("KLUIS_NAMESPACE", NAMESPACE);
         if let Some(step) = setup.crash_after_step {
