@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod core;
+pub mod estate;
 pub mod inventory;
 pub mod operations;
 pub mod shell;

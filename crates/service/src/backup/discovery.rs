@@ -10,6 +10,7 @@ use super::job_words::value;
 use super::refusals;
 use super::rows::Item;
 use crate::core::{Answer, Context, Request, VaultPath, page};
+use crate::estate;
 use crate::inventory::VirtualMachine;
 use crate::operations::{self, Scope};
 use crate::store::Tx;
@@ -50,7 +51,8 @@ pub(super) fn list(
         .filter(|item| item.vault == at.key || !item.is_soft_deleted())
         .map(|item| (item.resource_group.to_lowercase(), item.vm.to_lowercase()))
         .collect();
-    let shown = ctx.inventory.vms().filter(|vm| {
+    let machines = estate::vms(ctx, tx)?;
+    let shown = machines.iter().filter(|vm| {
         same_region(&vm.location, &vault.location)
             && !taken.contains(&(vm.resource_group.to_lowercase(), vm.name.to_lowercase()))
             && filter.allows("backupManagementType", "AzureIaasVM")

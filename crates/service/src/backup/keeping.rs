@@ -8,6 +8,7 @@ use kluis_policy::{Verdict, pruning};
 use super::rows::{Item, Point};
 use super::scheduler;
 use crate::core::Context;
+use crate::estate;
 use crate::store::{Row as _, StoreError, Tx};
 
 /// An item's points, the newest first, each with its verdict; none where the item has no policy to judge by.
@@ -20,7 +21,7 @@ pub(super) fn judged(
     let Some(rules) = scheduler::rules(tx, item)? else {
         return Ok(points.into_iter().map(|point| (point, None)).collect());
     };
-    let gone = ctx.inventory.vm(&item.resource_group, &item.vm).is_none();
+    let gone = estate::vm(ctx, tx, &item.resource_group, &item.vm)?.is_none();
     let by = item.state.pruning(gone);
     let usable: Vec<_> = points
         .iter()

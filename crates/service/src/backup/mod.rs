@@ -45,9 +45,8 @@ use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
 pub use recovery::Interrupted;
-pub use restore::StagingAccount;
 pub use route::route;
-pub use rows::{RestoredDisk, Saved};
+pub use rows::Saved;
 pub use status::backup_status;
 
 use rows::{Item, Job, Kind, Outcome, Stage, Work};
@@ -136,16 +135,6 @@ pub fn resume(
     saved: &BTreeMap<String, Saved>,
 ) -> Result<Vec<Effect>, StoreError> {
     recovery::resume(ctx, tx, saved)
-}
-
-/// The disks that restores made.
-pub fn restored_disks(tx: &Tx<'_>) -> Result<Vec<RestoredDisk>, StoreError> {
-    tx.all()
-}
-
-/// The storage accounts that restores staged in, listed in the inventory or not.
-pub fn staging_accounts(tx: &Tx<'_>) -> Result<Vec<StagingAccount>, StoreError> {
-    restore::staging_accounts(tx)
 }
 
 /// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own

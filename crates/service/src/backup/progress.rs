@@ -2,12 +2,11 @@
 
 use kluis_vault::Event;
 
-use super::rows::{
-    Copied, Item, Job, Kind, Origin, Point, Policy, RestoredDisk, Saved, Stage, Work,
-};
+use super::rows::{Copied, Item, Job, Kind, Origin, Point, Policy, Saved, Stage, Work};
 use super::rules::Rules;
 use super::{endings, failure, queue, scheduler};
 use crate::core::{Context, Effect, MoverReport, What};
+use crate::estate::{self, RestoredDisk};
 use crate::inventory::Os;
 use crate::store::{StoreError, Tx};
 
@@ -196,7 +195,7 @@ pub(super) fn saved(
             until: until.unwrap_or(time),
         },
     };
-    let vm = ctx.inventory.vm(&item.resource_group, &item.vm);
+    let vm = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     let point = Point {
         vault: job.vault.clone(),
         item: key,
@@ -207,7 +206,7 @@ pub(super) fn saved(
         job: job.id.clone(),
         enhanced: rules.is_some_and(|rules| rules.enhanced),
         vm: item.vm.clone(),
-        vm_size: vm.map(|vm| vm.size.clone()).unwrap_or_default(),
+        vm_size: vm.as_ref().map(|vm| vm.size.clone()).unwrap_or_default(),
         windows: vm.is_some_and(|vm| vm.os == Os::Windows),
         disks: work.disks.clone(),
         logical: saved.logical,
@@ -254,6 +253,7 @@ fn restored(
         size_bytes: bytes,
         sku: disk.disk.sku.clone(),
         os: disk.disk.os.map(Os::from),
+        zone: None,
         created: ctx.now,
         source_vm_id: source,
         path: disk.path.clone(),

@@ -9,6 +9,7 @@ use super::items::Named;
 use super::rows::{Item, Job, Kind};
 use super::{cleanup, discovery, eligibility, jobs, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
+use crate::estate;
 use crate::operations::{self, Scope};
 use crate::store::Tx;
 use crate::vaults::VaultRow;
@@ -104,18 +105,15 @@ fn protect(
     tx: &mut Tx<'_>,
 ) -> Result<(Item, Job), Refusal> {
     let (policy, rules) = eligibility::policy(wanted, at, tx)?;
-    let vm = ctx
-        .inventory
-        .vm(&named.resource_group, &named.vm)
-        .ok_or_else(|| {
-            Refusal::bad_request(
-                code::VM_NOT_FOUND,
-                format!(
-                    "The virtual machine '{}' of resource group '{}' does not exist.",
-                    named.vm, named.resource_group
-                ),
-            )
-        })?;
+    let vm = estate::vm(ctx, tx, &named.resource_group, &named.vm)?.ok_or_else(|| {
+        Refusal::bad_request(
+            code::VM_NOT_FOUND,
+            format!(
+                "The virtual machine '{}' of resource group '{}' does not exist.",
+                named.vm, named.resource_group
+            ),
+        )
+    })?;
     if !discovery::same_region(&vm.location, &vault.location) {
         return Err(Refusal::bad_request(
             "UserErrorVmAndVaultRegionMismatch",
@@ -149,7 +147,7 @@ fn protect(
         vault: at.key.clone(),
         resource_group: vm.resource_group.clone(),
         vm: vm.name.clone(),
-        vm_id: discovery::vm_id(vm, ctx),
+        vm_id: discovery::vm_id(&vm, ctx),
         state: State::IrPending,
         policy: String::new(),
         data_id: jobs::point_name(&ctx.new_id()),

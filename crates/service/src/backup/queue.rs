@@ -10,6 +10,7 @@ use kluis_vault::{
 use super::rows::{Fault, Item, Job, Point, PointDisk, Stage, Work};
 use super::{cleanup, endings, failure};
 use crate::core::{Context, Effect};
+use crate::estate;
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
@@ -179,7 +180,7 @@ fn backup(
     let Some(item) = tx.get::<Item>(&key)? else {
         return Ok(Err(failure::vault_gone()));
     };
-    let Some(vm) = ctx.inventory.vm(&item.resource_group, &item.vm) else {
+    let Some(vm) = estate::vm(ctx, tx, &item.resource_group, &item.vm)? else {
         return Ok(Err(failure::vm_not_found(&item.vm, &item.resource_group)));
     };
     let taken: Vec<_> = vm

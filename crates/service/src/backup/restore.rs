@@ -3,50 +3,15 @@
 use kluis_arm::error::code;
 use kluis_arm::id::{Name, ResourceGroupId, StorageAccountId, VmId};
 use kluis_arm::restore::{RecoveryType, RestoreRequest, TriggerRestore, VmRestoreRequest};
-use serde::{Deserialize, Serialize};
 
 use super::items::Named;
-use super::rows::{Job, Kind, Point, PointDisk, RestoreDisk, RestoreWork, RestoredDisk, Work};
+use super::rows::{Job, Kind, Point, PointDisk, RestoreDisk, RestoreWork, Work};
 use super::{job_words, jobs, points, queue, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
+use crate::estate::{self, StagingAccount};
 use crate::operations::{self, Scope};
-use crate::store::{Row, StoreError, Tx};
+use crate::store::{Row as _, Tx};
 use crate::vaults::VaultRow;
-
-/// A storage account that a restore staged in: known from then on, whether the inventory lists it or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StagingAccount {
-    /// Its resource group, as the request wrote it.
-    pub resource_group: String,
-    /// Its name.
-    pub name: String,
-    /// Its region: that of the vault.
-    pub location: String,
-}
-
-const STAGING: &str = "staging/";
-
-impl Row for StagingAccount {
-    const TABLE: &'static str = "meta";
-
-    fn key(&self) -> String {
-        format!(
-            "{STAGING}{}/{}",
-            self.resource_group.to_lowercase(),
-            self.name.to_lowercase()
-        )
-    }
-
-    fn vault(&self) -> String {
-        String::new()
-    }
-}
-
-/// The storage accounts that restores staged in.
-pub(super) fn staging_accounts(tx: &Tx<'_>) -> Result<Vec<StagingAccount>, StoreError> {
-    tx.starting(STAGING)
-}
 
 /// `POST item/recoveryPoints/{point}/restore`.
 pub(super) fn trigger(
@@ -296,9 +261,7 @@ fn preflight(
             .filter_map(Job::restore)
             .flat_map(|work| &work.disks)
             .any(|other| other.path == target.path);
-        let recorded = tx
-            .get::<RestoredDisk>(&RestoredDisk::key_of(group, &target.disk.name))?
-            .is_some();
+        let recorded = estate::restored(ctx, tx, group, &target.disk.name)?.is_some();
         if promised || recorded || ctx.facts.exists(&target.path) {
             return Err(Refusal::conflict(
                 "UserErrorTargetDiskAlreadyExists",

@@ -10,7 +10,7 @@ mod render;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::core::Role;
 
@@ -46,7 +46,7 @@ pub struct ResourceGroup {
 }
 
 /// The operating system's family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Os {
     /// Linux, the default.
     #[default]
@@ -56,7 +56,7 @@ pub enum Os {
 }
 
 /// Whether the machine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Power {
     /// It runs, the default.
     #[default]
@@ -66,7 +66,7 @@ pub enum Power {
 }
 
 /// How the machine's disks are encrypted inside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Encryption {
     /// Not at all, the default.
     #[default]

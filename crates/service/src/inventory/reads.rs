@@ -4,12 +4,12 @@ use http::Method;
 use serde_json::Value;
 
 use super::render::{
-    ACCOUNT, DISK, NETWORK, VM, account, attached, locations, machine, network, provider,
-    resource_group, subscription, tenant, unattached,
+    ACCOUNT, DISK, NETWORK, NIC, VM, account, disk, interface, locations, machine, network,
+    provider, resource_group, subscription, tenant,
 };
 use super::{ResourceGroup, same};
-use crate::backup;
 use crate::core::{Context, Refusal, Request, Response, page};
+use crate::estate;
 use crate::store::Tx;
 
 /// Answers a path outside the vaults' provider. All of it is read-only.
@@ -56,15 +56,7 @@ pub fn route(
             Response::ok(resource_group(existing(name, ctx)?, ctx))
         }
         ["subscriptions", _, "providers", namespace, kind] => {
-            let all = ctx
-                .inventory
-                .resource_groups
-                .iter()
-                .flat_map(|group| entries(group, namespace, kind, ctx));
-            page(
-                request,
-                all.chain(made_here(namespace, kind, None, ctx, tx)?),
-            )?
+            page(request, entries(namespace, kind, None, ctx, tx)?)?
         }
         [
             "subscriptions",
@@ -75,15 +67,11 @@ pub fn route(
             namespace,
             kind,
         ] => {
-            let listed = ctx
-                .inventory
-                .resource_group(name)
-                .map(|group| entries(group, namespace, kind, ctx));
-            let made = made_here(namespace, kind, Some(name), ctx, tx)?;
-            if listed.is_none() && made.is_empty() {
+            let found = entries(namespace, kind, Some(name), ctx, tx)?;
+            if found.is_empty() {
                 existing(name, ctx)?;
             }
-            page(request, listed.unwrap_or_default().into_iter().chain(made))?
+            page(request, found)?
         }
         [
             "subscriptions",
@@ -136,40 +124,8 @@ fn existing<'a>(name: &str, ctx: &Context<'a>) -> Result<&'a ResourceGroup, Refu
     })
 }
 
-/// A group's resources of one kind.
-fn entries(group: &ResourceGroup, namespace: &str, kind: &str, ctx: &Context<'_>) -> Vec<Value> {
-    let full = format!("{namespace}/{kind}");
-    let machines = group.virtual_machines.iter();
-    if same(&full, VM) {
-        machines.map(|vm| machine(vm, ctx)).collect()
-    } else if same(&full, DISK) {
-        machines
-            .flat_map(|vm| {
-                vm.disks
-                    .iter()
-                    .map(|disk| attached(vm, &disk.name, ctx))
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    } else if same(&full, ACCOUNT) {
-        group
-            .storage_accounts
-            .iter()
-            .map(|name| account(&group.name, &group.location, name, ctx))
-            .collect()
-    } else if same(&full, NETWORK) {
-        group
-            .virtual_networks
-            .iter()
-            .map(|(name, subnets)| network(group, name, subnets, ctx))
-            .collect()
-    } else {
-        Vec::new()
-    }
-}
-
-/// What is not in the inventory but in the service's state: disks that restores made, accounts they were staged in.
-fn made_here(
+/// The resources of one kind, of one group or of all.
+fn entries(
     namespace: &str,
     kind: &str,
     group: Option<&str>,
@@ -178,17 +134,41 @@ fn made_here(
 ) -> Result<Vec<Value>, Refusal> {
     let full = format!("{namespace}/{kind}");
     let wanted = |of: &str| group.is_none_or(|name| same(name, of));
-    if same(&full, DISK) {
-        let disks = backup::restored_disks(tx)?;
-        return Ok(disks
+    let groups = || {
+        let groups = ctx.inventory.resource_groups.iter();
+        groups.filter(|group| wanted(&group.name))
+    };
+    Ok(if same(&full, VM) {
+        let mut found = Vec::new();
+        for vm in estate::vms(ctx, tx)?
             .iter()
-            .filter(|d| wanted(&d.resource_group))
-            .map(|d| unattached(d, ctx))
-            .collect());
-    }
-    if same(&full, ACCOUNT) {
-        let accounts = backup::staging_accounts(tx)?;
-        let unlisted = accounts.iter().filter(|found| {
+            .filter(|vm| wanted(&vm.resource_group))
+        {
+            let made = estate::made(ctx, tx, &vm.resource_group, &vm.name)?;
+            found.push(machine(vm, made.as_ref(), ctx));
+        }
+        found
+    } else if same(&full, DISK) {
+        let disks = estate::disks(ctx, tx)?;
+        let disks = disks.iter().filter(|disk| wanted(&disk.resource_group));
+        disks.map(|placed| disk(placed, ctx)).collect()
+    } else if same(&full, NIC) {
+        let mut found = Vec::new();
+        for vm in estate::vms(ctx, tx)?
+            .iter()
+            .filter(|vm| wanted(&vm.resource_group))
+        {
+            let made = estate::made(ctx, tx, &vm.resource_group, &vm.name)?;
+            found.extend(made.map(|made| interface(&made, ctx)));
+        }
+        found
+    } else if same(&full, ACCOUNT) {
+        let listed = groups().flat_map(|group| {
+            let names = group.storage_accounts.iter();
+            names.map(|name| account(&group.name, &group.location, name, ctx))
+        });
+        let staging = estate::staging_accounts(tx)?;
+        let unlisted = staging.iter().filter(|found| {
             let listed = ctx
                 .inventory
                 .resource_group(&found.resource_group)
@@ -196,11 +176,19 @@ fn made_here(
             wanted(&found.resource_group)
                 && !listed.is_some_and(|names| names.iter().any(|name| same(name, &found.name)))
         });
-        return Ok(unlisted
-            .map(|found| account(&found.resource_group, &found.location, &found.name, ctx))
-            .collect());
-    }
-    Ok(Vec::new())
+        let unlisted =
+            unlisted.map(|found| account(&found.resource_group, &found.location, &found.name, ctx));
+        listed.chain(unlisted).collect()
+    } else if same(&full, NETWORK) {
+        groups()
+            .flat_map(|group| {
+                let networks = group.virtual_networks.iter();
+                networks.map(|(name, subnets)| network(group, name, subnets, ctx))
+            })
+            .collect()
+    } else {
+        Vec::new()
+    })
 }
 
 fn one(
@@ -211,18 +199,25 @@ fn one(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
 ) -> Result<Option<Value>, Refusal> {
-    let mut all = made_here(namespace, kind, Some(group), ctx, tx)?;
-    all.extend(
-        ctx.inventory
-            .resource_group(group)
-            .map(|g| entries(g, namespace, kind, ctx))
-            .unwrap_or_default(),
-    );
-    Ok(all.into_iter().find(|entry| {
+    let full = format!("{namespace}/{kind}");
+    if same(&full, VM) {
+        let Some(vm) = estate::vm(ctx, tx, group, name)? else {
+            return Ok(None);
+        };
+        let made = estate::made(ctx, tx, group, name)?;
+        return Ok(Some(machine(&vm, made.as_ref(), ctx)));
+    }
+    if same(&full, DISK) {
+        return Ok(estate::disk(ctx, tx, group, name)?.map(|placed| disk(&placed, ctx)));
+    }
+    let named = |entry: &Value| {
         entry["name"]
             .as_str()
             .is_some_and(|found| same(found, name))
-    }))
+    };
+    Ok(entries(namespace, kind, Some(group), ctx, tx)?
+        .into_iter()
+        .find(named))
 }
 
 /// A part of a resource that is read by a path of its own.

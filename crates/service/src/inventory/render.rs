@@ -1,15 +1,16 @@
-//! How Azure shows the resources of the inventory, and the disks that restores made.
+//! How Azure shows what there is: the resources of the inventory, and what restores made.
 
 use serde_json::{Value, json};
 
-use super::{Disk, Os, Power, ResourceGroup, VirtualMachine};
-use crate::backup::RestoredDisk;
+use super::{Disk, Power, ResourceGroup, VirtualMachine};
 use crate::core::Context;
+use crate::estate::{MadeMachine, Placed};
 
 pub(super) const VM: &str = "Microsoft.Compute/virtualMachines";
 pub(super) const DISK: &str = "Microsoft.Compute/disks";
 pub(super) const ACCOUNT: &str = "Microsoft.Storage/storageAccounts";
 pub(super) const NETWORK: &str = "Microsoft.Network/virtualNetworks";
+pub(super) const NIC: &str = "Microsoft.Network/networkInterfaces";
 
 pub(super) fn tenant(ctx: &Context<'_>) -> Value {
     json!({ "id": format!("/tenants/{}", ctx.tenant), "tenantId": ctx.tenant, "displayName": "Kluis", "tenantCategory": "Home" })
@@ -63,7 +64,7 @@ fn id(group: &str, kind: &str, name: &str, ctx: &Context<'_>) -> String {
     )
 }
 
-pub(super) fn machine(vm: &VirtualMachine, ctx: &Context<'_>) -> Value {
+pub(super) fn machine(vm: &VirtualMachine, made: Option<&MadeMachine>, ctx: &Context<'_>) -> Value {
     let disk = |index: usize, disk: &Disk| {
         let mut value = json!({
             "name": disk.name, "createOption": "Attach", "caching": "None",
@@ -119,35 +120,71 @@ pub(super) fn machine(vm: &VirtualMachine, ctx: &Context<'_>) -> Value {
     if let Some(zone) = &vm.zone {
         value["zones"] = json!([zone]);
     }
+    if let Some(made) = made {
+        let interface = id(&made.resource_group, NIC, &interface_name(made), ctx);
+        value["properties"]["networkProfile"]["networkInterfaces"] =
+            json!([{ "id": interface, "properties": { "primary": true } }]);
+        value["properties"]["timeCreated"] = json!(made.created.to_string());
+    }
     value
 }
 
-pub(super) fn attached(vm: &VirtualMachine, name: &str, ctx: &Context<'_>) -> Value {
-    let Some(disk) = vm.disks.iter().find(|disk| disk.name == name) else {
-        return Value::Null;
-    };
-    let bytes = ctx.facts.size(&disk.path);
+fn interface_name(made: &MadeMachine) -> String {
+    format!("{}-nic", made.name)
+}
+
+/// The network interface of a machine that a restore made: it holds no address, for there is no network to have one in.
+pub(super) fn interface(made: &MadeMachine, ctx: &Context<'_>) -> Value {
+    let name = interface_name(made);
+    let of = id(&made.resource_group, NIC, &name, ctx);
     json!({
-        "id": id(&vm.resource_group, DISK, name, ctx), "name": name, "type": DISK, "location": vm.location, "tags": {},
-        "managedBy": id(&vm.resource_group, VM, &vm.name, ctx), "sku": { "name": disk.sku },
+        "id": of, "name": name, "type": NIC, "location": made.location, "tags": {},
         "properties": {
-            "osType": disk.lun.is_none().then(|| format!("{:?}", vm.os)), "diskSizeGB": bytes.map(gib), "diskSizeBytes": bytes,
-            "diskState": "Attached", "provisioningState": "Succeeded", "maxShares": if disk.shared { 2 } else { 1 },
-            "creationData": { "createOption": "Empty" },
+            "provisioningState": "Succeeded", "primary": true,
+            "virtualMachine": { "id": id(&made.resource_group, VM, &made.name, ctx) },
+            "ipConfigurations": [{
+                "id": format!("{of}/ipConfigurations/ipconfig"), "name": "ipconfig",
+                "properties": {
+                    "primary": true, "privateIPAllocationMethod": "Dynamic", "provisioningState": "Succeeded",
+                    "subnet": { "id": made.subnet_id },
+                },
+            }],
         },
     })
 }
 
-pub(super) fn unattached(disk: &RestoredDisk, ctx: &Context<'_>) -> Value {
-    json!({
+pub(super) fn disk(disk: &Placed, ctx: &Context<'_>) -> Value {
+    let row = disk.restored.as_ref();
+    let bytes = row.map_or_else(|| ctx.facts.size(&disk.path), |row| Some(row.size_bytes));
+    let source = row.map(|row| row.source_vm_id.as_str());
+    let state = if disk.machine.is_some() {
+        "Attached"
+    } else {
+        "Unattached"
+    };
+    let mut value = json!({
         "id": id(&disk.resource_group, DISK, &disk.name, ctx), "name": disk.name, "type": DISK, "location": disk.location,
-        "tags": { "RSVaultBackup": disk.source_vm_id }, "sku": { "name": disk.sku },
+        "tags": source.map_or_else(|| json!({}), |source| json!({ "RSVaultBackup": source })),
+        "sku": { "name": disk.sku },
         "properties": {
-            "osType": disk.os.map(|os: Os| format!("{os:?}")), "diskSizeGB": gib(disk.size_bytes), "diskSizeBytes": disk.size_bytes,
-            "diskState": "Unattached", "provisioningState": "Succeeded", "timeCreated": disk.created.to_string(),
-            "creationData": { "createOption": "Restore", "sourceResourceId": disk.source_vm_id },
+            "osType": disk.os.map(|os| format!("{os:?}")), "diskSizeGB": bytes.map(gib), "diskSizeBytes": bytes,
+            "diskState": state, "provisioningState": "Succeeded", "maxShares": if disk.shared { 2 } else { 1 },
+            "creationData": source.map_or_else(
+                || json!({ "createOption": "Empty" }),
+                |source| json!({ "createOption": "Restore", "sourceResourceId": source }),
+            ),
         },
-    })
+    });
+    if let Some(machine) = &disk.machine {
+        value["managedBy"] = json!(id(&disk.resource_group, VM, machine, ctx));
+    }
+    if let Some(row) = row {
+        value["properties"]["timeCreated"] = json!(row.created.to_string());
+        if let Some(zone) = &row.zone {
+            value["zones"] = json!([zone]);
+        }
+    }
+    value
 }
 
 pub(super) fn account(group: &str, location: &str, name: &str, ctx: &Context<'_>) -> Value {

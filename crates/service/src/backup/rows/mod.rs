@@ -6,7 +6,6 @@ mod item;
 mod job;
 mod point;
 mod policy;
-mod restored;
 
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub use job::Saved;
@@ -16,4 +15,3 @@ pub(crate) use job::{
 };
 pub(crate) use point::{Origin, Point, PointDisk};
 pub(crate) use policy::Policy;
-pub use restored::RestoredDisk;
