@@ -28,7 +28,7 @@ struct Cleaned {
 }
 
 impl Row for Cleaned {
-    const TABLE: &'static str = "meta";
+    const TABLE: &'static str = "cleanups";
 
     fn key(&self) -> String {
         Self::key_of(&self.vault)
@@ -41,7 +41,7 @@ impl Row for Cleaned {
 
 impl Cleaned {
     fn key_of(vault: &VaultKey) -> String {
-        format!("cleaned/{vault}")
+        vault.to_string()
     }
 
     /// The first midnight since, in UTC.
@@ -134,7 +134,7 @@ pub(super) fn forgetting(points: impl IntoIterator<Item = Point>) -> Vec<Forgett
         .into_iter()
         .map(|point| Forgetting {
             key: point.key(),
-            snapshot: point.snapshot,
+            snapshot: point.hardened.map(|hardened| hardened.snapshot),
         })
         .collect()
 }

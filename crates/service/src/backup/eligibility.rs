@@ -69,13 +69,9 @@ pub(super) fn elsewhere(
     at: &VaultPath,
     tx: &Tx<'_>,
 ) -> Result<(), Refusal> {
-    let same = |item: &Item| {
-        item.vault != at.key
-            && !item.is_soft_deleted()
-            && item.resource_group.eq_ignore_ascii_case(resource_group)
-            && item.vm.eq_ignore_ascii_case(vm)
-    };
-    match tx.all::<Item>()?.into_iter().find(same) {
+    let other = |item: &Item| item.vault != at.key && !item.is_soft_deleted();
+    let items: Vec<Item> = tx.about(&Item::machine_of(resource_group, vm), None)?;
+    match items.into_iter().find(other) {
         None => Ok(()),
         Some(other) => Err(Refusal::bad_request(
             "UserErrorVmAlreadyProtectedInAnotherVault",

@@ -40,7 +40,7 @@ pub(super) fn render(
         virtual_machine_version: Some("Compute".to_owned()),
         extended_info: whole.then(|| extended(job, now)),
         container_name: Some(job.container.clone()),
-        is_user_triggered: job.backup().map(|work| work.due.is_none()),
+        is_user_triggered: job.backup().map(|work| work.due().is_none()),
         ..VmJob::default()
     };
     Resource::new(

@@ -23,6 +23,7 @@ mod keeping;
 mod on_demand;
 mod points;
 mod policies;
+mod prepare;
 mod progress;
 mod protection;
 mod queue;
@@ -35,6 +36,7 @@ mod rows;
 mod rules;
 mod scheduler;
 mod status;
+mod transfer;
 
 use std::collections::BTreeMap;
 

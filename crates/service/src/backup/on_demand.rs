@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use kluis_arm::backup::{BackupRequest, TriggerBackup};
 
 use super::items::Named;
-use super::rows::{BackupWork, Item, Job, Kind, Work};
+use super::rows::{BackupWork, Cause, Item, Job, Kind, Work};
 use super::{failure, job_words, jobs, queue, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::operations::{self, Scope};
@@ -65,15 +65,11 @@ pub(super) fn trigger(
             ),
         ));
     }
-    let work = BackupWork {
-        point: jobs::point_name(&ctx.new_id()),
-        due: None,
-        until: Some(until),
-        policy: item.policy.clone(),
-        taken: None,
-        disks: Vec::new(),
-        saved: None,
-    };
+    let work = BackupWork::new(
+        jobs::point_name(&ctx.new_id()),
+        item.policy.clone(),
+        Cause::Demand { until },
+    );
     let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(work))?;
     job.state(
         "Recovery Point Expiry Time in UTC",
@@ -122,12 +118,12 @@ fn on_demand_within_a_day(item: &Item, now: Timestamp, tx: &Tx<'_>) -> Result<us
     let since = now
         .checked_sub(SignedDuration::from_hours(24))
         .unwrap_or(Timestamp::MIN);
-    let key = item.key();
-    let jobs: Vec<Job> = tx.list(item.vault.as_str())?;
-    let recent = |job: &&Job| {
+    let asked = |job: &&Job| {
         job.began > since
-            && job.item.as_ref() == Some(&key)
-            && job.backup().is_some_and(|work| work.due.is_none())
+            && job
+                .backup()
+                .is_some_and(|work| matches!(work.cause, Cause::Demand { .. }))
     };
-    Ok(jobs.iter().filter(recent).count())
+    let recent: Vec<Job> = tx.about(&item.key(), Some(since))?;
+    Ok(recent.iter().filter(asked).count())
 }

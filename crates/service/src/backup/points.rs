@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::items::Named;
 use super::job_words::value;
-use super::rows::{Item, Point, PointDisk};
+use super::rows::{self, Item, Point, PointDisk};
 use super::{keeping, refusals};
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
@@ -106,40 +106,28 @@ fn render(
         (true, false) => "PremiumVMOnPartialPremiumStorage",
         (false, _) => "NormalStorage",
     };
-    let disks = point.disks.iter().map(|disk| DiskInformation {
-        lun: Some(
-            disk.lun
-                .and_then(|lun| i32::try_from(lun).ok())
-                .unwrap_or(-1),
-        ),
-        name: Some(disk.name.clone()),
-        ..DiskInformation::default()
-    });
     let mut detail = VmRecoveryPoint {
-        // Disks are read as they are, no agent in the machine being asked: what comes back is what a power failure leaves.
-        recovery_point_type: Some(Consistency::CrashConsistent),
+        recovery_point_type: Some(match point.consistency {
+            rows::Consistency::Application => Consistency::AppConsistent,
+            rows::Consistency::FileSystem => Consistency::FileSystemConsistent,
+            rows::Consistency::Crash => Consistency::CrashConsistent,
+        }),
         recovery_point_time: Some(point.time.into()),
         recovery_point_additional_info: Some(String::new()),
         source_vm_storage_type: Some(storage.to_owned()),
         is_source_vm_encrypted: Some(false),
         is_instant_ilr_session_active: Some(false),
-        // There are no snapshots beside the machine: a point is in the vault from the start.
-        recovery_point_tier_details: Some(vec![TierDetail {
-            tier: Some(Place::HardenedRp),
-            status: Some(if point.removing {
-                TierStatus::Disabled
-            } else {
-                TierStatus::Valid
-            }),
-            ..TierDetail::default()
-        }]),
+        recovery_point_tier_details: Some(tiers(point)),
         is_managed_virtual_machine: Some(true),
         virtual_machine_size: Some(point.vm_size.clone()),
         original_storage_account_option: Some(false),
         os_type: Some(if point.windows { "Windows" } else { "Linux" }.to_owned()),
         recovery_point_disk_configuration: Some(DiskConfiguration {
             number_of_disks_included_in_backup: i32::try_from(point.disks.len()).ok(),
-            included_disk_list: Some(disks.collect()),
+            number_of_disks_attached_to_vm: i32::try_from(point.disks.len() + point.excluded.len())
+                .ok(),
+            included_disk_list: Some(point.disks.iter().map(disk).collect()),
+            excluded_disk_list: Some(point.excluded.iter().map(disk).collect()),
             ..DiskConfiguration::default()
         }),
         recovery_point_move_readiness_info: Some(
@@ -173,6 +161,40 @@ fn render(
         point.name
     );
     Resource::new(&id, point.name.clone(), TYPE, detail.into())
+}
+
+fn disk(disk: &PointDisk) -> DiskInformation {
+    DiskInformation {
+        lun: Some(
+            disk.lun
+                .and_then(|lun| i32::try_from(lun).ok())
+                .unwrap_or(-1),
+        ),
+        name: Some(disk.name.clone()),
+        ..DiskInformation::default()
+    }
+}
+
+/// Where the point is. One that is being removed can be used from nowhere.
+fn tiers(point: &Point) -> Vec<TierDetail> {
+    let places = [
+        (Place::InstantRp, point.instant.is_some()),
+        (Place::HardenedRp, point.hardened.is_some()),
+    ];
+    let status = if point.removing {
+        TierStatus::Disabled
+    } else {
+        TierStatus::Valid
+    };
+    places
+        .into_iter()
+        .filter(|(_, there)| *there)
+        .map(|(place, _)| TierDetail {
+            tier: Some(place),
+            status: Some(status.clone()),
+            ..TierDetail::default()
+        })
+        .collect()
 }
 
 fn properties(verdict: Option<Verdict>, item: &Item) -> RecoveryPointProperties {

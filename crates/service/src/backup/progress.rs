@@ -1,8 +1,13 @@
 //! What movers report, and what it means: rows appear and vanish on a mover's evidence and on nothing else.
 
+use jiff::Timestamp;
+use kluis_policy::Tags;
 use kluis_vault::Event;
 
-use super::rows::{Copied, Item, Job, Kind, Origin, Point, Policy, Saved, Stage, Work};
+use super::rows::{
+    Cause, Consistency, Copied, Hardened, Item, Job, Kind, Origin, Point, Policy, Saved, Stage,
+    Work,
+};
 use super::rules::Rules;
 use super::{endings, failure, queue, scheduler};
 use crate::core::{Context, Effect, MoverReport, What};
@@ -173,28 +178,8 @@ pub(super) fn saved(
     let rules = tx
         .get::<Policy>(&Policy::key_of(&job.vault, &work.policy))?
         .and_then(|policy| Rules::of(&policy));
-    let origin = match (work.due, work.until) {
-        (Some(due), _) => {
-            let earlier: Vec<_> = Point::of(tx, &key)?
-                .iter()
-                .filter_map(|point| {
-                    if let Origin::Schedule { due, .. } = point.origin {
-                        Some(due)
-                    } else {
-                        None
-                    }
-                })
-                .collect();
-            let tags = rules
-                .as_ref()
-                .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
-                .unwrap_or_default();
-            Origin::Schedule { due, tags }
-        }
-        (None, until) => Origin::Demand {
-            until: until.unwrap_or(time),
-        },
-    };
+    let cause = work.cause;
+    let origin = origin(cause, time, rules.as_ref(), &key, tx)?;
     let vm = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     let point = Point {
         vault: job.vault.clone(),
@@ -202,16 +187,22 @@ pub(super) fn saved(
         name: work.point.clone(),
         time,
         origin,
-        snapshot: saved.snapshot.clone(),
+        consistency: Consistency::Crash,
+        instant: None,
+        hardened: Some(Hardened {
+            snapshot: saved.snapshot.clone(),
+            logical: saved.logical,
+            read: saved.read,
+            stored: saved.stored,
+            tracked: Vec::new(),
+        }),
         job: job.id.clone(),
         enhanced: rules.is_some_and(|rules| rules.enhanced),
         vm: item.vm.clone(),
         vm_size: vm.as_ref().map(|vm| vm.size.clone()).unwrap_or_default(),
         windows: vm.is_some_and(|vm| vm.os == Os::Windows),
         disks: work.disks.clone(),
-        logical: saved.logical,
-        read: saved.read,
-        stored: saved.stored,
+        excluded: work.excluded.clone(),
         removing: false,
     };
     let size = saved.logical;
@@ -222,6 +213,40 @@ pub(super) fn saved(
     job.state("Backup Size", format!("{} MB", size.div_ceil(1 << 20)));
     job.copied.read.get_or_insert(ctx.now);
     Ok(())
+}
+
+/// What the point expires by. One that is made before disks are replaced is kept like a run of the schedule, but takes no
+/// run's tags.
+fn origin(
+    cause: Cause,
+    time: Timestamp,
+    rules: Option<&Rules>,
+    item: &str,
+    tx: &Tx<'_>,
+) -> Result<Origin, StoreError> {
+    Ok(match cause {
+        Cause::Schedule { due } => {
+            let earlier: Vec<_> = Point::of(tx, item)?
+                .iter()
+                .filter_map(|point| match point.origin {
+                    Origin::Schedule { due, .. } => Some(due),
+                    Origin::Demand { .. } | Origin::BeforeReplacing { .. } => None,
+                })
+                .collect();
+            let tags = rules
+                .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
+                .unwrap_or_default();
+            Origin::Schedule { due, tags }
+        }
+        Cause::Demand { until } => Origin::Demand { until },
+        Cause::BeforeReplacing => Origin::BeforeReplacing {
+            at: time,
+            tags: Tags {
+                weekly: rules.is_some_and(|rules| rules.retention.daily.is_none()),
+                ..Tags::default()
+            },
+        },
+    })
 }
 
 fn restored(

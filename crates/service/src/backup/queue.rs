@@ -3,19 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use kluis_vault::{
-    BackupTask, DiskFormat, DiskSource, DiskTarget, ForgetTask, JobFile, RestoreTask, Task,
-};
-
-use super::rows::{Fault, Item, Job, Point, PointDisk, Stage, Work};
-use super::{cleanup, endings, failure};
+use super::endings;
+use super::prepare::{Prepared, prepare};
+use super::rows::{Job, Stage};
 use crate::core::{Context, Effect};
-use crate::estate;
 use crate::store::{StoreError, Tx};
-use crate::vaults::VaultRow;
-
-/// Azure's limit of recovery points an item.
-const MOST_POINTS: usize = 9_999;
 
 /// Starts what may start.
 pub(super) fn dispatch(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
@@ -97,141 +89,4 @@ impl Busy {
         self.reserved.insert(vault);
         alone
     }
-}
-
-enum Prepared {
-    Start(JobFile),
-    /// Nothing is left to move.
-    Nothing,
-    Impossible(Fault),
-}
-
-/// Writes the job file, by what is true now and not when the job was asked for.
-fn prepare(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<Prepared, StoreError> {
-    let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? else {
-        return Ok(Prepared::Impossible(failure::vault_gone()));
-    };
-    cleanup::recheck(ctx, tx, job)?;
-    let task = match &mut job.work {
-        Work::Nothing => return Ok(Prepared::Nothing),
-        Work::Backup(_) => match backup(ctx, tx, job)? {
-            Ok(task) => Task::Backup(task),
-            Err(fault) => return Ok(Prepared::Impossible(fault)),
-        },
-        Work::Restore(work) => {
-            let disks: Vec<DiskTarget> = work
-                .disks
-                .iter()
-                .filter(|disk| disk.sha256.is_none())
-                .map(|disk| DiskTarget {
-                    name: disk.disk.name.clone(),
-                    path: disk.path.clone(),
-                    format: DiskFormat::Raw,
-                    instant: None,
-                })
-                .collect();
-            if disks.is_empty() {
-                return Ok(Prepared::Nothing);
-            }
-            Task::Restore(RestoreTask {
-                snapshot: work.snapshot.clone(),
-                vm: work.vm.clone(),
-                disks,
-            })
-        }
-        Work::Forget(work) => {
-            if work.points.is_empty() && work.items.is_empty() {
-                return Ok(Prepared::Nothing);
-            }
-            work.begun = true;
-            for forgetting in &work.points {
-                if let Some(mut point) = tx.get::<Point>(&forgetting.key)? {
-                    point.removing = true;
-                    tx.put(&point)?;
-                }
-            }
-            let snapshots: Vec<String> = work
-                .points
-                .iter()
-                .map(|point| point.snapshot.clone())
-                .collect();
-            Task::Forget(ForgetTask {
-                snapshots,
-                prune: true,
-            })
-        }
-    };
-    let path = ctx.vault_path(&vault.resource_group, &vault.name);
-    Ok(Prepared::Start(JobFile {
-        job: job.id.clone(),
-        vault: path,
-        task,
-    }))
-}
-
-fn backup(
-    ctx: &Context<'_>,
-    tx: &Tx<'_>,
-    job: &mut Job,
-) -> Result<Result<BackupTask, Fault>, StoreError> {
-    let Some(key) = job.item.clone() else {
-        return Ok(Err(failure::vault_gone()));
-    };
-    let Some(item) = tx.get::<Item>(&key)? else {
-        return Ok(Err(failure::vault_gone()));
-    };
-    let Some(vm) = estate::vm(ctx, tx, &item.resource_group, &item.vm)? else {
-        return Ok(Err(failure::vm_not_found(&item.vm, &item.resource_group)));
-    };
-    let taken: Vec<_> = vm
-        .disks
-        .iter()
-        .filter(|disk| {
-            item.disks
-                .as_ref()
-                .is_none_or(|choice| choice.takes(disk.lun))
-        })
-        .collect();
-    if taken.is_empty() {
-        return Ok(Err(failure::no_disks(&item.vm)));
-    }
-    let points = Point::of(tx, &key)?;
-    if points.len() >= MOST_POINTS {
-        return Ok(Err(failure::too_many_points(MOST_POINTS)));
-    }
-    let Work::Backup(work) = &mut job.work else {
-        return Ok(Err(failure::vault_gone()));
-    };
-    work.taken = Some(ctx.now);
-    work.disks = taken
-        .iter()
-        .map(|disk| PointDisk {
-            name: disk.name.clone(),
-            lun: disk.lun,
-            sku: disk.sku.clone(),
-            size: None,
-            os: disk.lun.is_none().then(|| vm.os.into()),
-        })
-        .collect();
-    Ok(Ok(BackupTask {
-        vm: item.vm.clone(),
-        time: ctx.now,
-        tags: vec![format!("rp={}", work.point)],
-        description: format!("{} in {}", item.vm_id, job.vault),
-        parent: points
-            .iter()
-            .find(|point| !point.removing)
-            .map(|newest| newest.snapshot.clone()),
-        disks: taken
-            .iter()
-            .map(|disk| DiskSource {
-                name: disk.name.clone(),
-                path: disk.path.clone(),
-                lun: disk.lun,
-                changed: None,
-                bitmap: None,
-                retire: None,
-            })
-            .collect(),
-    }))
 }

@@ -50,7 +50,11 @@ pub(super) fn trigger(
     })?;
     let work = RestoreWork {
         point: point.key(),
-        snapshot: point.snapshot.clone(),
+        snapshot: point
+            .hardened
+            .as_ref()
+            .map(|hardened| hardened.snapshot.clone())
+            .unwrap_or_default(),
         vm: point.vm.clone(),
         time: point.time,
         resource_group: group.clone(),

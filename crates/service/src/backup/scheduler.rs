@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kluis_policy::runs;
 
-use super::rows::{BackupWork, Item, Job, Kind, Policy, Waiting, Work};
+use super::rows::{BackupWork, Cause, Item, Job, Kind, Policy, Waiting, Work};
 use super::rules::Rules;
 use super::{failure, job_words, jobs};
 use crate::core::Context;
@@ -43,15 +43,11 @@ pub(super) fn consider(
         }
         return Ok(());
     }
-    let work = BackupWork {
-        point: jobs::point_name(&ctx.new_id()),
-        due: Some(due.at),
-        until: None,
-        policy: item.policy.clone(),
-        taken: None,
-        disks: Vec::new(),
-        saved: None,
-    };
+    let work = BackupWork::new(
+        jobs::point_name(&ctx.new_id()),
+        item.policy.clone(),
+        Cause::Schedule { due: due.at },
+    );
     let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(work))?;
     job.state("Policy Name", item.policy.clone());
     job.state("Scheduled Time", job_words::moment(due.at));

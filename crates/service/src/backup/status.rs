@@ -39,12 +39,9 @@ pub fn backup_status(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Answe
         "protectedItemsCount": 0,
         "objectType": "BackupStatusResponse",
     });
-    let protects = |item: &Item| {
-        item.state.is_scheduled()
-            && vm.resource_group == *item.resource_group.as_str()
-            && vm.name == *item.vm.as_str()
-    };
-    if let Some(item) = tx.all::<Item>()?.into_iter().find(protects)
+    let machine = Item::machine_of(vm.resource_group.as_str(), vm.name.as_str());
+    let items: Vec<Item> = tx.about(&machine, None)?;
+    if let Some(item) = items.into_iter().find(|item| item.state.is_scheduled())
         && let Some(vault) = tx.get::<VaultRow>(item.vault.as_str())?
     {
         body["protectionStatus"] = json!("Protected");

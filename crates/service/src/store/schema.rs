@@ -6,8 +6,9 @@ use rusqlite::Connection;
 
 use super::{StoreError, TABLES};
 
-/// The newest schema this kluis knows. 1: a table a kind of document, (key, vault, body).
-const VERSION: i64 = 1;
+/// The newest schema this kluis knows. 1: a table a kind of document, (key, vault, body). 2: (…, subject, moment) besides, and
+/// recovery points that say where they are.
+const VERSION: i64 = 2;
 
 /// WAL, so that readers don't wait; FULL, so that what was answered is on the disk.
 pub(super) fn durable(connection: &Connection) -> rusqlite::Result<()> {
@@ -26,16 +27,24 @@ pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreE
             known: VERSION,
         });
     }
-    if found < 1 {
-        let mut script = String::from("BEGIN IMMEDIATE;\n");
-        for table in TABLES {
-            script.push_str(&format!(
-                "CREATE TABLE {table} (key TEXT PRIMARY KEY NOT NULL, vault TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;\n\
-                 CREATE INDEX {table}_by_vault ON {table} (vault, key);\n"
-            ));
-        }
-        script.push_str("PRAGMA user_version = 1;\nCOMMIT;");
-        connection.execute_batch(&script)?;
+    if found == VERSION {
+        return Ok(());
     }
+    let mut script = String::from("BEGIN IMMEDIATE;\n");
+    for table in TABLES {
+        script.push_str(&format!(
+            "CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY NOT NULL, vault TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;\n\
+             CREATE INDEX IF NOT EXISTS {table}_by_vault ON {table} (vault, key);\n\
+             ALTER TABLE {table} ADD COLUMN subject TEXT;\n\
+             ALTER TABLE {table} ADD COLUMN moment INTEGER;\n\
+             CREATE INDEX {table}_by_subject ON {table} (subject, moment) WHERE subject IS NOT NULL;\n\
+             CREATE INDEX {table}_by_moment ON {table} (moment) WHERE moment IS NOT NULL;\n"
+        ));
+    }
+    if found == 1 {
+        script.push_str(include_str!("upgrade_2.sql"));
+    }
+    script.push_str(&format!("PRAGMA user_version = {VERSION};\nCOMMIT;"));
+    connection.execute_batch(&script)?;
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! A transaction over typed documents.
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
+use super::row::micros;
 use super::{Row, StoreError, TABLES};
 
 /// Reads and writes that happen together or not at all.
@@ -42,11 +44,18 @@ impl<'a> Tx<'a> {
         })?;
         self.transaction
             .prepare(&format!(
-                "INSERT INTO {} (key, vault, body) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (key) DO UPDATE SET vault = excluded.vault, body = excluded.body",
+                "INSERT INTO {} (key, vault, body, subject, moment) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (key) DO UPDATE SET vault = excluded.vault, body = excluded.body, \
+                 subject = excluded.subject, moment = excluded.moment",
                 R::TABLE
             ))?
-            .execute(params![key, row.vault(), body])?;
+            .execute(params![
+                key,
+                row.vault(),
+                body,
+                row.subject(),
+                row.moment().map(micros)
+            ])?;
         Ok(())
     }
 
@@ -66,24 +75,68 @@ impl<'a> Tx<'a> {
                 "SELECT key, body FROM {} WHERE vault = ?1 ORDER BY key",
                 R::TABLE
             ),
-            &[vault],
+            params![vault],
         )
     }
 
     /// A table's documents whose keys begin with `prefix`, in the order of their keys.
     pub fn starting<R: Row>(&self, prefix: &str) -> Result<Vec<R>, StoreError> {
         let sql = format!(
-            "SELECT key, body FROM {} WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key",
+            "SELECT key, body FROM {} WHERE key >= ?1 AND key < ?1 || char(1114111) ORDER BY key",
             R::TABLE
         );
-        self.rows(&sql, &[prefix])
+        self.rows(&sql, params![prefix])
+    }
+
+    /// A table's documents about `subject`, in the order of their moments; those that have one, from `since` on.
+    pub fn about<R: Row>(
+        &self,
+        subject: &str,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<R>, StoreError> {
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE subject = ?1 AND coalesce(moment, ?2) >= ?2 ORDER BY moment, key",
+            R::TABLE
+        );
+        self.rows(&sql, params![subject, since.map_or(i64::MIN, micros)])
+    }
+
+    /// A table's documents whose moment is `now` or before, in that order.
+    pub fn due<R: Row>(&self, now: Timestamp) -> Result<Vec<R>, StoreError> {
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE moment <= ?1 ORDER BY moment, key",
+            R::TABLE
+        );
+        self.rows(&sql, params![micros(now)])
+    }
+
+    /// The first moment after `now` of a table's documents.
+    pub fn next_due<R: Row>(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let sql = format!("SELECT min(moment) FROM {} WHERE moment > ?1", R::TABLE);
+        let found: Option<i64> = self
+            .transaction
+            .prepare(&sql)?
+            .query_row([micros(now)], |row| row.get(0))?;
+        Ok(found.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    }
+
+    /// Whether a table has a document whose key begins with `prefix`.
+    pub fn any_starting<R: Row>(&self, prefix: &str) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM {} WHERE key >= ?1 AND key < ?1 || char(1114111))",
+            R::TABLE
+        );
+        Ok(self
+            .transaction
+            .prepare(&sql)?
+            .query_row([prefix], |row| row.get(0))?)
     }
 
     /// All documents of a table in the order of their keys.
     pub fn all<R: Row>(&self) -> Result<Vec<R>, StoreError> {
         self.rows(
             &format!("SELECT key, body FROM {} ORDER BY key", R::TABLE),
-            &[],
+            params![],
         )
     }
 
@@ -119,9 +172,13 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    fn rows<R: Row>(&self, sql: &str, parameters: &[&str]) -> Result<Vec<R>, StoreError> {
+    fn rows<R: Row>(
+        &self,
+        sql: &str,
+        parameters: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<R>, StoreError> {
         let mut statement = self.transaction.prepare(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+        let mut rows = statement.query(parameters)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (key, body): (String, String) = (row.get(0)?, row.get(1)?);

@@ -266,6 +266,7 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
             "osType": "Linux",
             "recoveryPointDiskConfiguration": {
               "numberOfDisksIncludedInBackup": 3,
+              "numberOfDisksAttachedToVm": 3,
               "includedDiskList": [
                 {
                   "lun": -1,
@@ -279,7 +280,8 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
                   "lun": 1,
                   "name": "web-1-lun1"
                 }
-              ]
+              ],
+              "excludedDiskList": []
             },
             "recoveryPointMoveReadinessInfo": {
               "ArchivedRP": {

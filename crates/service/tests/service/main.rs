@@ -14,5 +14,6 @@ mod never_panics;
 mod reports;
 mod shell;
 mod store;
+mod upgrade;
 mod vaults;
 mod world;

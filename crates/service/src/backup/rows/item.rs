@@ -103,9 +103,18 @@ impl Row for Item {
     fn vault(&self) -> String {
         self.vault.as_str().to_owned()
     }
+
+    fn subject(&self) -> Option<String> {
+        Some(Self::machine_of(&self.resource_group, &self.vm))
+    }
 }
 
 impl Item {
+    /// What the items of a machine are about, whatever their vaults.
+    pub(crate) fn machine_of(resource_group: &str, vm: &str) -> String {
+        format!("{}/{}", resource_group.to_lowercase(), vm.to_lowercase())
+    }
+
     /// The key of the item of a machine in a vault, whether it exists or not.
     pub(crate) fn key_of(vault: &VaultKey, resource_group: &str, vm: &str) -> String {
         format!(

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::PointDisk;
+use super::{BackupWork, PointDisk};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -139,40 +139,6 @@ pub(crate) enum Work {
     Forget(ForgetWork),
 }
 
-/// A recovery point to be made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BackupWork {
-    /// The recovery point's name, chosen before it exists so that the vault's snapshot can carry it.
-    pub(crate) point: String,
-    /// The run of the schedule that this is; `None` on demand.
-    pub(crate) due: Option<Timestamp>,
-    /// When a point on demand expires.
-    pub(crate) until: Option<Timestamp>,
-    /// The policy at the time.
-    pub(crate) policy: String,
-    /// The time the point will carry: when its mover was started.
-    pub(crate) taken: Option<Timestamp>,
-    /// The disks as the mover was told, sizes as it found them.
-    pub(crate) disks: Vec<PointDisk>,
-    /// The vault's evidence.
-    pub(crate) saved: Option<Saved>,
-}
-
-/// What a mover said once the snapshot was in the vault and verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Saved {
-    /// The snapshot's id, in full.
-    pub snapshot: String,
-    /// The disks' sizes together, in bytes.
-    pub logical: u64,
-    /// Bytes read from the disks.
-    pub read: u64,
-    /// Bytes that the vault grew by.
-    pub stored: u64,
-}
-
 /// Disks to be made from a recovery point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -216,7 +182,8 @@ pub(crate) struct ForgetWork {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Forgetting {
     pub(crate) key: String,
-    pub(crate) snapshot: String,
+    /// The vault's snapshot; `None` when the point never got there.
+    pub(crate) snapshot: Option<String>,
 }
 
 /// The last place that was given in the queue.
@@ -260,6 +227,14 @@ impl Row for Job {
 
     fn vault(&self) -> String {
         self.vault.as_str().to_owned()
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.item.clone()
+    }
+
+    fn moment(&self) -> Option<Timestamp> {
+        Some(self.began)
     }
 }
 

@@ -1,7 +1,13 @@
-//! A recovery point: written when its snapshot is in the vault and verified, removed when the snapshot is gone.
+//! A recovery point: written when a mover proved that the disks' snapshots were taken, removed when nothing of it is left.
+//!
+//! It is in one place or two: [`Instant`], snapshot files beside the machine, for the first days; [`Hardened`], a snapshot in
+//! the vault, once a transfer proved that it is there.
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use kluis_policy::Tags;
+use kluis_vault::{DiskFormat, SnapshotMethod};
 use serde::{Deserialize, Serialize};
 
 use crate::core::VaultKey;
@@ -17,11 +23,14 @@ pub(crate) struct Point {
     pub(crate) item: String,
     /// A number, as Azure names points.
     pub(crate) name: String,
-    /// When the data were read.
+    /// When the snapshots were taken.
     pub(crate) time: Timestamp,
     pub(crate) origin: Origin,
-    /// The vault's snapshot, its id in full.
-    pub(crate) snapshot: String,
+    pub(crate) consistency: Consistency,
+    /// The snapshot files beside the machine, while they are there.
+    pub(crate) instant: Option<Instant>,
+    /// The snapshot in the vault, once it is there and verified.
+    pub(crate) hardened: Option<Hardened>,
     /// The job that made it.
     pub(crate) job: String,
     /// Whether its policy was an enhanced one (V2).
@@ -32,13 +41,63 @@ pub(crate) struct Point {
     pub(crate) vm_size: String,
     pub(crate) windows: bool,
     pub(crate) disks: Vec<PointDisk>,
+    /// The machine's disks that the point leaves out.
+    #[serde(default)]
+    pub(crate) excluded: Vec<PointDisk>,
+    /// A mover was started to remove the snapshot: it may be gone, so the point can't be used and has to go.
+    #[serde(default)]
+    pub(crate) removing: bool,
+}
+
+/// What a machine finds when it is started from the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Consistency {
+    /// Applications had written down what they held.
+    Application,
+    /// File systems had.
+    FileSystem,
+    /// Nobody had: as after a power failure.
+    Crash,
+}
+
+/// Snapshot files beside the machine, all in one folder of the point's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Instant {
+    /// The folder, absolute; nothing else is in it.
+    pub(crate) folder: PathBuf,
+    pub(crate) files: Vec<SnapshotFile>,
+    /// When the days of instant restore are over.
+    pub(crate) until: Timestamp,
+}
+
+/// A disk's snapshot file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SnapshotFile {
+    /// The disk's name.
+    pub(crate) disk: String,
+    pub(crate) path: PathBuf,
+    pub(crate) format: DiskFormat,
+    pub(crate) method: SnapshotMethod,
+    /// Whether the image has recorded since then, in the bitmap `kluis-<point>`, what is written to it.
+    pub(crate) tracked: bool,
+}
+
+/// A snapshot in the vault, as its mover proved it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Hardened {
+    /// Its id, in full.
+    pub(crate) snapshot: String,
     /// The disks' sizes together, the bytes read and the bytes that the vault grew by.
     pub(crate) logical: u64,
     pub(crate) read: u64,
     pub(crate) stored: u64,
-    /// A mover was started to remove the snapshot: it may be gone, so the point can't be used and has to go.
+    /// The disks that the image's bitmap `kluis-<point>` is about.
     #[serde(default)]
-    pub(crate) removing: bool,
+    pub(crate) tracked: Vec<String>,
 }
 
 /// What made the point, which decides what it expires by.
@@ -53,6 +112,12 @@ pub(crate) enum Origin {
     },
     /// A person.
     Demand { until: Timestamp },
+    /// A restore that replaces the machine's disks: what they held before.
+    BeforeReplacing {
+        at: Timestamp,
+        #[serde(with = "TagsForm")]
+        tags: Tags,
+    },
 }
 
 /// A disk in a recovery point.
@@ -67,6 +132,9 @@ pub(crate) struct PointDisk {
     pub(crate) size: Option<u64>,
     /// Said of the OS disk.
     pub(crate) os: Option<DiskOs>,
+    /// The form of the image that it was read from.
+    #[serde(default)]
+    pub(crate) format: DiskFormat,
 }
 
 /// The system on an OS disk.
@@ -123,11 +191,29 @@ impl Point {
         Ok(points)
     }
 
+    /// The name of the dirty bitmap that is begun in an image with the snapshot of the point of this name.
+    pub(crate) fn bitmap(name: &str) -> String {
+        format!("kluis-{name}")
+    }
+
+    /// The snapshot file of a disk, while there is one.
+    pub(crate) fn instant_file(&self, disk: &str) -> Option<&SnapshotFile> {
+        self.instant
+            .as_ref()?
+            .files
+            .iter()
+            .find(|file| file.disk == disk)
+    }
+
     /// The point as retention sees it.
     pub(crate) fn for_retention(&self) -> kluis_policy::Point {
         match self.origin {
             Origin::Schedule { due, tags } => kluis_policy::Point {
                 time: due,
+                origin: kluis_policy::Origin::Scheduled { tags },
+            },
+            Origin::BeforeReplacing { at, tags } => kluis_policy::Point {
+                time: at,
                 origin: kluis_policy::Origin::Scheduled { tags },
             },
             Origin::Demand { until } => kluis_policy::Point {

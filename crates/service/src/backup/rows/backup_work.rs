@@ -1,0 +1,140 @@
+//! What a backup job has to do: first snapshots of the disks, then their transfer to the vault.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use kluis_vault::{DiskFormat, SnapshotMethod};
+use serde::{Deserialize, Serialize};
+
+use super::{Consistency, PointDisk};
+
+/// A recovery point to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BackupWork {
+    /// The recovery point's name, chosen before it exists so that the vault's snapshot can carry it.
+    pub(crate) point: String,
+    pub(crate) cause: Cause,
+    /// The policy at the time.
+    pub(crate) policy: String,
+    pub(crate) phase: Phase,
+    /// The time the point will carry: when the mover of its snapshots was started.
+    pub(crate) taken: Option<Timestamp>,
+    /// The disks as the mover was told, sizes as it found them.
+    pub(crate) disks: Vec<PointDisk>,
+    /// The machine's disks that are left out.
+    #[serde(default)]
+    pub(crate) excluded: Vec<PointDisk>,
+    /// The snapshots, in the order of the disks.
+    #[serde(default)]
+    pub(crate) shots: Vec<Shot>,
+    /// What the snapshots are to be, and then what they are.
+    #[serde(default)]
+    pub(crate) consistency: Option<Consistency>,
+    /// When the snapshots were taken.
+    #[serde(default)]
+    pub(crate) snapshot: Span,
+    /// When they were transferred to the vault.
+    #[serde(default)]
+    pub(crate) transfer: Span,
+    /// The vault's evidence.
+    pub(crate) saved: Option<Saved>,
+}
+
+/// Why a recovery point is made, which decides what it expires by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "by")]
+pub(crate) enum Cause {
+    /// A run of the schedule, which was due then.
+    Schedule { due: Timestamp },
+    /// A person wants it, and to keep it until then.
+    Demand { until: Timestamp },
+    /// The machine's disks are about to be replaced.
+    BeforeReplacing,
+}
+
+/// How far a backup is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Phase {
+    /// The snapshots are to be taken. It can be cancelled.
+    #[default]
+    Snapshot,
+    /// They are: the recovery point exists. The mover that took them may not have ended yet.
+    Taken,
+    /// They are being transferred to the vault.
+    Transfer,
+}
+
+/// A disk's snapshot, asked for and then taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shot {
+    /// The disk's name.
+    pub(crate) disk: String,
+    /// The image.
+    pub(crate) image: PathBuf,
+    /// Where its snapshot goes.
+    pub(crate) to: PathBuf,
+    /// The mover's evidence.
+    pub(crate) taken: Option<Taken>,
+}
+
+/// What a mover said of a snapshot that is at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Taken {
+    pub(crate) format: DiskFormat,
+    pub(crate) method: SnapshotMethod,
+    pub(crate) tracked: bool,
+}
+
+/// When a part of a job began and ended, as far as it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Span {
+    pub(crate) began: Option<Timestamp>,
+    pub(crate) ended: Option<Timestamp>,
+}
+
+/// What a mover said once the snapshot was in the vault and verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saved {
+    /// The snapshot's id, in full.
+    pub snapshot: String,
+    /// The disks' sizes together, in bytes.
+    pub logical: u64,
+    /// Bytes read from the disks.
+    pub read: u64,
+    /// Bytes that the vault grew by.
+    pub stored: u64,
+}
+
+impl BackupWork {
+    /// A point of this name, still to be begun.
+    pub(crate) fn new(point: String, policy: String, cause: Cause) -> Self {
+        Self {
+            point,
+            cause,
+            policy,
+            phase: Phase::Snapshot,
+            taken: None,
+            disks: Vec::new(),
+            excluded: Vec::new(),
+            shots: Vec::new(),
+            consistency: None,
+            snapshot: Span::default(),
+            transfer: Span::default(),
+            saved: None,
+        }
+    }
+
+    /// The run of the schedule that this is.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        match self.cause {
+            Cause::Schedule { due } => Some(due),
+            Cause::Demand { .. } | Cause::BeforeReplacing => None,
+        }
+    }
+}
