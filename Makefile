@@ -73,6 +73,11 @@ demo: tools controlplane ## shows it all on a real API server; KEEP=1 leaves it 
 demo-stop: build ## ends what `make demo KEEP=1` left running
 	"$$(.ci/target-dir)/debug/demo" stop
 
+.PHONY: image
+image: build ## packs the container image into target/image, without a daemon
+	cargo build --release --locked --package kluis --bin kluis
+	"$$(.ci/target-dir)/debug/image" "$$(.ci/target-dir)/release/kluis" target/image
+
 .PHONY: bench
 bench: tools controlplane ## measures against stock restic and against kubectl, one line a figure
 	cargo run --release --quiet --locked --package kluis-vault --example bench

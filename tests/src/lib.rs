@@ -13,6 +13,7 @@ pub mod controlplane;
 pub mod demo;
 pub mod disk;
 pub mod https;
+pub mod image;
 pub mod kubectl;
 pub mod operator;
 pub mod place;

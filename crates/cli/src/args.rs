@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::connection::ConnectionArgs;
+
 /// Backup as code: keeps Azure Backup the way Git says it should be.
 #[derive(Debug, Parser)]
 #[command(name = "kluis", version, max_term_width = 100)]
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Service(ServiceArgs),
     /// Print the custom resource definitions.
     Crds,
+    /// Print the Secret and the BackupService that lead an operator to this service.
+    Connection(ConnectionArgs),
     /// Move the bytes of one job. Started by the service, not by people.
     #[command(hide = true)]
     Mover {

@@ -3,6 +3,7 @@
 //! nothing is decided here.
 
 mod args;
+mod connection;
 mod logging;
 mod roles;
 

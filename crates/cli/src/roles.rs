@@ -7,12 +7,14 @@ use kluis_operator::OperatorConfig;
 use kluis_service::{ClockMode, Config, Movers};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
+use crate::connection;
 
 pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Operator(args) => operator(args),
         Command::Service(args) => service(args),
         Command::Crds => crds(&mut std::io::stdout().lock()),
+        Command::Connection(args) => connection::print(&args, &mut std::io::stdout().lock()),
         Command::Mover { .. } => bail!("a mover is started before anything else is set up"),
     }
 }

@@ -1,0 +1,3 @@
+module kluis.dev/pause
+
+go 1.26.0
