@@ -19,6 +19,8 @@ mod examples;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod protect;
 #[cfg(test)]
 mod python;

@@ -32,6 +32,10 @@ pub const INSTANT_RP_OUTLIVES_VAULT: &str = "BMSUserErrorInstantRPRetentionExcee
 pub const INVALID_PROTECTION_REQUEST: &str = "BMSUserErrorInvalidConfigureProtectionRequest";
 /// Other input that is wrong; with status 400.
 pub const INVALID_VALUE: &str = "BMSUserErrorInvalidInput";
+/// An operation of Azure's that the service does not offer; with status 400.
+pub const NOT_SUPPORTED: &str = "BMSUserErrorNotSupported";
+/// A container that still has items cannot be unregistered; with status 400.
+pub const CONTAINER_HAS_ITEMS: &str = "BMSUserErrorContainerHasDatasources";
 /// Immutability forbids it; with status 400.
 pub const IMMUTABLE: &str = "UserErrorOperationDeniedOnImmutableItem";
 /// A value breaks a limit of the service, a policy's among them; with status 400.
@@ -90,6 +94,8 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("SubscriptionNotFound", Class::Blocked),
     ("MissingSubscriptionRegistration", Class::Blocked),
     ("RequestDisallowedByPolicy", Class::Blocked),
+    (CONTAINER_HAS_ITEMS, Class::Blocked),
+    (NOT_SUPPORTED, Class::Terminal),
     (INVALID_INPUT, Class::Terminal),
     (INVALID_POLICY, Class::Terminal),
     (INVALID_RETENTION, Class::Terminal),

@@ -3,6 +3,7 @@
 use kluis_arm::container::{
     BackupManagementType, ProtectionContainer, RegistrationStatus, VmContainer,
 };
+use kluis_arm::error::code;
 use kluis_arm::id::ContainerName;
 use kluis_arm::resource::Resource;
 
@@ -56,6 +57,23 @@ pub(super) fn list_deleted(request: &Request, at: &VaultPath, tx: &Tx<'_>) -> An
         page(request, shown.map(|item| value(&render(item, at))))?,
         Vec::new(),
     ))
+}
+
+/// `DELETE V/backupFabrics/Azure/protectionContainers/{container}`: a machine's container goes with its item, so there is
+/// either nothing to do, or an item in the way.
+pub(super) fn unregister(name: &str, at: &VaultPath, tx: &Tx<'_>) -> Answer {
+    match get(name, at, tx) {
+        Err(refusal) if refusal.status == 404 => Ok((Response::empty(204), Vec::new())),
+        Err(refusal) => Err(refusal),
+        Ok(_) => Err(Refusal::bad_request(
+            code::CONTAINER_HAS_ITEMS,
+            format!(
+                "The container '{name}' can't be unregistered while the vault '{}' protects its virtual machine or has data of \
+                 it. Stop protection with delete data; the container goes with the data, at the end of their soft delete.",
+                at.name
+            ),
+        )),
+    }
 }
 
 /// `GET V/backupFabrics/Azure/protectionContainers/{container}`.

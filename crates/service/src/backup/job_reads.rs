@@ -12,6 +12,19 @@ use crate::store::Tx;
 
 /// `GET V/backupJobs[?$filter=…]`, the newest first.
 pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
+    let jobs = filtered(request, at, tx)?;
+    let entries = jobs
+        .iter()
+        .map(|job| (place(job), value(&render(job, &at.id, ctx.now, false))));
+    Ok((page_newest_first(request, entries)?, Vec::new()))
+}
+
+/// The vault's jobs that the request's filter lets through, the newest first.
+pub(super) fn filtered(
+    request: &Request,
+    at: &VaultPath,
+    tx: &Tx<'_>,
+) -> Result<Vec<Job>, Refusal> {
     let fields = [
         "status",
         "operation",
@@ -40,12 +53,12 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
             && from.is_none_or(|from| job.began >= from)
             && to.is_none_or(|to| job.began <= to)
     });
-    let place = |job: &Job| PageKey(job.began, job.sequence);
     jobs.sort_by_key(|job| std::cmp::Reverse(place(job)));
-    let entries = jobs
-        .iter()
-        .map(|job| (place(job), value(&render(job, &at.id, ctx.now, false))));
-    Ok((page_newest_first(request, entries)?, Vec::new()))
+    Ok(jobs)
+}
+
+fn place(job: &Job) -> PageKey {
+    PageKey(job.began, job.sequence)
 }
 
 /// `GET V/backupJobs/{job}`.

@@ -7,6 +7,7 @@
 //!
 //! It does not know sockets, processes or files; where a decision depends on one, the [`Context`] is asked.
 
+mod around;
 mod cancel;
 mod cleanup;
 mod containers;
@@ -14,7 +15,9 @@ mod default_policies;
 mod discovery;
 mod eligibility;
 mod endings;
+mod export_jobs;
 mod failure;
+mod intents;
 mod items;
 mod job_reads;
 mod job_words;
@@ -26,6 +29,7 @@ mod policies;
 mod prepare;
 mod progress;
 mod protection;
+mod questions;
 mod queue;
 mod recovery;
 mod refusals;
@@ -37,6 +41,8 @@ mod rules;
 mod scheduler;
 mod status;
 mod transfer;
+mod usage_summaries;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -46,10 +52,10 @@ use crate::core::{Context, Effect, MoverReport, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
+pub use questions::asked;
 pub use recovery::Interrupted;
 pub use route::route;
 pub use rows::Saved;
-pub use status::backup_status;
 
 use rows::{Item, Job, Kind, Outcome, Stage, Work};
 

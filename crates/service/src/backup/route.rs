@@ -4,8 +4,8 @@ use http::Method;
 
 use super::items::Named;
 use super::{
-    cancel, containers, discovery, items, job_reads, on_demand, points, policies, protection,
-    removal, restore,
+    around, cancel, containers, discovery, items, job_reads, on_demand, points, policies,
+    protection, removal, restore,
 };
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::store::Tx;
@@ -57,7 +57,7 @@ pub fn route(
             | ["backupjobs", _]
             | ["backupjobs", _, "cancel"],
         ) => Err(Refusal::wrong_method(method, &request.path)),
-        _ => Err(Refusal::no_route(&request.path)),
+        _ => around::route(request, at, vault, ctx, tx),
     }
 }
 
@@ -137,16 +137,6 @@ fn fabric(
                 "restore",
             ],
         ) => restore::trigger(request, &named()?, written(7), at, vault, ctx, tx),
-        (&Method::PUT | &Method::DELETE, ["protectioncontainers", _]) => Err(Refusal::bad_request(
-            "BMSUserErrorNotSupported",
-            "A virtual machine's container comes and goes with its item; other containers are not offered yet.",
-        )),
-        (
-            _,
-            ["refreshcontainers"]
-            | ["protectioncontainers", _]
-            | ["protectioncontainers", _, "protecteditems", _],
-        ) => Err(Refusal::wrong_method(method, &request.path)),
-        _ => Err(Refusal::no_route(&request.path)),
+        _ => around::route(request, at, vault, ctx, tx),
     }
 }

@@ -21,7 +21,7 @@ struct Asked {
 ///
 /// # Errors
 /// 400 when the body does not name a virtual machine.
-pub fn backup_status(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
+pub(super) fn backup_status(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
     let asked = request.parse::<Asked>()?;
     let text = asked.resource_id.unwrap_or_default();
     let kind = asked.resource_type.unwrap_or_else(|| "VM".to_owned());

@@ -76,6 +76,19 @@ impl Refusal {
         )
     }
 
+    /// 405: these are the methods that the path has.
+    #[must_use]
+    pub fn other_method(method: &http::Method, path: &str, methods: &[&str]) -> Self {
+        Self::new(
+            405,
+            "MethodNotAllowed",
+            format!(
+                "'{path}' is served by {}, but not by {method}.",
+                methods.join(", ")
+            ),
+        )
+    }
+
     /// The refusal as the response that ARM would give.
     #[must_use]
     pub fn response(&self) -> Response {

@@ -8,6 +8,7 @@ use super::{
     Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Role, VaultPath,
     decode,
 };
+use crate::offer::{self, Base};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 use crate::{backup, inventory, operations, vaults};
@@ -56,21 +57,45 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
             _,
             ..,
         ] => in_vault(request, &segments, ctx, tx),
-        [_, _, "providers", PROVIDER, "locations", _, "backupstatus"]
-        | [
-            _,
-            _,
-            "subscriptions",
-            _,
-            "providers",
-            PROVIDER,
-            "locations",
-            _,
-            "backupstatus",
-        ] if request.method == http::Method::POST => backup::backup_status(request, ctx, tx),
-        [_, _, "resourcegroups", _, "providers", PROVIDER, ..]
-        | [_, _, "providers", PROVIDER, ..] => vaults::route(request, &segments, &words, ctx, tx),
+        [_, _, "resourcegroups", _, "providers", PROVIDER, below @ ..] => {
+            around(request, Base::Group, below, &segments, &words, ctx, tx)
+        }
+        // Some clients write the subscription twice before a question about a region.
+        [_, _, "providers", PROVIDER, below @ ..]
+        | [_, _, "subscriptions", _, "providers", PROVIDER, below @ ..] => around(
+            request,
+            Base::Subscription,
+            below,
+            &segments,
+            &words,
+            ctx,
+            tx,
+        ),
         _ => inventory::route(request, &segments, ctx, tx).map(|response| (response, Vec::new())),
+    }
+}
+
+/// The provider's own paths: lists of vaults, and questions about regions, names and machines.
+fn around(
+    request: &Request,
+    base: Base,
+    below: &[&str],
+    segments: &[String],
+    words: &[&str],
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    if let Some(answer) = offer::instead(request, base, below) {
+        return answer.map(|response| (response, Vec::new()));
+    }
+    match (base, below) {
+        (Base::Subscription, ["locations", _, question]) => {
+            if let Some(answer) = backup::asked(request, question, ctx, tx) {
+                return answer;
+            }
+            vaults::route(request, segments, words, ctx, tx)
+        }
+        _ => vaults::route(request, segments, words, ctx, tx),
     }
 }
 
@@ -108,6 +133,11 @@ fn in_vault(request: &Request, segments: &[String], ctx: &Context<'_>, tx: &mut 
         key,
         rest: below.to_vec(),
     };
+    let lower = at.lower();
+    let words: Vec<&str> = lower.iter().map(String::as_str).collect();
+    if let Some(answer) = offer::instead(request, Base::Vault, &words) {
+        return answer.map(|response| (response, Vec::new()));
+    }
     match vaults::below(request, &at, &vault, ctx, tx) {
         Some(answer) => answer,
         None => backup::route(request, &at, &vault, ctx, tx),

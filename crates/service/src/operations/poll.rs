@@ -22,9 +22,10 @@ pub fn poll(
     let kind = kind.to_lowercase();
     let scoped = below.len() > 2;
     let status = match (kind.as_str(), scoped) {
-        ("operationstatus" | "backupoperations", false)
+        ("operationstatus" | "backupoperations" | "backupvalidateoperationsstatuses", false)
         | ("operationsstatus" | "operations", true) => true,
-        ("operationresults", _) | ("backupoperationresults", false) => false,
+        ("operationresults", _)
+        | ("backupoperationresults" | "backupvalidateoperationresults", false) => false,
         _ => return None,
     };
     Some(read(request, vault, id, tx).map(|operation| {
@@ -66,6 +67,9 @@ impl Operation {
             body["properties"] =
                 json!({ "objectType": "OperationStatusJobExtendedInfo", "jobId": job });
         }
+        if let Some(validation) = self.validation() {
+            body["properties"] = validation;
+        }
         if let Some(error) = self.error() {
             body["error"] = error;
         }
@@ -105,6 +109,21 @@ impl Operation {
             Progress::Failed { .. } => "Failed",
             Progress::Cancelled => "Canceled",
         }
+    }
+
+    /// What a validation found, which its status says as well as its result.
+    fn validation(&self) -> Option<Value> {
+        let Progress::Succeeded {
+            result: Some(result),
+        } = &self.progress
+        else {
+            return None;
+        };
+        let response = result.get("validateOperationResponse")?;
+        Some(json!({
+            "objectType": "OperationStatusValidateOperationExtendedInfo",
+            "validateOperationResponse": response,
+        }))
     }
 
     fn error(&self) -> Option<Value> {

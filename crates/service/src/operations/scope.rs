@@ -30,6 +30,10 @@ pub enum Scope<'a> {
     Item(&'a str, &'a str),
     /// `V/backupPolicies/{p}/operations` and `…/operationResults`.
     Policy(&'a str),
+    /// `V/backupValidateOperationsStatuses` and `V/backupValidateOperationResults`.
+    Validation,
+    /// `V/backupJobs/operationResults` alone: exporting jobs has no status document.
+    Export,
     /// `V/backupJobs/{j}/operationResults` alone: cancelling a job has no status document.
     Job(&'a str),
 }
@@ -41,7 +45,8 @@ impl Scope<'_> {
             Scope::Vault => "operationStatus".to_owned(),
             Scope::Backup => "backupOperations".to_owned(),
             Scope::Policy(policy) => format!("backupPolicies/{policy}/operations"),
-            Scope::Job(_) => return None,
+            Scope::Validation => "backupValidateOperationsStatuses".to_owned(),
+            Scope::Job(_) | Scope::Export => return None,
             Scope::Fabric | Scope::Container(_) | Scope::Item(..) => {
                 format!("{}/operationsStatus", self.resource())
             }
@@ -53,13 +58,15 @@ impl Scope<'_> {
         match self {
             Scope::Vault => "operationResults".to_owned(),
             Scope::Backup => "backupOperationResults".to_owned(),
+            Scope::Validation => "backupValidateOperationResults".to_owned(),
             _ => format!("{}/operationResults", self.resource()),
         }
     }
 
     fn resource(&self) -> String {
         match self {
-            Scope::Vault | Scope::Backup => String::new(),
+            Scope::Vault | Scope::Backup | Scope::Validation => String::new(),
+            Scope::Export => "backupJobs".to_owned(),
             Scope::Fabric => "backupFabrics/Azure".to_owned(),
             Scope::Container(container) => {
                 format!("backupFabrics/Azure/protectionContainers/{container}")

@@ -21,6 +21,18 @@ impl<'a> Tx<'a> {
         Ok(self.transaction.commit()?)
     }
 
+    /// What `work` returns, and nothing of what it wrote: for finding out whether something would be taken.
+    ///
+    /// # Errors
+    /// When the database fails; what `work` returns is the caller's.
+    pub fn trial<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Result<T, StoreError> {
+        self.transaction.execute_batch("SAVEPOINT trial")?;
+        let found = work(self);
+        self.transaction
+            .execute_batch("ROLLBACK TO trial; RELEASE trial")?;
+        Ok(found)
+    }
+
     /// The document by its key.
     ///
     /// # Errors
@@ -162,10 +174,7 @@ impl<'a> Tx<'a> {
 
     /// Removes everything of a vault but its operations, which outlive it so that a client can see its deletion end.
     pub fn forget_vault(&mut self, vault: &str) -> Result<(), StoreError> {
-        for table in TABLES
-            .iter()
-            .filter(|table| !["operations", "meta"].contains(table))
-        {
+        for table in TABLES.iter().filter(|table| **table != "operations") {
             self.transaction
                 .execute(&format!("DELETE FROM {table} WHERE vault = ?1"), [vault])?;
         }

@@ -1,11 +1,11 @@
-//! What is configured below a vault: storage, soft delete, encryption. Each is a view of the vault's own properties.
+//! What is configured below a vault: storage and soft delete. Each is a view of the vault's own properties.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{KIND, VaultRow};
+use super::{KIND, VaultRow, encryption, extended_info, usages};
 use crate::backup;
-use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath};
 use crate::store::Tx;
 
 /// Answers a path below a vault that is about the vault itself; `None` when it is about its contents.
@@ -22,15 +22,12 @@ pub fn below(
         ["backupstorageconfig", "vaultstorageconfig"] => storage(request, at, vault, ctx, tx),
         ["backupconfig", "vaultconfig"] => soft_delete(request, at, vault, ctx, tx),
         ["backupencryptionconfigs", "backupresourceencryptionconfig"] => {
-            read_only(request, encryption(at))
+            encryption::answer(request, at)
         }
-        ["backupresourceguardproxies"] => {
-            page(request, []).and_then(|list| only_get(request, list))
+        ["extendedinformation", "vaultextendedinfo"] => {
+            extended_info::answer(request, at, vault, tx)
         }
-        ["usages"] => usages(request, at, tx),
-        ["replicationusages" | "privatelinkresources"] => {
-            page(request, []).and_then(|list| only_get(request, list))
-        }
+        ["usages"] => usages::list(request, at, tx),
         _ => return None,
     };
     Some(answer.map(|response| (response, Vec::new())))
@@ -123,64 +120,13 @@ fn save(
     Ok(tx.put(vault)?)
 }
 
-fn encryption(at: &VaultPath) -> Value {
-    part(
-        at,
-        "backupEncryptionConfigs",
-        "backupResourceEncryptionConfig",
-        &json!({
-            "encryptionAtRestType": "MicrosoftManaged", "infrastructureEncryptionState": "Disabled",
-            "lastUpdateStatus": "NotEnabled", "useSystemAssignedIdentity": false,
-        }),
-    )
-}
-
-fn usages(request: &Request, at: &VaultPath, tx: &Tx<'_>) -> Result<Response, Refusal> {
-    let contents = backup::contents(tx, &at.key)?;
-    let count = |name: &str, shown: &str, value: u64| json!({ "unit": "Count", "currentValue": value, "limit": -1, "name": { "value": name, "localizedValue": shown } });
-    let list = page(
-        request,
-        [
-            count("ProtectedItemCount", "Backup items", contents.protected),
-            count(
-                "IaaSVMProtectedItemCount",
-                "Azure Virtual Machines",
-                contents.protected,
-            ),
-            count(
-                "SoftDeletedItemCount",
-                "Soft deleted items",
-                contents.soft_deleted,
-            ),
-            count(
-                "RegisteredContainersCount",
-                "Registered containers",
-                contents.containers,
-            ),
-        ],
-    )?;
-    only_get(request, list)
-}
-
-fn part(at: &VaultPath, kind: &str, name: &str, properties: &Value) -> Value {
+pub(super) fn part(at: &VaultPath, kind: &str, name: &str, properties: &Value) -> Value {
     json!({
         "id": format!("{}/{kind}/{name}", at.id), "name": name, "type": format!("{KIND}/{kind}"), "properties": properties,
     })
 }
 
-fn read_only(request: &Request, body: Value) -> Result<Response, Refusal> {
-    only_get(request, Response::ok(body))
-}
-
-fn only_get(request: &Request, response: Response) -> Result<Response, Refusal> {
-    if request.method == Method::GET {
-        Ok(response)
-    } else {
-        Err(Refusal::wrong_method(&request.method, &request.path))
-    }
-}
-
-fn writes(request: &Request) -> Result<(), Refusal> {
+pub(super) fn writes(request: &Request) -> Result<(), Refusal> {
     if request.method == Method::PUT || request.method == Method::PATCH {
         return Ok(());
     }

@@ -4,10 +4,13 @@
 //! after the vault's deletion was accepted. What is inside a vault is the backup engine's.
 
 mod config;
+mod encryption;
+mod extended_info;
 mod one;
 mod properties;
 mod repository;
 mod row;
+mod usages;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -20,6 +23,7 @@ pub use config::below;
 pub use one::one;
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
+pub(crate) use usages::count;
 
 const KIND: &str = "Microsoft.RecoveryServices/vaults";
 

@@ -80,6 +80,7 @@ fn create(
         etag: String::new(),
         properties: properties::of_a_new_vault(),
         operation: None,
+        extended_info: None,
     };
     vault.take(&body, false)?;
     let effect = provision(&mut vault, ctx, tx)?;

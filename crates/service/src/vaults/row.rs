@@ -28,6 +28,9 @@ pub struct VaultRow {
     pub properties: Value,
     /// The operation that makes, changes or deletes it.
     pub operation: Option<String>,
+    /// What agents and Site Recovery have written into its `extendedInformation`.
+    #[serde(default)]
+    pub extended_info: Option<Value>,
 }
 
 /// What happens to an item's points when the item is deleted.

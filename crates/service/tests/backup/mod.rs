@@ -1,6 +1,7 @@
 //! The backup service's core, held in memory: requests, the clock and a scripted mover in; answers, jobs and recovery
 //! points out.
 
+mod around;
 mod cancel;
 mod crash;
 mod laws;

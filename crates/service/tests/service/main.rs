@@ -11,6 +11,7 @@ mod backup;
 mod inventory;
 mod movers;
 mod never_panics;
+mod offer;
 mod reports;
 mod shell;
 mod store;

@@ -1,0 +1,128 @@
+//! The table of operations against Azure's own list of them, and the page that people read against the table.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use kluis_service::offer::{Operation, State, operations};
+use kluis_tests::azure;
+use kluis_tests::place::workspace;
+
+/// The lists of Microsoft's operations, and how each begins.
+const LISTS: [&str; 2] = ["ops-recoveryservices.tsv", "ops-recoveryservicesbackup.tsv"];
+
+#[test]
+fn every_operation_of_microsofts_clients_is_in_the_table() {
+    let Some(azure) = azure::folder() else { return };
+    let ours: BTreeSet<(String, String)> = operations()
+        .map(|known| {
+            (
+                known.name.to_owned(),
+                called(known.method, &known.full_path()),
+            )
+        })
+        .collect();
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for list in LISTS {
+        let text = fs::read_to_string(azure.join(list)).unwrap();
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            let path = cells
+                .iter()
+                .find(|cell| cell.starts_with(['/', '…']))
+                .unwrap();
+            let group =
+                "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers";
+            let name = format!("{}.{}", cells[0], cells[1]);
+            let theirs = (name, called(cells[2], &path.replace('…', group)));
+            count += 1;
+            if !ours.contains(&theirs) {
+                missing.push(format!("{theirs:?}"));
+            }
+        }
+    }
+    assert!(count > 90, "the lists hold {count} operations");
+    assert!(
+        missing.is_empty(),
+        "not in offer.tsv:\n{}",
+        missing.join("\n")
+    );
+}
+
+/// A method and a path without the names of its braces, which say nothing.
+fn called(method: &str, path: &str) -> String {
+    let plain: Vec<&str> = path
+        .split('/')
+        .map(|segment| {
+            if segment.starts_with('{') {
+                "{}"
+            } else {
+                segment
+            }
+        })
+        .collect();
+    format!("{method} {}", plain.join("/"))
+}
+
+/// `UPDATE=1` writes the page anew.
+#[test]
+fn the_page_of_operations_is_the_table() {
+    let path = workspace().join("docs/operations.md");
+    let page = page();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &page).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == page,
+        "{} is not what crates/service/src/offer.tsv says; UPDATE=1 cargo test --test suite operations writes it",
+        path.display()
+    );
+}
+
+fn page() -> String {
+    let all: Vec<Operation> = operations().collect();
+    let count =
+        |wanted: fn(&State) -> bool| all.iter().filter(|known| wanted(&known.state)).count();
+    let mut page = format!(
+        "# Azure's operations, one by one
+
+What `kluis service` makes of each operation of Microsoft.RecoveryServices: those that Microsoft's newest clients know
+(azure-mgmt-recoveryservices 4.3.0, azure-mgmt-recoveryservicesbackup 11.2.0), and a few that only older ones use.
+Of {} operations {} are served, {} answer a list that is always empty, {} delete what is never there, {} read what never
+exists, and {} are refused.
+
+This page is written from the table by which the service itself answers; a test holds the two together, and the table against
+Microsoft's clients. `S` is `/subscriptions/{{subscriptionId}}/providers/Microsoft.RecoveryServices`, `G` is
+`/subscriptions/{{subscriptionId}}/resourceGroups/{{resourceGroupName}}/providers/Microsoft.RecoveryServices`, and `V` is
+`G/vaults/{{vaultName}}`. Paths are read without regard to case, percent-encoded or not; another method at one of them is 405
+`MethodNotAllowed`. The api-versions 2021-11-15 to 2026-11-01 are taken, all with one shape.
+
+",
+        all.len(),
+        count(|state| *state == State::Served),
+        count(|state| *state == State::Empty),
+        count(|state| *state == State::Nothing),
+        count(|state| matches!(state, State::Absent(_))),
+        count(|state| matches!(state, State::Refused(_))),
+    );
+    page.push_str("| operation | request | state | |\n|---|---|---|---|\n");
+    for known in all {
+        let state = match known.state {
+            State::Served => "served".to_owned(),
+            State::Empty => "empty list".to_owned(),
+            State::Nothing => "204".to_owned(),
+            State::Absent(code) => format!("404 `{code}`"),
+            State::Refused(code) => format!("refused: 400 `{code}`"),
+        };
+        writeln!(
+            page,
+            "| {} | `{} {}` | {state} | {} |",
+            known.name, known.method, known.path, known.says
+        )
+        .unwrap();
+    }
+    page
+}
