@@ -17,6 +17,7 @@ pub mod backup;
 pub mod config;
 pub mod container;
 pub mod error;
+pub mod files;
 pub mod filter;
 pub mod id;
 pub mod item;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::id::{Name, RecoveryPointId, ResourceGroupId, StorageAccountId, VirtualNetworkId, VmId};
 use crate::resource::Resource;
 
 word! {
@@ -138,20 +139,71 @@ wire! {
 }
 
 impl VmRestoreRequest {
-    /// Disks into a resource group, every one of the point's, staged in a storage account of the vault's region.
+    /// Disks into a resource group, staged in a storage account of the vault's region. `luns`: the data disks that come with the OS disk;
+    /// every disk when None, the OS disk alone when empty.
     #[must_use]
     pub fn disks(
-        point: &crate::id::RecoveryPointId,
-        vm: &crate::id::VmId,
-        group: &crate::id::ResourceGroupId,
-        staging: &crate::id::StorageAccountId,
+        point: &RecoveryPointId,
+        vm: &VmId,
+        group: &ResourceGroupId,
+        staging: &StorageAccountId,
+        region: &str,
+        luns: Option<Vec<i32>>,
+    ) -> Self {
+        Self {
+            target_resource_group_id: Some(group.to_string()),
+            restore_disk_lun_list: luns,
+            ..Self::of(RecoveryType::RestoreDisks, point, vm, staging, region)
+        }
+    }
+
+    /// A new virtual machine in a subnet.
+    #[must_use]
+    pub fn new_vm(
+        point: &RecoveryPointId,
+        vm: &VmId,
+        target: &VmId,
+        network: &VirtualNetworkId,
+        subnet: &Name,
+        staging: &StorageAccountId,
+        region: &str,
+    ) -> Self {
+        Self {
+            target_virtual_machine_id: Some(target.to_string()),
+            target_resource_group_id: Some(target.group().to_string()),
+            virtual_network_id: Some(network.to_string()),
+            subnet_id: Some(format!("{network}/subnets/{subnet}")),
+            ..Self::of(RecoveryType::AlternateLocation, point, vm, staging, region)
+        }
+    }
+
+    /// The machine's own disks, replaced. `luns`: exactly these data disks; every disk when None.
+    #[must_use]
+    pub fn in_place(
+        point: &RecoveryPointId,
+        vm: &VmId,
+        staging: &StorageAccountId,
+        region: &str,
+        luns: Option<Vec<i32>>,
+    ) -> Self {
+        Self {
+            target_resource_group_id: Some(vm.group().to_string()),
+            restore_disk_lun_list: luns,
+            ..Self::of(RecoveryType::OriginalLocation, point, vm, staging, region)
+        }
+    }
+
+    fn of(
+        what: RecoveryType,
+        point: &RecoveryPointId,
+        vm: &VmId,
+        staging: &StorageAccountId,
         region: &str,
     ) -> Self {
         Self {
             recovery_point_id: Some(point.name.to_string()),
-            recovery_type: Some(RecoveryType::RestoreDisks),
+            recovery_type: Some(what),
             source_resource_id: Some(vm.to_string()),
-            target_resource_group_id: Some(group.to_string()),
             storage_account_id: Some(staging.to_string()),
             region: Some(region.to_owned()),
             create_new_cloud_service: Some(false),

@@ -99,7 +99,7 @@ async fn take(
         | Action::StartBackup { item: id, .. } => {
             return write(step, &VaultKey::from(id.vault()), lines, ctx).await;
         }
-        Action::StartRestore { point, .. } => {
+        Action::StartRestore { point, .. } | Action::StartFilesRestore { point, .. } => {
             return write(step, &VaultKey::from(point.item.vault()), lines, ctx).await;
         }
     };

@@ -3,6 +3,7 @@
 mod backup_job;
 mod backup_policy;
 mod backup_service;
+mod compute;
 mod lines;
 mod objects;
 mod protected_vm;

@@ -1,7 +1,7 @@
 //! Planning a BackupJob: one backup, begun once, followed to its recovery point.
 
 use jiff::SignedDuration;
-use kluis_api::{BackupJobStatus, ConditionType, OperationKind, ProtectionState};
+use kluis_api::{BackupJobStatus, ConditionType, Operation, OperationKind, ProtectionState};
 use kluis_arm::backup::{BackupRequest, VmBackupRequest};
 use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::resource::Resource;
@@ -9,14 +9,13 @@ use kluis_arm::resource::Resource;
 use crate::bounded::{self, Course, Evidence};
 use crate::conditions::moment;
 use crate::errand::{BEFORE, Errand, State, before, tells_another_moment, want_before};
-use crate::fingerprint::Fingerprint;
-use crate::gate::{self, Target};
+use crate::gate::Target;
 use crate::key::{Kind, ObjectKey};
 use crate::plan::{Basis, Next, Plan};
 use crate::point;
 use crate::report::Status;
 use crate::seen::Seen;
-use crate::step::{Action, Precondition, Slot, Step};
+use crate::step::{Action, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{BackupJobWorld, Fact, Observed, Want, World};
 
@@ -38,6 +37,7 @@ impl World for BackupJobWorld {
             return Vec::new();
         }
         let mut wants: Vec<Want> = self
+            .work
             .arm
             .is_none()
             .then(|| Want::Item(target.item.clone()))
@@ -47,17 +47,19 @@ impl World for BackupJobWorld {
         wants.extend(errand.wants());
         if errand.state() == State::NotMeant && is_protected(self).is_ok() {
             let jobs = self
+                .work
                 .jobs
                 .is_none()
                 .then(|| want_before(&target.item, JobOperation::Backup, self.now));
             let points = self
+                .work
                 .points
                 .is_none()
                 .then(|| Want::Points(target.item.clone()));
             wants.extend(jobs.into_iter().chain(points));
         }
         if let State::Over { detail, .. } = errand.state()
-            && self.points.is_none()
+            && self.work.points.is_none()
             && detail.has_succeeded()
         {
             wants.push(Want::Points(target.item.clone()));
@@ -66,14 +68,7 @@ impl World for BackupJobWorld {
     }
 
     fn fill(&mut self, _: &Want, fact: Fact) {
-        match fact {
-            Fact::Item(item) => self.arm = Some(item),
-            Fact::Progress(progress) => self.progress = Some(progress),
-            Fact::Job(job) => self.arm_job = Some(job),
-            Fact::Jobs(jobs) => self.jobs = Some(jobs),
-            Fact::Points(points) => self.points = Some(points),
-            _ => {}
-        }
+        self.work.fill(fact);
     }
 
     fn plan(&self) -> Plan {
@@ -92,36 +87,18 @@ impl BackupJobWorld {
         self.job.metadata.namespace.as_deref().unwrap_or_default()
     }
 
+    fn operation(&self) -> Option<&Operation> {
+        self.job.status.as_ref()?.operation.as_ref()
+    }
+
     fn target(&self) -> Result<Target<'_>, Waiting> {
-        // What was begun is followed even while the vault is not Ready.
-        let is_begun = self
-            .job
-            .status
-            .as_ref()
-            .is_some_and(|status| status.operation.is_some());
-        gate::item_target(
-            &self.job.spec.item,
-            self.item.as_ref(),
-            self.vault.as_ref(),
-            &self.access,
-            self.namespace(),
-            gate::Need::of(is_begun),
-        )
+        self.work
+            .target(&self.job.spec.item, self.namespace(), self.operation())
     }
 
     fn errand(&self, target: &Target<'_>) -> Errand<'_> {
-        Errand {
-            operation: self
-                .job
-                .status
-                .as_ref()
-                .and_then(|status| status.operation.as_ref()),
-            does: JobOperation::Backup,
-            item: target.item.clone(),
-            progress: self.progress.as_ref(),
-            job: self.arm_job.as_ref(),
-            jobs: self.jobs.as_ref(),
-        }
+        self.work
+            .errand(self.operation(), JobOperation::Backup, &target.item)
     }
 }
 
@@ -148,7 +125,8 @@ pub fn plan_backup_job(world: &BackupJobWorld) -> Plan {
         Ok(_) | Err(_) => Vec::new(),
     };
     let evidence = world
-        .arm_job
+        .work
+        .job
         .as_ref()
         .and_then(Observed::found)
         .and_then(|job| crate::errand::detail(job))
@@ -198,15 +176,10 @@ fn rest(world: &BackupJobWorld, basis: Basis, before: BackupJobStatus) -> Plan {
 
 fn course(world: &BackupJobWorld) -> Result<Course, Waiting> {
     let target = world.target()?;
-    let Some(meant) = world
-        .job
-        .status
-        .as_ref()
-        .and_then(|status| status.operation.clone())
-    else {
+    let Some(meant) = world.operation().cloned() else {
         is_protected(world)?;
         let jobs = before(
-            world.jobs.as_ref(),
+            world.work.jobs.as_ref(),
             &target.item,
             &JobOperation::Backup,
             world.now,
@@ -250,7 +223,7 @@ fn is_protected(world: &BackupJobWorld) -> Result<(), Waiting> {
         world.namespace(),
         world.job.spec.item.name.clone(),
     );
-    match &world.arm {
+    match &world.work.arm {
         None => Err(Waiting::StillProvisioning {
             what: "the item".to_owned(),
         }),
@@ -277,7 +250,7 @@ fn is_protected(world: &BackupJobWorld) -> Result<(), Waiting> {
 }
 
 fn evidence(world: &BackupJobWorld, detail: &VmJob) -> Evidence {
-    match (&world.points, point(world, detail)) {
+    match (&world.work.points, point(world, detail)) {
         (_, Some((name, time))) => Evidence::Seen {
             message: format!(
                 "The recovery point {name} of {} exists.",
@@ -309,24 +282,13 @@ fn made_since(
     world: &BackupJobWorld,
     since: jiff::Timestamp,
 ) -> impl Iterator<Item = (jiff::Timestamp, String)> {
-    let points = world
-        .points
-        .as_ref()
-        .and_then(Observed::found)
-        .into_iter()
-        .flatten();
+    let points = world.work.known_points().iter();
     points
         .filter_map(|point| Some((point::time(point)?, point.name.clone()?)))
         .filter(move |(time, _)| *time >= since)
 }
 
 fn start(world: &BackupJobWorld, basis: &Basis, target: &Target<'_>) -> Step {
-    let observed = world.arm.clone().map(|arm| {
-        (
-            Want::Item(target.item.clone()),
-            Fingerprint::of(&Fact::Item(arm)),
-        )
-    });
     let until = world.job.spec.retain_until.as_ref().map(|time| time.0);
     let body = Box::new(Resource::body(BackupRequest::from(
         VmBackupRequest::keep_until(until),
@@ -336,10 +298,7 @@ fn start(world: &BackupJobWorld, basis: &Basis, target: &Target<'_>) -> Step {
             item: target.item.clone(),
             body,
         },
-        guard: Precondition {
-            observed,
-            ..basis.unread()
-        },
+        guard: world.work.guard(basis, &target.item),
         slot: Some(Slot::Operation),
     }
 }

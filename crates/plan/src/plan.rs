@@ -165,10 +165,7 @@ impl Plan {
         // How long to leave a call alone that starts work and was not taken: each attempt first reads the vault's jobs.
         const BEFORE_ANOTHER_START: SignedDuration = SignedDuration::from_mins(1);
         let waiting = Waiting::Arm(failure.clone());
-        let starts_work = matches!(
-            step.action,
-            Action::StartBackup { .. } | Action::StartRestore { .. }
-        );
+        let starts_work = step.action.starts_work();
         if let Some(status) = &mut report.status {
             if starts_work && !failure.may_have_been_taken() {
                 status.not_taken(step);

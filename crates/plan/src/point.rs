@@ -66,6 +66,18 @@ pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {
     rule.is_some_and(|rule| rule.eq_ignore_ascii_case("OnDemand"))
 }
 
+/// The LUNs of the data disks that it holds; None where it does not say.
+pub(crate) fn luns(point: &RecoveryPoint) -> Option<Vec<u32>> {
+    let configuration = of_vm(point)?.recovery_point_disk_configuration.as_ref()?;
+    let held = configuration.included_disk_list.as_ref()?;
+    // The OS disk has the LUN -1.
+    Some(
+        held.iter()
+            .filter_map(|disk| u32::try_from(disk.lun?).ok())
+            .collect(),
+    )
+}
+
 fn of_vm(point: &RecoveryPoint) -> Option<&VmRecoveryPoint> {
     match &point.properties {
         RecoveryPointDetail::VirtualMachine(point) => Some(point),

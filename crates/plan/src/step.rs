@@ -4,6 +4,7 @@ use std::fmt;
 
 use kluis_api::OperationKind;
 use kluis_arm::backup::TriggerBackup;
+use kluis_arm::files::TriggerFilesRestore;
 use kluis_arm::id::{ItemId, PolicyId, RecoveryPointId, VaultId};
 use kluis_arm::item::Item;
 use kluis_arm::policy::Policy;
@@ -94,6 +95,12 @@ pub enum Action {
         point: RecoveryPointId,
         body: Box<TriggerRestore>,
     },
+    /// A restore of files, by the service's own extension, which is at `prefix`.
+    StartFilesRestore {
+        point: RecoveryPointId,
+        prefix: String,
+        body: Box<TriggerFilesRestore>,
+    },
 }
 
 /// A call to ARM.
@@ -150,6 +157,11 @@ impl Action {
             Self::StartRestore { point, body } => {
                 write(Method::Post, format!("{point}/restore"), body)?
             }
+            Self::StartFilesRestore {
+                point,
+                prefix,
+                body,
+            } => write(Method::Post, format!("{prefix}{point}/restoreFiles"), body)?,
         };
         Ok(Some(call))
     }
@@ -165,7 +177,9 @@ impl Action {
             Self::DiscoverContainers { vault } => vault.to_string(),
             Self::PutItem { id, .. } | Self::DeleteItem { id } => id.to_string(),
             Self::StartBackup { item, .. } => item.to_string(),
-            Self::StartRestore { point, .. } => point.to_string(),
+            Self::StartRestore { point, .. } | Self::StartFilesRestore { point, .. } => {
+                point.to_string()
+            }
         }
     }
 
@@ -184,8 +198,18 @@ impl Action {
             Self::PutItem { kind, .. } => Some(*kind),
             Self::DeleteItem { .. } => Some(OperationKind::DeleteBackupData),
             Self::StartBackup { .. } => Some(OperationKind::Backup),
-            Self::StartRestore { .. } => Some(OperationKind::Restore),
+            Self::StartRestore { .. } | Self::StartFilesRestore { .. } => {
+                Some(OperationKind::Restore)
+            }
         }
+    }
+
+    /// Whether it starts work that is done twice when it is called twice.
+    pub(crate) fn starts_work(&self) -> bool {
+        matches!(
+            self,
+            Self::StartBackup { .. } | Self::StartRestore { .. } | Self::StartFilesRestore { .. }
+        )
     }
 }
 

@@ -1,8 +1,9 @@
-//! Why nothing is done, or nothing more: every cause is a variant with its data, and is put into words here and nowhere else.
-//!
-//! A message names the cause and the way out, for the person who reads `kubectl get`.
+//! Why nothing is done, or nothing more: every cause is a variant with its data, one word for it, whether it passes by itself, and when to
+//! look again. Its sentence is in [`message`].
 
-use std::fmt;
+mod message;
+
+pub(crate) use message::in_words;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::OperationKind;
@@ -102,6 +103,36 @@ pub enum Waiting {
     PointNotFound { wanted: String },
     /// There is no storage account to pass a restore through.
     StagingNotFound { region: String },
+    /// The recovery point does not hold the disk.
+    DiskNotInPoint {
+        point: String,
+        lun: u32,
+        held: Vec<u32>,
+    },
+    /// The vault's owner does not let a restore replace disks.
+    InPlaceNotAllowed { vault: String },
+    /// There is no machine whose disks could be replaced.
+    NothingToReplace { vm: String },
+    /// The machine's disks cannot be replaced.
+    NotReplaceable { vm: String, why: String },
+    /// There is a machine of the new one's name already.
+    NameTaken { vm: String },
+    /// There is no such network, or it has no such subnet.
+    NetworkNotFound {
+        network: String,
+        subnet: Option<String>,
+    },
+    /// The network and the vault are in different regions.
+    NetworkElsewhere {
+        network: String,
+        found: String,
+        vault: String,
+    },
+    /// Azure has no call for it, and the service has no extension.
+    NotOfferedByService {
+        what: &'static str,
+        endpoint: String,
+    },
     /// The job is done, and what it should have left is not to be seen.
     EvidenceMissing { what: &'static str },
 }
@@ -154,6 +185,14 @@ impl Waiting {
             Self::ItemNotProtected { .. } => "ItemNotProtected",
             Self::PointNotFound { .. } => "RecoveryPointNotFound",
             Self::StagingNotFound { .. } => "StagingAccountNotFound",
+            Self::DiskNotInPoint { .. } => "DiskNotInRecoveryPoint",
+            Self::InPlaceNotAllowed { .. } => "InPlaceNotAllowed",
+            Self::NothingToReplace { .. } => "NothingToReplace",
+            Self::NotReplaceable { .. } => "NotReplaceable",
+            Self::NameTaken { .. } => "NameTaken",
+            Self::NetworkNotFound { .. } => "NetworkNotFound",
+            Self::NetworkElsewhere { .. } => "NetworkElsewhere",
+            Self::NotOfferedByService { .. } => "NotOfferedByService",
             Self::EvidenceMissing { .. } => "EvidenceMissing",
         }
     }
@@ -199,7 +238,15 @@ impl Waiting {
             | Self::ItemNotFound { .. }
             | Self::ItemNotProtected { .. }
             | Self::PointNotFound { .. }
-            | Self::StagingNotFound { .. } => Stance::Stuck,
+            | Self::StagingNotFound { .. }
+            | Self::DiskNotInPoint { .. }
+            | Self::InPlaceNotAllowed { .. }
+            | Self::NothingToReplace { .. }
+            | Self::NotReplaceable { .. }
+            | Self::NameTaken { .. }
+            | Self::NetworkNotFound { .. }
+            | Self::NetworkElsewhere { .. }
+            | Self::NotOfferedByService { .. } => Stance::Stuck,
         }
     }
 
@@ -242,152 +289,11 @@ impl Waiting {
             | Self::InUse { .. }
             | Self::DeclaredBy { .. }
             | Self::ItemNotFound { .. }
+            | Self::InPlaceNotAllowed { .. }
             | Self::ItemNotProtected { .. } => Next::After(ANOTHER_OBJECT),
             _ => Next::After(ARM_LATER),
         }
     }
-}
-
-impl fmt::Display for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ServiceNotFound { service } => {
-                write!(f, "There is no BackupService {service}: create it, or correct serviceRef.")
-            }
-            Self::ServiceNotReady { service, message } => write!(f, "The BackupService {service} is not Ready: {message}"),
-            Self::NoConsent { service, namespace, group } => write!(
-                f,
-                "The BackupService {service} does not let the namespace {namespace} use the resource group {group}: whoever owns the \
-                 service lists both under spec.namespaces."
-            ),
-            Self::SecretNotFound { secret, key: None } => {
-                write!(f, "The operator's namespace has no Secret {secret}: create it there, or correct credential.secretRef.")
-            }
-            Self::SecretNotFound { secret, key: Some(key) } => {
-                write!(f, "The Secret {secret} has no key {key}: add it, or correct credential.secretRef.key.")
-            }
-            Self::SubscriptionNotFound { subscription } => write!(
-                f,
-                "The service does not know the subscription {subscription}, or does not show it to us: correct spec.subscriptionId, or \
-                 give the identity a role there."
-            ),
-            Self::Arm(failure) => arm_message(failure, f),
-            Self::InvalidName { what, message } => write!(f, "{what} cannot be used in Azure: {message}."),
-            Self::NotOfferedYet { what } => write!(f, "{what} is not offered by this version of Kluis yet."),
-            Self::VaultNotFound { vault } => write!(f, "There is no Vault {vault}: create it, or correct vaultRef."),
-            Self::VaultNotReady { vault, message } => write!(f, "The Vault {vault} is not Ready: {message}"),
-            Self::NamespaceNotAllowed { vault, namespace } => write!(
-                f,
-                "The Vault {vault} does not let the namespace {namespace} use it: its owner adds the namespace to \
-                 spec.allowedNamespaces."
-            ),
-            Self::ForeignVault { id, tag: Some(tag), .. } => write!(
-                f,
-                "{id} belongs to another Vault: its tag kluis.dev/managed-by says {tag}. Choose another azureName, or set \
-                 adoptionPolicy: Always to take it over."
-            ),
-            Self::ForeignVault { id, tag: None, never: false } => write!(
-                f,
-                "{id} exists and was not made by Kluis. Set adoptionPolicy: Always to take it over as it is, or choose another azureName."
-            ),
-            Self::ForeignVault { id, tag: None, never: true } => write!(
-                f,
-                "{id} exists already, and adoptionPolicy is Never. Choose another azureName, or set adoptionPolicy: Always to take it over."
-            ),
-            Self::OtherLocation { wanted, found } => write!(
-                f,
-                "The vault exists in {found}, not in {wanted}, and a vault does not move: make another Vault, with location {found} or \
-                 with another azureName."
-            ),
-            Self::SoftDeleteAlwaysOn => {
-                f.write_str("Soft delete of this vault is always on and cannot be turned off: set softDelete.state: AlwaysOn.")
-            }
-            Self::ChangeNotTaken { what } => write!(f, "The service accepted a change of {what} and did not make it."),
-            Self::VmNotFound { vm } => write!(f, "There is no virtual machine {vm}: correct spec.vm, or create it."),
-            Self::RegionMismatch { vm, vault } => write!(
-                f,
-                "The machine is in {vm} and the vault in {vault}; both have to be in one region (rule 26): use a Vault in {vm}."
-            ),
-            Self::SubscriptionMismatch { vm, vault } => write!(
-                f,
-                "The machine is in the subscription {vm} and the vault in {vault}; both have to be in one (rule 26): use a Vault there."
-            ),
-            Self::NotDiscovered { vm } => write!(
-                f,
-                "The vault's discovery does not find the virtual machine {vm}: it may be protected by another vault, or be of a kind \
-                 that cannot be."
-            ),
-            Self::PolicyNotFound { policy } => write!(f, "There is no BackupPolicy {policy}: create it, or correct policyRef."),
-            Self::PolicyNotReady { policy, message } => write!(f, "The BackupPolicy {policy} cannot be used: {message}"),
-            Self::PolicyNotInVault { policy, vault, ours: true } => {
-                write!(f, "The BackupPolicy {policy} is not in the vault {vault} yet.")
-            }
-            Self::PolicyNotInVault { policy, vault, ours: false } => {
-                write!(f, "The vault {vault} has no policy {policy}: correct policyRef.azureName, or name a BackupPolicy.")
-            }
-            Self::PolicyNotExpressible { message } => write!(f, "The policy cannot be said in Azure's terms: {message}."),
-            Self::TierDowngrade => {
-                f.write_str("A policy in use cannot go back from Enhanced to Standard: set tier: Enhanced, or make another BackupPolicy.")
-            }
-            Self::ApprovalRequired(loss) => write!(f, "{loss}"),
-            Self::LossUnknown { failure } => {
-                write!(f, "Nothing is changed before it is known how many recovery points that would cost: {failure}.")
-            }
-            Self::DeclaredBy { other } => write!(
-                f,
-                "{other} declares this machine in this vault already: delete one of the two."
-            ),
-            Self::OperationInProgress { kind } => write!(f, "Under way: {}.", in_words(*kind)),
-            Self::OperationFailed { kind, code, message } => {
-                write!(f, "{} failed with {code}: {message}", capital(in_words(*kind)))
-            }
-            Self::StillProvisioning { what } => write!(f, "The service is still at work on {what}."),
-            Self::InUse { by } => {
-                let names: Vec<String> = by.iter().take(5).map(ToString::to_string).collect();
-                write!(f, "Still used by {}", names.join(", "))?;
-                if by.len() > names.len() {
-                    write!(f, " and {} more", by.len() - names.len())?;
-                }
-                f.write_str(": it goes when that is gone.")
-            }
-            Self::ItemNotFound { item } => write!(f, "There is no {item}: correct spec.item, or create it."),
-            Self::ItemNotProtected { item, state } if state.is_empty() => write!(f, "{item} is not protected yet."),
-            Self::ItemNotProtected { item, state } => write!(f, "{item} is not protected (it is {state}): see its conditions."),
-            Self::PointNotFound { wanted } => write!(f, "There is no recovery point {wanted}: `kluis points` lists those there are."),
-            Self::StagingNotFound { region } => write!(
-                f,
-                "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one, \
-                 or name one in to.disks.stagingAccount."
-            ),
-            Self::EvidenceMissing { what } => write!(f, "The job says it is done; {what} is not to be seen yet."),
-        }
-    }
-}
-
-/// What an operation does, in words.
-pub(crate) fn in_words(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::CreateVault => "making the vault",
-        OperationKind::UpdateVault => "changing the vault",
-        OperationKind::DeleteVault => "deleting the vault",
-        OperationKind::UpdatePolicy => "changing the policy in the vault",
-        OperationKind::DiscoverContainers => "discovering what the vault can protect",
-        OperationKind::Protect => "beginning protection",
-        OperationKind::ModifyProtection => "changing the protection",
-        OperationKind::StopProtection => "stopping protection, keeping its recovery points",
-        OperationKind::SuspendProtection => "suspending protection",
-        OperationKind::DeleteBackupData => "deleting the recovery points",
-        OperationKind::Undelete => "bringing back what was deleted",
-        OperationKind::Backup => "a backup",
-        OperationKind::Restore => "a restore",
-    }
-}
-
-pub(crate) fn capital(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next()
-        .map(|first| first.to_uppercase().chain(rest).collect())
-        .unwrap_or_default()
 }
 
 fn stance(class: Class) -> Stance {
@@ -410,36 +316,5 @@ fn arm_reason(failure: &ArmFailure) -> &'static str {
             Class::RetryAfter => "ServiceBusy",
             Class::Blocked | Class::Terminal => "RequestRefused",
         },
-    }
-}
-
-fn arm_message(failure: &ArmFailure, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let doing = capital(&failure.doing);
-    match &failure.cause {
-        Cause::Unreachable { message } => write!(
-            f,
-            "{doing}: the service does not answer ({message}). Tried again; if it stays so, look at spec.endpoint, the network, and \
-             spec.caBundle."
-        ),
-        Cause::WrongCredentials { message } => write!(
-            f,
-            "{doing}: the service does not let us in ({message}). Look at the BackupService's tenantId, credential, and the secret."
-        ),
-        Cause::Throttled { until } => write!(
-            f,
-            "{doing}: the service asks for quiet until {}.",
-            until.strftime("%H:%M:%SZ")
-        ),
-        Cause::Malformed { message } => {
-            write!(
-                f,
-                "{doing}: the answer is not what Azure Backup says ({message}). Is spec.endpoint right?"
-            )
-        }
-        Cause::Refused {
-            status,
-            code,
-            message,
-        } => write!(f, "{doing}: the service answers {status} {code}: {message}"),
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use kluis_api::{Condition, ConditionStatus, OperationKind};
-use kluis_arm::id::ItemName;
+use kluis_arm::id::{ItemName, VmId};
 use kluis_arm::item::ProtectedItem;
+use kluis_arm::restore::{RecoveryType, RestoreRequest};
 
 use crate::plan::Plan;
 use crate::report::{Event, EventKind, Report};
@@ -166,16 +167,49 @@ impl fmt::Display for Action {
                 machine(&item.name),
                 item.vault().name
             ),
-            Self::StartRestore { point, .. } => {
+            Self::StartRestore { point, body } => {
                 write!(
                     f,
-                    "restore {} of {} from {}",
+                    "restore {} of {} from {}{}",
+                    point.name,
+                    machine(&point.item.name),
+                    point.item.vault().name,
+                    as_what(&body.properties)
+                )
+            }
+            Self::StartFilesRestore { point, body, .. } => {
+                write!(
+                    f,
+                    "restore {} out of {} of {} from {}",
+                    body.properties
+                        .paths
+                        .as_deref()
+                        .unwrap_or_default()
+                        .join(", "),
                     point.name,
                     machine(&point.item.name),
                     point.item.vault().name
                 )
             }
         }
+    }
+}
+
+/// What a restore makes, where that is not disks.
+fn as_what(request: &RestoreRequest) -> String {
+    let RestoreRequest::VirtualMachine(request) = request else {
+        return String::new();
+    };
+    let target = request
+        .target_virtual_machine_id
+        .as_deref()
+        .and_then(|id| id.parse::<VmId>().ok());
+    match (&request.recovery_type, target) {
+        (Some(RecoveryType::AlternateLocation), Some(vm)) => {
+            format!(" as {}/{}", vm.resource_group, vm.name)
+        }
+        (Some(RecoveryType::OriginalLocation), _) => " in place".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -12,15 +12,19 @@ mod protected_vm;
 mod restore;
 mod service;
 mod vault;
+mod work;
 
 pub use backup_job::BackupJobWorld;
-pub use fact::{DiskFact, Fact, StorageAccountFact, SubscriptionFact, VmFact, Want};
+pub use fact::{
+    DiskFact, Fact, NetworkFact, StorageAccountFact, SubscriptionFact, VmDisk, VmFact, Want,
+};
 pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};
 pub use protected_vm::ProtectedVmWorld;
 pub use restore::RestoreWorld;
 pub use service::{SecretFact, ServiceWorld};
 pub use vault::VaultWorld;
+pub use work::Work;
 
 use crate::key::ObjectKey;
 use crate::plan::Plan;

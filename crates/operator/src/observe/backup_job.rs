@@ -1,7 +1,7 @@
 //! The world around a BackupJob: the item that it backs up, and where that is kept.
 
 use kluis_api::BackupJob;
-use kluis_plan::BackupJobWorld;
+use kluis_plan::{BackupJobWorld, Work};
 use serde_json::Value;
 
 use super::{Lines, Observation, ObserveError, complete, objects};
@@ -20,14 +20,7 @@ pub(super) async fn observe(
     let world = BackupJobWorld {
         now: lines.now(),
         job,
-        item,
-        vault,
-        access,
-        arm: None,
-        progress: None,
-        arm_job: None,
-        jobs: None,
-        points: None,
+        work: Work::about(item, vault, access),
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
 }

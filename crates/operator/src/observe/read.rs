@@ -13,20 +13,19 @@ use kluis_arm::{
     time::in_filter,
 };
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, list, operation};
-use kluis_plan::{
-    ArmFailure, DiskFact, Fact, Observed, Progress, StorageAccountFact, SubscriptionFact, VmFact,
-    Want,
-};
+use kluis_plan::{ArmFailure, Fact, Observed, Progress, SubscriptionFact, Want};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::vault_key::VaultKey;
+use super::{compute, vault_key::VaultKey};
 use crate::{arm::Line, failure::arm_failure};
 
 const SUBSCRIPTIONS: &str = "2022-12-01";
 const COMPUTE: &str = "2024-07-01";
 const DISKS: &str = "2024-03-02";
 const STORAGE: &str = "2023-05-01";
+const NETWORK: &str = "2024-05-01";
+const METADATA: &str = "2022-09-01";
 
 /// What a failed read is called.
 pub(super) fn doing(want: &Want) -> String {
@@ -44,7 +43,9 @@ pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
         | Want::Vm(_)
         | Want::Progress { .. }
         | Want::StorageAccounts { .. }
-        | Want::Disks(_) => return None,
+        | Want::Disks(_)
+        | Want::Network(_)
+        | Want::FilesExtension => return None,
     };
     Some(VaultKey::from(vault))
 }
@@ -68,6 +69,8 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::Points(_) => Fact::Points(none.map(absurd)),
         Want::StorageAccounts { .. } => Fact::StorageAccounts(none.map(absurd)),
         Want::Disks(_) => Fact::Disks(none.map(absurd)),
+        Want::Network(_) => Fact::Network(none.map(absurd)),
+        Want::FilesExtension => Fact::FilesExtension(none.map(absurd)),
     }
 }
 
@@ -135,11 +138,7 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
         Want::Vm(id) => {
             let request = ArmRequest::get(id.to_string(), COMPUTE);
             let body: Value = get(arm, &request).await?;
-            let location = text(&request, &body, "location")?;
-            Fact::Vm(Observed::Found(VmFact {
-                id: id.clone(),
-                location,
-            }))
+            Fact::Vm(Observed::Found(compute::vm(&request, &body, id)?))
         }
         Want::Progress { url } => Fact::Progress(Observed::Found(progress(arm, url).await?)),
         Want::Protectable { vault, vm } => {
@@ -165,13 +164,23 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
                 "/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
             );
             let found = each(arm, ArmRequest::get(path, STORAGE)).await?;
-            Fact::StorageAccounts(Observed::Found(found.iter().filter_map(account).collect()))
+            Fact::StorageAccounts(Observed::Found(
+                found.iter().filter_map(compute::account).collect(),
+            ))
         }
         Want::Disks(group) => {
             let path = format!("{group}/providers/Microsoft.Compute/disks");
             let found = each(arm, ArmRequest::get(path, DISKS)).await?;
-            Fact::Disks(Observed::Found(found.iter().filter_map(disk).collect()))
+            Fact::Disks(Observed::Found(
+                found.iter().filter_map(compute::disk).collect(),
+            ))
         }
+        Want::Network(id) => {
+            let request = ArmRequest::get(id.to_string(), NETWORK);
+            let body: Value = get(arm, &request).await?;
+            Fact::Network(Observed::Found(compute::network(&request, &body)?))
+        }
+        Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
     })
 }
 
@@ -307,29 +316,13 @@ async fn progress(arm: &dyn Arm, url: &str) -> Result<Progress, Failure> {
     })
 }
 
-fn text(request: &ArmRequest, body: &Value, field: &str) -> Result<String, Failure> {
-    let found = body[field].as_str().map(str::to_owned);
-    found.ok_or_else(|| Failure::Unreadable {
-        operation: request.to_string(),
-        problem: format!("there is no {field} in it"),
-    })
-}
-
-fn account(body: &Value) -> Option<StorageAccountFact> {
-    Some(StorageAccountFact {
-        id: body["id"].as_str()?.parse().ok()?,
-        location: body["location"].as_str()?.to_owned(),
-    })
-}
-
-fn disk(body: &Value) -> Option<DiskFact> {
-    let properties = &body["properties"];
-    let gib = || properties["diskSizeGB"].as_u64().map(|gib| gib << 30);
-    Some(DiskFact {
-        id: body["id"].as_str()?.parse().ok()?,
-        created: properties["timeCreated"]
-            .as_str()
-            .and_then(|at| at.parse().ok()),
-        size_bytes: properties["diskSizeBytes"].as_u64().or_else(gib),
-    })
+/// What stands before a point's path to ask for its files, where the endpoint announces it. An answer that is no object (Azure's is a
+/// list of clouds) announces nothing.
+async fn files_extension(arm: &dyn Arm) -> Result<Observed<String>, Failure> {
+    let body: Value = get(arm, &ArmRequest::get("/metadata/endpoints", METADATA)).await?;
+    let prefix = body["kluis"]["files"].as_str();
+    let ours = prefix.filter(|prefix| prefix.starts_with("/kluis/"));
+    Ok(ours.map_or(Observed::Absent, |prefix| {
+        Observed::Found(prefix.to_owned())
+    }))
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use kluis_arm::id::{
-    DiskId, ItemId, JobId, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VmId,
+    DiskId, ItemId, JobId, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VirtualNetworkId,
+    VmId,
 };
 use kluis_arm::item::Item;
 use kluis_arm::job::{Job, JobOperation};
@@ -52,6 +53,9 @@ pub enum Want {
     },
     /// The managed disks of a resource group.
     Disks(ResourceGroupId),
+    Network(VirtualNetworkId),
+    /// What stands before a recovery point's path to ask for its files, where the service offers that: `GET /metadata/endpoints`.
+    FilesExtension,
 }
 
 /// What a read gave: of the want's own name.
@@ -70,6 +74,8 @@ pub enum Fact {
     Points(Observed<Vec<RecoveryPoint>>),
     StorageAccounts(Observed<Vec<StorageAccountFact>>),
     Disks(Observed<Vec<DiskFact>>),
+    Network(Observed<NetworkFact>),
+    FilesExtension(Observed<String>),
 }
 
 /// A subscription.
@@ -84,6 +90,27 @@ pub struct SubscriptionFact {
 pub struct VmFact {
     pub id: VmId,
     pub location: String,
+    /// Its OS disk first.
+    pub disks: Vec<VmDisk>,
+    /// Whether its disks are encrypted inside it.
+    pub is_encrypted: bool,
+}
+
+/// A disk of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmDisk {
+    /// None for the OS disk.
+    pub lun: Option<u32>,
+    /// The managed disk; None when it is not a managed one.
+    pub disk: Option<DiskId>,
+}
+
+/// A virtual network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkFact {
+    pub location: String,
+    /// The names of its subnets.
+    pub subnets: Vec<String>,
 }
 
 /// A storage account.
@@ -138,6 +165,8 @@ impl fmt::Display for Want {
                 write!(f, "the storage accounts of the subscription {subscription}")
             }
             Self::Disks(group) => write!(f, "the disks of the resource group {}", group.name),
+            Self::Network(id) => write!(f, "the virtual network {}/{}", id.resource_group, id.name),
+            Self::FilesExtension => f.write_str("what the service offers beyond Azure"),
         }
     }
 }

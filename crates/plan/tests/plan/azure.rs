@@ -1,28 +1,30 @@
 //! A model of ARM: as much of Azure Backup as a plan can tell apart, in memory. Operations end at the second tick, jobs at the third.
 
+mod making;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::backup::BackupRequest;
 use kluis_arm::error::code;
-use kluis_arm::id::{
-    DiskId, ItemId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VmId,
-};
+use kluis_arm::id::{ItemId, Name, PolicyId, StorageAccountId, VaultId, VmId};
 use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy, parse};
 use kluis_arm::recovery_point::{
-    Consistency, RecoveryPoint, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+    Consistency, DiskConfiguration, RecoveryPoint, Tier, TierDetail, TierStatus, VmRecoveryPoint,
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::restore::RestoreRequest;
 use kluis_arm::time::WireTime;
 use kluis_arm::vault::{ProvisioningState, Vault};
 use kluis_plan::{
-    Action, ArmFailure, Cause, DiskFact, Fact, Observed, Outcome, Progress, StorageAccountFact,
-    SubscriptionFact, VmFact, Want,
+    Action, ArmFailure, Cause, DiskFact, Fact, NetworkFact, Observed, Outcome, Progress,
+    StorageAccountFact, SubscriptionFact, VmFact, Want,
 };
 use kluis_policy::Origin;
+
+use making::{Making, managed};
 
 pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -35,6 +37,16 @@ pub(crate) struct Azure {
     pub(crate) points: BTreeMap<String, Vec<Timestamp>>,
     pub(crate) vms: Vec<VmFact>,
     pub(crate) disks: Vec<DiskFact>,
+    /// The one network, `shop-net`.
+    pub(crate) network: Option<NetworkFact>,
+    /// Where the extension for files is, if there is one.
+    pub(crate) files: Option<String>,
+    /// Jobs that restore say that they are done, and leave nothing.
+    pub(crate) leaves_nothing: bool,
+    /// Which disks the points say they hold.
+    pub(crate) held: Option<DiskConfiguration>,
+    /// What the jobs that restore are to make, by job.
+    making: BTreeMap<String, Making>,
     pub(crate) jobs: Vec<(String, VmJob)>,
     /// Every call that was taken, in words.
     pub(crate) calls: Vec<String>,
@@ -69,6 +81,8 @@ impl Azure {
                 .parse()
                 .unwrap(),
             location: location.to_owned(),
+            disks: vec![managed(None, &format!("{name}-os")), managed(Some(0), &format!("{name}-lun0"))],
+            is_encrypted: false,
         }
         };
         Self {
@@ -79,6 +93,14 @@ impl Azure {
             points: BTreeMap::new(),
             vms: vec![vm("web-1", "westeurope"), vm("far-1", "northeurope")],
             disks: Vec::new(),
+            network: Some(NetworkFact {
+                location: "westeurope".to_owned(),
+                subnets: vec!["default".to_owned()],
+            }),
+            files: Some("/kluis/v1".to_owned()),
+            leaves_nothing: false,
+            held: None,
+            making: BTreeMap::new(),
             jobs: Vec::new(),
             calls: Vec::new(),
             refuse: None,
@@ -232,6 +254,11 @@ impl Azure {
                     location: "westeurope".to_owned(),
                 }]))
             }
+            Want::Network(id) => {
+                let network = self.network.clone().filter(|_| id.name == *"shop-net");
+                Fact::Network(found(network))
+            }
+            Want::FilesExtension => Fact::FilesExtension(found(self.files.clone())),
             Want::Disks(group) => {
                 let here = |disk: &&DiskFact| disk.id.group() == *group;
                 Fact::Disks(Observed::Found(
@@ -312,18 +339,11 @@ impl Azure {
                 let RestoreRequest::VirtualMachine(request) = &body.properties else {
                     panic!("not a machine")
                 };
-                let job = self.begin_job(&point.item, JobOperation::Restore, true);
-                let (_, detail) = self.jobs.last_mut().unwrap();
-                detail.activity_id = request.target_resource_group_id.clone();
-                let number: usize = point
-                    .name
-                    .as_str()
-                    .trim_start_matches("rp-")
-                    .parse()
-                    .unwrap();
-                let time = self.points[&key(&point.item)][number - 1];
-                self.say("Recovery point time ", in_words(time));
-                self.say("Target resource group", "shop-restored".to_owned());
+                let job = self.begin_restore(&point, Making::of(request));
+                self.accept(Effect::None, Some(job))
+            }
+            Action::StartFilesRestore { point, body, .. } => {
+                let job = self.begin_restore(&point, Making::of_files(&body.properties));
                 self.accept(Effect::None, Some(job))
             }
         }
@@ -438,18 +458,10 @@ impl Azure {
             item.protection_state = Some(ProtectionState::Protected);
             item.last_backup_time = Some(began.into());
         } else {
-            let group: ResourceGroupId = job.activity_id.as_deref().unwrap().parse().unwrap();
-            let name = Name::new(format!("web-1-os-{}", self.disks.len() + 1)).unwrap();
-            let id = DiskId {
-                subscription: group.subscription,
-                resource_group: group.name,
-                name,
-            };
-            self.disks.push(DiskFact {
-                id,
-                created: Some(now),
-                size_bytes: None,
-            });
+            let name = self.jobs[index].0.clone();
+            if !self.leaves_nothing {
+                self.make(&name, &id);
+            }
         }
     }
 
@@ -480,6 +492,7 @@ impl Azure {
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(Consistency::CrashConsistent),
+                    recovery_point_disk_configuration: self.held.clone(),
                     recovery_point_tier_details: Some(vec![TierDetail {
                         tier: Some(Tier::HardenedRp),
                         status: Some(if self.removing.iter().any(|gone| name == *gone.as_str()) {

@@ -11,7 +11,7 @@ use kluis_api::{
 use kluis_plan::{
     Access, Action, BackupJobWorld, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
     PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
-    Status, VaultWorld, World,
+    Status, VaultWorld, Work, World,
 };
 
 use crate::azure::Azure;
@@ -305,6 +305,10 @@ impl Cluster {
         }
     }
 
+    fn work(&self) -> Work {
+        Work::about(self.item.clone(), self.vault.clone(), self.access())
+    }
+
     fn world(&self, kind: Kind) -> Option<Box<dyn World>> {
         let now = self.azure.now;
         let key = |kind, metadata: &ObjectMeta| {
@@ -406,29 +410,9 @@ impl Cluster {
             Kind::BackupJob => Box::new(BackupJobWorld {
                 now,
                 job: self.job.clone()?,
-                item: self.item.clone(),
-                vault: self.vault.clone(),
-                access: self.access(),
-                arm: None,
-                progress: None,
-                arm_job: None,
-                jobs: None,
-                points: None,
+                work: self.work(),
             }),
-            Kind::Restore => Box::new(RestoreWorld {
-                now,
-                restore: self.restore.clone()?,
-                item: self.item.clone(),
-                vault: self.vault.clone(),
-                access: self.access(),
-                arm: None,
-                points: None,
-                accounts: None,
-                progress: None,
-                arm_job: None,
-                jobs: None,
-                disks: None,
-            }),
+            Kind::Restore => Box::new(RestoreWorld::new(now, self.restore.clone()?, self.work())),
         };
         Some(world)
     }

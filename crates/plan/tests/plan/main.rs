@@ -12,3 +12,5 @@ mod honesty;
 mod laws;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod restores;

@@ -256,22 +256,6 @@ fn a_restore_of_nothing() {
 }
 
 #[test]
-fn a_restore_that_is_not_offered_yet() {
-    let mut cluster = Cluster::converged();
-    cluster.restore = Some(parse(RESTORE));
-    let to = &mut cluster.restore.as_mut().unwrap().spec.to;
-    to.disks = None;
-    to.in_place = Some(kluis_api::RestoreInPlace::default());
-    check(
-        cluster,
-        Kind::Restore,
-        &expect![
-            "stalled: NotOfferedYet: A restore in place is not offered by this version of Kluis yet."
-        ],
-    );
-}
-
-#[test]
 fn a_vault_that_is_not_empty() {
     let mut cluster = Cluster::converged();
     cluster.azure.run_schedule(&crate::azure::item_id());

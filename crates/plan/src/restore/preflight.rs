@@ -1,0 +1,128 @@
+//! What has to hold before a restore is asked for: found out beforehand, and said with the way out, instead of learnt from a job that
+//! fails after an hour.
+
+use super::goal::Goal;
+use super::staging;
+use crate::gate::Target;
+use crate::vault::is_same_location;
+use crate::waiting::Waiting;
+use crate::world::{NetworkFact, Observed, RestoreWorld, VmFact, Want};
+
+/// What has to be read to know.
+pub(super) fn wants(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) -> Vec<Want> {
+    let staging = staging::want(world, target, goal);
+    let vm = |id| world.vm.is_none().then_some(Want::Vm(id));
+    let more: Vec<Want> = match goal {
+        Goal::Disks { .. } => Vec::new(),
+        Goal::NewVm {
+            vm: id, network, ..
+        } => {
+            let network = world
+                .network
+                .is_none()
+                .then(|| Want::Network(network.clone()));
+            vm(id.clone()).into_iter().chain(network).collect()
+        }
+        Goal::InPlace { vm: id, .. } => vm(id.clone()).into_iter().collect(),
+        Goal::Files { .. } => {
+            let files = world.files.is_none().then_some(Want::FilesExtension);
+            files.into_iter().collect()
+        }
+    };
+    staging.into_iter().chain(more).collect()
+}
+
+/// The first thing that stands in the way.
+pub(super) fn check(
+    world: &RestoreWorld,
+    target: &Target<'_>,
+    goal: &Goal<'_>,
+) -> Result<(), Waiting> {
+    match goal {
+        Goal::Disks { .. } => {}
+        Goal::NewVm {
+            vm,
+            network,
+            subnet,
+            ..
+        } => {
+            let full = format!("{}/{}", network.resource_group, network.name);
+            let found = known(world.network.as_ref(), "the network")?;
+            has_subnet(found, &full, subnet.as_str())?;
+            if let Some(found) = found
+                && !is_same_location(&found.location, &target.vault.spec.location)
+            {
+                return Err(Waiting::NetworkElsewhere {
+                    network: full,
+                    found: found.location.clone(),
+                    vault: target.vault.spec.location.clone(),
+                });
+            }
+            if known(world.vm.as_ref(), "the machine's name")?.is_some() {
+                return Err(Waiting::NameTaken {
+                    vm: format!("{}/{}", vm.resource_group, vm.name),
+                });
+            }
+        }
+        Goal::InPlace { vm, luns, .. } => {
+            let full = format!("{}/{}", vm.resource_group, vm.name);
+            match known(world.vm.as_ref(), "the machine")? {
+                None => return Err(Waiting::NothingToReplace { vm: full }),
+                Some(found) => is_replaceable(found, luns, full)?,
+            }
+        }
+        Goal::Files { .. } => {
+            if known(world.files.as_ref(), "what the service offers")?.is_none() {
+                return Err(Waiting::NotOfferedByService {
+                    what: "A restore of files",
+                    endpoint: target.service.spec.endpoint.clone(),
+                });
+            }
+        }
+    }
+    staging::account(world, target, goal).map(|_| ())
+}
+
+fn has_subnet(found: Option<&NetworkFact>, network: &str, subnet: &str) -> Result<(), Waiting> {
+    let has = found.is_some_and(|found| {
+        let mut names = found.subnets.iter();
+        names.any(|own| own.eq_ignore_ascii_case(subnet))
+    });
+    if has {
+        return Ok(());
+    }
+    Err(Waiting::NetworkNotFound {
+        network: network.to_owned(),
+        subnet: found.map(|_| subnet.to_owned()),
+    })
+}
+
+/// Rule 28.
+fn is_replaceable(found: &VmFact, luns: &[u32], vm: String) -> Result<(), Waiting> {
+    let missing = luns
+        .iter()
+        .find(|lun| !found.disks.iter().any(|disk| disk.lun == Some(**lun)));
+    let why = if found.disks.iter().any(|disk| disk.disk.is_none()) {
+        Some("its disks are not managed ones (rule 28)".to_owned())
+    } else if found.is_encrypted {
+        Some("its disks are encrypted (rule 28)".to_owned())
+    } else {
+        missing.map(|lun| format!("it has no data disk with LUN {lun}"))
+    };
+    why.map_or(Ok(()), |why| Err(Waiting::NotReplaceable { vm, why }))
+}
+
+/// What was found, or that it is not there; `Err` while neither is known.
+pub(super) fn known<'a, T>(
+    fact: Option<&'a Observed<T>>,
+    what: &str,
+) -> Result<Option<&'a T>, Waiting> {
+    match fact {
+        Some(Observed::Found(found)) => Ok(Some(found)),
+        Some(Observed::Absent) => Ok(None),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        None => Err(Waiting::StillProvisioning {
+            what: what.to_owned(),
+        }),
+    }
+}
