@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod controlplane;
 pub mod demo;
 pub mod disk;
+pub mod files;
 pub mod https;
 pub mod image;
 pub mod kubectl;

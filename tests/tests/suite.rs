@@ -21,6 +21,8 @@ mod merge;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod person;
+#[cfg(test)]
 mod protect;
 #[cfg(test)]
 mod python;
@@ -30,3 +32,5 @@ mod sign_in;
 mod simulation;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod validate;

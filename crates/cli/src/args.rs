@@ -7,7 +7,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::connection::ConnectionArgs;
+pub(crate) use person::{
+    BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs, ValidateArgs,
+};
+
+mod person;
 
 /// Backup as code: keeps Azure Backup the way Git says it should be.
 #[derive(Debug, Parser)]
@@ -36,7 +40,26 @@ pub(crate) enum Command {
     /// Print the custom resource definitions.
     Crds,
     /// Print the Secret and the BackupService that lead an operator to this service.
-    Connection(ConnectionArgs),
+    Connection(crate::connection::ConnectionArgs),
+    /// Check manifests without a cluster, with file and line; exit 1 on any error.
+    Validate(ValidateArgs),
+    /// List the recovery points of an item, the newest first.
+    Points(PointsArgs),
+    /// List the jobs of an item's vault, the newest first.
+    Jobs(JobsArgs),
+    /// Back an item up now, and wait for its recovery point.
+    Backup(BackupArgs),
+    /// Restore an item: disks, a new machine, in place, or files and folders.
+    Restore(RestoreArgs),
+    /// List a folder of a recovery point, straight out of the vault.
+    Ls(LsArgs),
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
     /// Move the bytes of one job. Started by the service, not by people.
     #[command(hide = true)]
     Mover {

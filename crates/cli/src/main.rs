@@ -5,16 +5,18 @@
 mod args;
 mod connection;
 mod logging;
+mod manual;
+mod output;
+mod person;
 mod roles;
+mod validate;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::{Args, Command};
+use crate::args::Command;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = manual::parse();
     // A mover writes its events on stdout and is single-purpose; it gets neither
     // a runtime nor the TLS provider, which keeps its memory small.
     if let Command::Mover { job_file } = &args.command {
@@ -22,7 +24,8 @@ fn main() -> ExitCode {
     }
     logging::start(args.log_format);
     match roles::run(args.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("kluis: {error:#}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! What each command does: its arguments become a library's configuration, and the library does the rest.
 
+use std::future::Future;
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
@@ -7,16 +8,41 @@ use kluis_operator::OperatorConfig;
 use kluis_service::{ClockMode, Config, Movers};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
-use crate::connection;
+use crate::{connection, manual, person, validate};
 
-pub(crate) fn run(command: Command) -> Result<()> {
+/// Does what the command says; `Ok(false)` when what was asked for is not so, which has been told.
+pub(crate) fn run(command: Command) -> Result<bool> {
+    // Not locked: a service tells its endpoint from a thread of its own.
+    let out = &mut std::io::stdout();
+    let done = |()| true;
     match command {
-        Command::Operator(args) => operator(args),
-        Command::Service(args) => service(args),
-        Command::Crds => crds(&mut std::io::stdout().lock()),
-        Command::Connection(args) => connection::print(&args, &mut std::io::stdout().lock()),
+        Command::Operator(args) => operator(args).map(done),
+        Command::Service(args) => service(args).map(done),
+        Command::Crds => crds(out).map(done),
+        Command::Connection(args) => connection::print(&args, out).map(done),
+        Command::Validate(args) => validate::run(&args.filename, args.output, out),
+        Command::Points(args) => waited(person::points(&args, out)).map(done),
+        Command::Jobs(args) => waited(person::jobs(&args, out)).map(done),
+        Command::Backup(args) => waited(person::backup(&args, out)),
+        Command::Restore(args) => waited(person::restore(&args, out)),
+        Command::Ls(args) => waited(person::ls(&args, out)).map(done),
+        Command::Completions { shell } => {
+            manual::completions(shell, out);
+            Ok(true)
+        }
+        Command::Man => manual::page(out).map(done),
         Command::Mover { .. } => bail!("a mover is started before anything else is set up"),
     }
+}
+
+/// A person's command: one thread is enough to ask and to wait.
+fn waited<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tls_provider()?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")?
+        .block_on(work)
 }
 
 fn operator(args: OperatorArgs) -> Result<()> {

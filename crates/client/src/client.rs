@@ -66,6 +66,24 @@ impl ArmClient {
         Ok(Self::new(url, &cloud, token, &transport))
     }
 
+    /// Whether this is Azure itself, which counts what it is asked.
+    #[must_use]
+    pub fn is_public_azure(&self) -> bool {
+        matches!(cloud::public(&self.endpoint), Ok(Some(_)))
+    }
+
+    pub(crate) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) fn failed(&self, error: azure_core::Error) -> Failure {
+        Failure::from_azure(error, self.endpoint.as_str(), &self.authority)
+    }
+
     fn new(
         endpoint: Url,
         cloud: &Cloud,
@@ -93,7 +111,7 @@ impl Arm for ArmClient {
     async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
         let answer = send(&self.pipeline, &self.endpoint, request)
             .await
-            .map_err(|error| Failure::from_azure(error, self.endpoint.as_str(), &self.authority))?;
+            .map_err(|error| self.failed(error))?;
         debug!(%request, status = u16::from(answer.status()), "ARM answered");
         read(&self.endpoint, request, &answer)
     }

@@ -9,9 +9,9 @@ use azure_core::{
     http::HttpClient,
 };
 use azure_identity::{
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
-    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
 use crate::{Failure, cloud::Cloud, failure, transport::client_options};
@@ -25,6 +25,8 @@ pub enum Credential {
     ManagedIdentity { client_id: Option<String> },
     /// The Kubernetes service account, federated; `client_id` defaults to `AZURE_CLIENT_ID`.
     WorkloadIdentity { client_id: Option<String> },
+    /// The person who is signed in with Azure's command line.
+    AzureCli,
 }
 
 impl fmt::Debug for Credential {
@@ -33,6 +35,7 @@ impl fmt::Debug for Credential {
             Self::ClientSecret { .. } => "ClientSecret",
             Self::ManagedIdentity { .. } => "ManagedIdentity",
             Self::WorkloadIdentity { .. } => "WorkloadIdentity",
+            Self::AzureCli => "AzureCli",
         })
     }
 }
@@ -84,5 +87,6 @@ pub(crate) fn token_credential(
             }))
             .map_err(refused)?
         }
+        Credential::AzureCli => AzureCliCredential::new(None).map_err(refused)?,
     })
 }

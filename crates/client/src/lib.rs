@@ -11,6 +11,7 @@ mod call;
 mod client;
 mod cloud;
 mod credential;
+mod download;
 mod failure;
 mod header;
 mod link;

@@ -1,0 +1,120 @@
+//! The service's own paths beside Azure's: what is in a recovery point, straight out of the vault. Azure has no call for it,
+//! so whether a service offers it is asked first.
+
+use anyhow::{Context, Result, anyhow, bail};
+use kluis_arm::api_version::SENT;
+use kluis_arm::id::RecoveryPointId;
+use kluis_client::{Arm, ArmClient, ArmRequest, list};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A recovery point's paths at a service that offers them.
+pub(super) struct Browser<'a> {
+    pub(super) arm: &'a ArmClient,
+    base: String,
+}
+
+/// A file system of a recovery point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Volume {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) file_system: Option<String>,
+    #[serde(default)]
+    pub(super) size: Option<u64>,
+    #[serde(default)]
+    pub(super) label: Option<String>,
+}
+
+/// What is in a folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) path: String,
+    /// `file`, `directory`, `symlink` or another word.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) size: u64,
+    #[serde(default)]
+    pub(super) modified: Option<String>,
+    #[serde(default)]
+    pub(super) mode: Option<u32>,
+    #[serde(default)]
+    pub(super) uid: Option<u32>,
+    #[serde(default)]
+    pub(super) gid: Option<u32>,
+    #[serde(default)]
+    pub(super) target: Option<String>,
+}
+
+impl<'a> Browser<'a> {
+    /// Asks the service whether it offers this.
+    pub(super) async fn of(arm: &'a ArmClient, point: &RecoveryPointId) -> Result<Self> {
+        let answer = arm
+            .call(&ArmRequest::get("/metadata/endpoints", "2022-09-01"))
+            .await
+            .context("asking the service what it offers")?;
+        let body = answer.body.unwrap_or_default();
+        let base = body["kluis"]["files"].as_str().ok_or_else(|| {
+            anyhow!(
+                "this service does not give files out of a recovery point (Azure has no call for it): restore the disks"
+            )
+        })?;
+        Ok(Self {
+            arm,
+            base: format!("{}{point}", base.trim_end_matches('/')),
+        })
+    }
+
+    /// The file systems in the recovery point.
+    pub(super) async fn volumes(&self) -> Result<Vec<Volume>> {
+        self.list(ArmRequest::get(format!("{}/volumes", self.base), SENT))
+            .await
+            .context("listing the volumes")
+    }
+
+    /// What a folder holds, or the one file at the path.
+    pub(super) async fn entries(&self, volume: Option<&str>, path: &str) -> Result<Vec<Entry>> {
+        self.list(self.request("files", volume, path))
+            .await
+            .with_context(|| format!("listing {path}"))
+    }
+
+    /// The request for a file's bytes.
+    pub(super) fn content(&self, volume: Option<&str>, path: &str) -> ArmRequest {
+        self.request("content", volume, path)
+    }
+
+    fn request(&self, what: &str, volume: Option<&str>, path: &str) -> ArmRequest {
+        let request =
+            ArmRequest::get(format!("{}/{what}", self.base), SENT).with_query("path", path);
+        match volume {
+            Some(volume) => request.with_query("volume", volume),
+            None => request,
+        }
+    }
+
+    async fn list<T: DeserializeOwned>(&self, request: ArmRequest) -> Result<Vec<T>> {
+        let values = list(self.arm, request).await?;
+        let read = values.into_iter().map(serde_json::from_value);
+        read.collect::<Result<_, _>>()
+            .context("reading the service's answer")
+    }
+}
+
+impl Entry {
+    /// The last part of the path as a name that may be made here.
+    ///
+    /// # Errors
+    /// A name that would lead out of the folder it is made in: the service's answer is not trusted with that.
+    pub(super) fn safe_name(&self) -> Result<&str> {
+        let name = self.name.as_str();
+        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
+            bail!("the service names a file '{name}', which can't be made here");
+        }
+        Ok(name)
+    }
+}

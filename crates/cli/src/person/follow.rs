@@ -1,0 +1,170 @@
+//! A bounded object (BackupJob, Restore), followed until it has succeeded, failed, or needs a person.
+//!
+//! How far the work is comes from the object; how fast, from the service's job, where this person may ask. Azure counts
+//! reads of jobs (150 an hour), so they are few there; without them the bar shows percent alone.
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures::TryStreamExt;
+use kluis_api::{BackupJob, Condition, ConditionStatus, ConditionType, Restore};
+use kube::runtime::watcher;
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::connection::{Reached, reach};
+use super::named::ItemName;
+use super::progress::{Pace, Progress};
+use crate::args::ConnectionArgs;
+use crate::output::{self, Format};
+
+/// What the two bounded kinds have in common.
+pub(super) trait Bounded:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    fn conditions(&self) -> &[Condition];
+    /// `42%`.
+    fn progress(&self) -> Option<&str>;
+    /// The job in the vault.
+    fn job(&self) -> Option<&str>;
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(super) enum Ended<K> {
+    Succeeded(K),
+    Failed(K),
+    /// It waits for something that a person has to do.
+    Stalled(K),
+}
+
+impl<K> Ended<K> {
+    pub(super) fn object(&self) -> &K {
+        match self {
+            Self::Succeeded(object) | Self::Failed(object) | Self::Stalled(object) => object,
+        }
+    }
+}
+
+/// Waits for the end, and shows the way there on standard error.
+pub(super) async fn to_its_end<K: Bounded>(
+    api: &Api<K>,
+    made: &K,
+    item: &ItemName,
+    connection: &ConnectionArgs,
+) -> Result<Ended<K>> {
+    let name = made.name_any();
+    let reached = reach(item, connection).await.ok();
+    let progress = Progress::start(&name);
+    let mut latest = made.clone();
+    let mut seen = pin!(watcher::watch_object(api.clone(), &name));
+    let mut beat = tokio::time::interval(Pace::of(reached.as_ref()).between_reads());
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            next = seen.try_next() => {
+                let next = next.with_context(|| format!("watching {name}"))?;
+                match next {
+                    Some(Some(object)) => latest = object,
+                    Some(None) => bail!("{name} was deleted while it was waited for"),
+                    None => bail!("the watch on {name} ended"),
+                }
+                progress.percent(latest.progress());
+                if let Some(ended) = ended(&latest) {
+                    progress.finish();
+                    return Ok(ended);
+                }
+            }
+            _ = beat.tick() => {
+                if let (Some(Reached { arm, item }), Some(job)) = (&reached, latest.job()) {
+                    progress.look(arm, item, job).await;
+                }
+            }
+        }
+    }
+}
+
+/// The object at its end, for people in one line.
+pub(super) fn told<K: Bounded>(object: &K, format: Format, out: &mut impl Write) -> Result<bool> {
+    if format != Format::Table {
+        output::value(object, format, out)?;
+        return Ok(true);
+    }
+    let kind = K::kind(&());
+    let name = object.name_any();
+    let namespace = object.namespace().unwrap_or_default();
+    let verdict = condition(object, ConditionType::Succeeded);
+    match verdict.filter(|verdict| !verdict.message.is_empty()) {
+        Some(verdict) => writeln!(out, "{kind} {namespace}/{name}: {}", verdict.message)?,
+        None => writeln!(out, "{kind} {namespace}/{name} made")?,
+    }
+    Ok(true)
+}
+
+fn ended<K: Bounded>(object: &K) -> Option<Ended<K>> {
+    let is = |type_, status| condition(object, type_).is_some_and(|found| found.status == status);
+    if is(ConditionType::Succeeded, ConditionStatus::True) {
+        Some(Ended::Succeeded(object.clone()))
+    } else if is(ConditionType::Stalled, ConditionStatus::True) {
+        Some(Ended::Stalled(object.clone()))
+    } else if is(ConditionType::Succeeded, ConditionStatus::False)
+        && is(ConditionType::Reconciling, ConditionStatus::False)
+    {
+        Some(Ended::Failed(object.clone()))
+    } else {
+        None
+    }
+}
+
+fn condition<K: Bounded>(object: &K, type_: ConditionType) -> Option<&Condition> {
+    object
+        .conditions()
+        .iter()
+        .find(|condition| condition.type_ == type_)
+}
+
+impl Bounded for BackupJob {
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions)
+    }
+
+    fn progress(&self) -> Option<&str> {
+        self.status.as_ref()?.progress.as_deref()
+    }
+
+    fn job(&self) -> Option<&str> {
+        self.status.as_ref()?.job.as_deref()
+    }
+}
+
+impl Bounded for Restore {
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions)
+    }
+
+    fn progress(&self) -> Option<&str> {
+        self.status.as_ref()?.progress.as_deref()
+    }
+
+    fn job(&self) -> Option<&str> {
+        self.status.as_ref()?.job.as_deref()
+    }
+}
+
+impl Pace {
+    /// How often the service is asked how fast it is.
+    fn between_reads(self) -> Duration {
+        match self {
+            Self::Own => Duration::from_secs(2),
+            Self::Azure => Duration::from_secs(60),
+        }
+    }
+}

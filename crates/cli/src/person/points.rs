@@ -1,0 +1,150 @@
+//! `kluis points`: the recovery points of an item, straight from its vault. They are not objects: there may be 9,999.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, anyhow};
+use jiff::Timestamp;
+use kluis_arm::api_version::SENT;
+use kluis_arm::id::{ItemId, RecoveryPointId};
+use kluis_arm::recovery_point::{
+    RecoveryPoint, RecoveryPointDetail, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+};
+use kluis_client::{Arm, ArmRequest, list};
+use serde::Serialize;
+
+use super::connection::reach;
+use super::named::{PointName, Which};
+use crate::args::{ConnectionArgs, PointsArgs};
+use crate::output::{self, Format};
+
+/// A recovery point as it is printed.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) time: Option<Timestamp>,
+    consistency: String,
+    /// Where it can be restored from: `snapshot`, `vault`, `archive`.
+    tiers: Vec<&'static str>,
+    /// Until when it is kept, as the service says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_until: Option<String>,
+}
+
+/// Prints the recovery points, the newest first.
+pub(crate) async fn points(args: &PointsArgs, out: &mut impl Write) -> Result<()> {
+    let reached = reach(&args.item, &args.connection).await?;
+    let points = of(&reached.arm, &reached.item).await?;
+    if args.output != Format::Table {
+        return output::value(&points, args.output, out);
+    }
+    let rows: Vec<Vec<String>> = points
+        .iter()
+        .map(|point| {
+            vec![
+                point.name.clone(),
+                point.time.map_or_else(String::new, |time| time.to_string()),
+                point.tiers.join(", "),
+                point.consistency.clone(),
+                point.kept_until.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::table(
+        &["NAME", "TIME", "WHERE", "CONSISTENCY", "KEPT UNTIL"],
+        &rows,
+        out,
+    )
+}
+
+/// The item's recovery points, the newest first.
+pub(super) async fn of(arm: &dyn Arm, item: &ItemId) -> Result<Vec<Listed>> {
+    let request = ArmRequest::get(format!("{item}/recoveryPoints"), SENT);
+    let found = list(arm, request)
+        .await
+        .context("listing the recovery points")?;
+    let mut points = Vec::new();
+    for value in found {
+        let point: RecoveryPoint =
+            serde_json::from_value(value).context("reading a recovery point")?;
+        points.extend(listed(point));
+    }
+    points.sort_by(|one, other| (other.time, &other.name).cmp(&(one.time, &one.name)));
+    Ok(points)
+}
+
+/// The recovery point that a person means.
+pub(super) async fn chosen(
+    arm: &dyn Arm,
+    item: &ItemId,
+    point: &PointName,
+) -> Result<RecoveryPointId> {
+    let points = of(arm, item).await?;
+    let found = points.iter().find(|listed| match &point.which {
+        Which::Latest => true,
+        Which::Named(name) => listed.name.eq_ignore_ascii_case(name),
+        Which::At(moment) => listed.time.is_some_and(|time| time <= *moment),
+    });
+    let found = found.ok_or_else(|| {
+        anyhow!(
+            "{} is not there: {} has {} recovery points; `kluis points {}` lists them",
+            point.which,
+            point.item,
+            points.len(),
+            point.item
+        )
+    })?;
+    let name = found.name.parse().context("reading the point's name")?;
+    Ok(item.recovery_point(name))
+}
+
+/// What `kluis restore` and `kluis ls` need before they know the point.
+pub(super) async fn reach_point(
+    point: &PointName,
+    connection: &ConnectionArgs,
+) -> Result<(kluis_client::ArmClient, RecoveryPointId)> {
+    let reached = reach(&point.item, connection).await?;
+    let id = chosen(&reached.arm, &reached.item, point).await?;
+    Ok((reached.arm, id))
+}
+
+fn listed(point: RecoveryPoint) -> Option<Listed> {
+    let name = point.name?;
+    let RecoveryPointDetail::VirtualMachine(detail) = point.properties else {
+        return None;
+    };
+    let time = detail
+        .recovery_point_time
+        .as_ref()
+        .and_then(|time| time.moment().ok().flatten());
+    let consistency = detail.recovery_point_type.as_ref().map(ToString::to_string);
+    Some(Listed {
+        name,
+        time,
+        consistency: consistency.unwrap_or_default(),
+        tiers: tiers(&detail),
+        kept_until: detail
+            .recovery_point_properties
+            .and_then(|properties| properties.expiry_time)
+            .map(|time| time.as_str().to_owned()),
+    })
+}
+
+fn tiers(point: &VmRecoveryPoint) -> Vec<&'static str> {
+    let usable = |detail: &&TierDetail| {
+        matches!(
+            detail.status,
+            Some(TierStatus::Valid | TierStatus::Rehydrated)
+        )
+    };
+    let details = point.recovery_point_tier_details.iter().flatten();
+    details
+        .filter(usable)
+        .filter_map(|detail| match detail.tier {
+            Some(Tier::InstantRp) => Some("snapshot"),
+            Some(Tier::HardenedRp) => Some("vault"),
+            Some(Tier::ArchivedRp) => Some("archive"),
+            _ => None,
+        })
+        .collect()
+}

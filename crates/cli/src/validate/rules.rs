@@ -1,0 +1,152 @@
+//! The rules (CEL) that stand beside a schema, asked of a value.
+//!
+//! A rule about a change (`oldSelf`) needs what was there before, and is left to the API server. So is one that this
+//! evaluator doesn't know a function of: it refuses nothing that the API server may accept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cel::objects::Key;
+use cel::{Context, Program};
+use serde_json::Value;
+
+use super::document::Step;
+use super::structure::{Fault, properties};
+
+/// Words that CEL keeps for itself: a field of such a name is `__name__` in a rule.
+const RESERVED: [&str; 21] = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+
+/// Asks every rule of the schema and of what is below it.
+pub(super) fn ask(value: &Value, schema: &Value, path: &mut Vec<Step>, faults: &mut Vec<Fault>) {
+    for rule in schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let (Some(text), message) = (rule["rule"].as_str(), rule["message"].as_str()) else {
+            continue;
+        };
+        if !holds(text, value) {
+            let message = message.map_or_else(|| format!("failed rule: {text}"), str::to_owned);
+            let mut at = path.clone();
+            at.extend(field_path(rule["fieldPath"].as_str()));
+            faults.push(Fault {
+                path: at,
+                message: format!("Invalid value: {message}"),
+            });
+        }
+    }
+    match value {
+        Value::Object(fields) => {
+            for (name, below) in properties(schema) {
+                if let Some(field) = fields.get(name) {
+                    path.push(Step::Field(name.clone()));
+                    ask(field, below, path, faults);
+                    path.pop();
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Step::Item(index));
+                ask(item, &schema["items"], path, faults);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn holds(rule: &str, value: &Value) -> bool {
+    if rule.contains("oldSelf") {
+        return true;
+    }
+    let Ok(program) = Program::compile(rule) else {
+        return true;
+    };
+    let mut context = Context::default();
+    context.add_variable_from_value("self", cel_value(value));
+    !matches!(program.execute(&context), Ok(cel::Value::Bool(false)))
+}
+
+/// `.retention.monthly` of a rule's `fieldPath`.
+fn field_path(path: Option<&str>) -> Vec<Step> {
+    let names = path.unwrap_or_default().split('.');
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| Step::Field(name.to_owned()))
+        .collect()
+}
+
+/// A value as rules see it: whole numbers are of one kind, and reserved words escaped.
+fn cel_value(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => cel::Value::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => cel::Value::Int(whole),
+            None => cel::Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(cel_value).collect())),
+        Value::Object(fields) => {
+            let pairs = fields
+                .iter()
+                .map(|(name, value)| (Key::from(escaped(name)), cel_value(value)));
+            cel::Value::Map(pairs.collect::<HashMap<_, _>>().into())
+        }
+    }
+}
+
+fn escaped(name: &str) -> String {
+    if RESERVED.contains(&name) {
+        format!("__{name}__")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Whether every rule of a schema can be asked here: those about a change can't.
+#[cfg(test)]
+pub(super) fn not_asked(schema: &Value, path: &mut Vec<Step>, out: &mut Vec<String>) {
+    for rule in schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let text = rule["rule"].as_str().unwrap_or_default();
+        if !text.contains("oldSelf") && Program::compile(text).is_err() {
+            out.push(format!("{}: {text}", super::document::dotted(path)));
+        }
+    }
+    for (name, below) in properties(schema) {
+        path.push(Step::Field(name.clone()));
+        not_asked(below, path, out);
+        path.pop();
+    }
+    if schema["items"].is_object() {
+        not_asked(&schema["items"], path, out);
+    }
+}
