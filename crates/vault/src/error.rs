@@ -76,6 +76,24 @@ pub enum VaultError {
         vm: String,
         disk: String,
     },
+    #[error("the vault at {} is being cleaned up", .0.display())]
+    Busy(PathBuf),
+    #[error("there is no volume {0}")]
+    VolumeNotFound(String),
+    #[error("there is no {path} on volume {volume}")]
+    PathNotFound { volume: String, path: String },
+    #[error("{path} on volume {volume} is {is}")]
+    PathOfWrongKind {
+        volume: String,
+        path: String,
+        is: &'static str,
+    },
+    #[error("the {file_system} on volume {volume} cannot be read: {why}")]
+    FileSystemUnreadable {
+        volume: String,
+        file_system: String,
+        why: String,
+    },
     #[error("something is already at {}", .0.display())]
     TargetTaken(PathBuf),
     #[error("{} does not read back as it was written: {how}", .path.display())]
@@ -138,6 +156,11 @@ impl VaultError {
             Self::ToolMissing { .. } => FailureCode::ToolMissing,
             Self::Damaged(_) => FailureCode::VaultDamaged,
             Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
+            Self::Busy(_) => FailureCode::VaultBusy,
+            Self::VolumeNotFound(_) | Self::PathNotFound { .. } | Self::PathOfWrongKind { .. } => {
+                FailureCode::FileNotFound
+            }
+            Self::FileSystemUnreadable { .. } => FailureCode::FileSystemUnreadable,
             Self::TargetTaken(_) => FailureCode::TargetTaken,
             Self::TargetDamaged { .. } => FailureCode::TargetDamaged,
             Self::Io { .. } => FailureCode::Io,
@@ -183,6 +206,13 @@ impl VaultError {
             }
             FailureCode::SnapshotNotFound => {
                 "Choose a recovery point that the vault lists; retention may have removed this one."
+            }
+            FailureCode::VaultBusy => "Try again in a moment: space is being given back.",
+            FailureCode::FileNotFound => {
+                "List the recovery point's volumes and directories, and name what is there."
+            }
+            FailureCode::FileSystemUnreadable => {
+                "Choose another volume or recovery point, or restore the whole disk and read it with the system's own tools."
             }
             FailureCode::TargetTaken => {
                 "Move away what is there or choose another target; nothing was overwritten."

@@ -167,6 +167,12 @@ pub enum FailureCode {
     VaultDamaged,
     /// The snapshot, or the disk in it, does not exist.
     SnapshotNotFound,
+    /// Another job has the vault for itself.
+    VaultBusy,
+    /// The volume or the path does not exist there, or is not of the kind that was asked for.
+    FileNotFound,
+    /// The file system is damaged, or of a kind that is not read here.
+    FileSystemUnreadable,
     /// There already is something where the restore would write.
     TargetTaken,
     /// What was written to the target could not be read back as it was written.

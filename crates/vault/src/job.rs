@@ -164,9 +164,12 @@ pub enum DiskFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreFilesTask {
-    /// The snapshot's id, in full.
+    /// The snapshot's id, in full. May be empty if there are images.
     pub snapshot: String,
     pub vm: String,
+    /// The snapshot files of the machine's disks, to be read instead of the vault.
+    #[serde(default)]
+    pub images: Vec<DiskImage>,
     /// The volume they are on, as the explorer names it; by default the one with the system's root.
     #[serde(default)]
     pub volume: Option<String>,
@@ -174,6 +177,14 @@ pub struct RestoreFilesTask {
     pub paths: Vec<String>,
     /// The directory they go to, which must be empty or not exist.
     pub to: PathBuf,
+}
+
+/// A disk, and the raw image that has its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DiskImage {
+    pub name: String,
+    pub path: PathBuf,
 }
 
 /// Snapshots that are no longer kept.

@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod job;
 pub mod key;
 pub mod mover;
@@ -39,7 +40,7 @@ mod tree;
 pub use error::VaultError;
 pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
 pub use job::{
-    BackupTask, DiskFormat, DiskSource, DiskTarget, Extent, ForgetTask, JobFile, RestoreFilesTask,
-    RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
+    BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Extent, ForgetTask, JobFile,
+    RestoreFilesTask, RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
 };
 pub use key::MasterKey;

@@ -25,6 +25,16 @@ impl Lock {
         Ok(Self(file))
     }
 
+    /// Lets no prune begin; [`VaultError::Busy`] if one is running, because somebody waits for an answer.
+    pub(crate) fn shared_now(vault: &Path) -> Result<Self, VaultError> {
+        let file = open(vault)?;
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Self(file)),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Err(VaultError::Busy(vault.to_owned())),
+            Err(errno) => Err(VaultError::io("lock", vault, errno)),
+        }
+    }
+
     /// The vault for oneself; `None` if any other job is using it.
     pub(crate) fn alone(vault: &Path) -> Result<Option<Self>, VaultError> {
         let file = open(vault)?;

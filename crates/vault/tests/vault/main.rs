@@ -5,6 +5,12 @@ mod bad_input;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod files_damaged;
+#[cfg(test)]
+mod files_images;
+#[cfg(test)]
+mod files_read;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod incremental;
