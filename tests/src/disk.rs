@@ -34,6 +34,13 @@ pub struct Filled {
 pub fn make(path: &Path, mib: u64, fill: u64) -> Result<Filled> {
     let staging = tempfile::tempdir().context("making a folder for the disk's files")?;
     let filled = gather(staging.path(), fill)?;
+    of_folder(path, mib, staging.path())?;
+    Ok(filled)
+}
+
+/// Makes a raw disk of `mib` MiB at `path`, GPT with one ext4 partition that holds
+/// what the folder holds.
+pub fn of_folder(path: &Path, mib: u64, folder: &Path) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -54,11 +61,11 @@ pub fn make(path: &Path, mib: u64, fill: u64) -> Result<Filled> {
             &format!("offset={START},nodiscard"),
             "-d",
         ])
-        .arg(staging.path())
+        .arg(folder)
         .arg(path)
         .arg(format!("{kib}k")))
     .context("making the file system")?;
-    Ok(filled)
+    Ok(())
 }
 
 /// Writes new files of random bytes into the disk's file system: about `bytes`,

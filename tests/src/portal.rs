@@ -97,15 +97,39 @@ impl Portal {
 
     /// One restore of the newest point to its end; every byte is compared.
     pub fn restore_and_compare(&self) -> Result<u64> {
-        let before = self.estate.restored("shop-restored");
-        let point = self.newest_point()?;
-        let name = self.begin_restore(&point, "shop-restored")?;
+        self.restore_and_compare_point(&self.newest_point()?)
+    }
+
+    /// The same of the oldest point.
+    pub fn restore_oldest_and_compare(&self) -> Result<u64> {
+        let points = self.points()?;
+        let oldest = points
+            .iter()
+            .min_by_key(|point| point["properties"]["recoveryPointTime"].as_str())
+            .and_then(|point| point["name"].as_str())
+            .context("there is no recovery point")?;
+        self.restore_and_compare_point(oldest)
+    }
+
+    fn restore_and_compare_point(&self, point: &str) -> Result<u64> {
+        let groups = Estate::spare_groups().chain(["shop-restored".to_owned()]);
+        let into = groups
+            .into_iter()
+            .find(|group| self.estate.restored(group).is_empty())
+            .context("every resource group to restore into was used")?;
+        let name = self.begin_restore(point, &into)?;
         self.completed(&name)?;
-        let after = self.estate.restored("shop-restored");
-        compare(
-            &self.estate.disks,
-            &after.difference(&before).cloned().collect::<Vec<_>>(),
-        )
+        let made: Vec<_> = self.estate.restored(&into).into_iter().collect();
+        compare(&self.estate.disks, &made)
+    }
+
+    /// Whether a job has ended.
+    pub fn has_ended(&self, job: &str) -> Result<bool> {
+        let found = self
+            .service
+            .read(&self.below(&format!("backupJobs/{job}")))?;
+        let status = found["properties"]["status"].as_str().unwrap_or_default();
+        Ok(!matches!(status, "InProgress" | "Cancelling"))
     }
 
     /// Waits for a job to end, however it does.

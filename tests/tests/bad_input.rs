@@ -301,56 +301,6 @@ fn a_request_that_is_wrong_gets_an_arm_error() {
 }
 
 #[test]
-fn a_full_disk_fails_the_job_and_nothing_else() {
-    let dir = scratch("full-disk").unwrap();
-    let estate = Estate::lay_out(
-        dir.path(),
-        Sizes {
-            os: 160,
-            os_fill: 8,
-            data: 16,
-            data_fill: 2,
-        },
-    )
-    .unwrap();
-    let mut setup = Setup::new(dir.path(), &estate.inventory);
-    setup.vaults_mib = Some(48);
-    let service = match Service::start(setup) {
-        Ok(service) => service,
-        Err(why) => {
-            // Without root and without user namespaces there is no small file system to be had.
-            assert!(format!("{why:#}").contains("unshare"), "{why:#}");
-            eprintln!("skipped: {why:#}");
-            return;
-        }
-    };
-    let portal = Portal { service, estate };
-    portal.protect().unwrap();
-    portal.back_up().unwrap();
-    let aside = portal.estate.clone();
-    let copies: Vec<_> = aside
-        .disks
-        .iter()
-        .map(|path| path.with_extension("aside"))
-        .collect();
-    for (path, copy) in aside.disks.iter().zip(&copies) {
-        disk::copy(path, copy).unwrap();
-    }
-
-    disk::change(&portal.estate.disks[0], 100 << 20).unwrap();
-    let (cause, way_out) = portal.failure(&portal.begin_backup().unwrap()).unwrap();
-    assert!(cause.to_lowercase().contains("space"), "{cause}");
-    assert!(way_out.len() > 15, "{way_out}");
-
-    // The point that was there is there, and whole.
-    assert_eq!(portal.points().unwrap().len(), 1);
-    for (path, copy) in aside.disks.iter().zip(&copies) {
-        fs::rename(copy, path).unwrap();
-    }
-    portal.restore_and_compare().unwrap();
-}
-
-#[test]
 fn a_damaged_image_fails_the_job_and_says_which() {
     let dir = scratch("truncated").unwrap();
     let portal = Portal::open(

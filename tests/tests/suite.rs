@@ -17,6 +17,8 @@ mod disks;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod merge;
 #[cfg(test)]
 mod operations;
