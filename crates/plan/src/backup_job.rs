@@ -111,6 +111,7 @@ pub fn plan_backup_job(world: &BackupJobWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: None,
     };
     if world.is_over() || metadata.deletion_timestamp.is_some() {
         return rest(world, basis, before);

@@ -7,7 +7,7 @@ use kluis_api::{
 use kluis_arm::job::{JobStatus, VmJob};
 
 use crate::conditions::{Verdict, moment};
-use crate::errand::{BEFORE, State, complaint, patience, percent};
+use crate::errand::{BEFORE, State, complaint, patience, percent, queue_place};
 use crate::plan::Next;
 use crate::waiting::Waiting;
 
@@ -113,11 +113,16 @@ impl Course {
                 retry_after,
             } => {
                 let poll = retry_after.unwrap_or_else(|| patience(meant.intent.0, now));
-                let progress = detail.and_then(percent);
-                let message = match &progress {
-                    Some(percent) => format!("Under way: {percent}."),
-                    None => "Under way.".to_owned(),
+                let place = detail.and_then(queue_place);
+                let percent = detail.and_then(percent);
+                let message = match (place, &percent) {
+                    (Some(place), _) => {
+                        format!("Waits for its turn: it is number {place} in the queue.")
+                    }
+                    (None, Some(percent)) => format!("Under way: {percent}."),
+                    (None, None) => "Under way.".to_owned(),
                 };
+                let progress = place.map(|place| format!("queue: {place}")).or(percent);
                 Self {
                     job: job.clone(),
                     operation: Some(Operation {

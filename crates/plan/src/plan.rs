@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{Condition, ConditionType};
 
-use crate::conditions::{self, Extra, Verdict};
+use crate::conditions::{self, Extra, Standing, Verdict};
 use crate::failure::ArmFailure;
 use crate::key::ObjectKey;
-use crate::report::{Report, Status};
+use crate::report::{Event, Report, Status};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
 
@@ -58,6 +58,8 @@ pub(crate) struct Basis {
     pub(crate) now: Timestamp,
     /// The conditions as they were read.
     pub(crate) before: Vec<Condition>,
+    /// Of an object that goes: the deletion policy that lets it go without what it waits for.
+    pub(crate) goes_without: Option<&'static str>,
 }
 
 impl Basis {
@@ -127,6 +129,33 @@ impl Basis {
     }
 }
 
+impl Basis {
+    /// What is said of a cause for not acting.
+    pub(crate) fn waiting(&self, waiting: &Waiting) -> Verdict {
+        self.with_way_out(Verdict::waiting(waiting))
+    }
+
+    fn with_way_out(&self, verdict: Verdict) -> Verdict {
+        match self.goes_without {
+            Some(policy) if verdict.standing == Standing::Stuck => Verdict {
+                message: format!(
+                    "{} To let this object go without it, set spec.deletionPolicy: {policy}.",
+                    verdict.message
+                ),
+                ..verdict
+            },
+            Some(_) | None => verdict,
+        }
+    }
+
+    /// A plan that lets go of the object, and says what it leaves behind.
+    pub(crate) fn farewell_with(self, event: Event) -> Plan {
+        let mut plan = self.farewell(Action::ReleaseFinalizer);
+        plan.report.events.push(event);
+        plan
+    }
+}
+
 impl Plan {
     /// The report to write once the steps were taken, and when to look again: `outcomes` are those of the first steps, in their order,
     /// the last one being the first that is not [`Outcome::Done`].
@@ -171,7 +200,7 @@ impl Plan {
                 status.not_taken(step);
             }
             let verdict = status.verdict_on(&waiting, failure, starts_work, self.basis.now);
-            status.judge(&self.basis, &verdict);
+            status.judge(&self.basis, &self.basis.with_way_out(verdict));
             report.events = conditions::events(&self.basis.before, status.conditions());
         }
         match waiting.next(self.basis.now) {

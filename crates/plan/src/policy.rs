@@ -145,6 +145,7 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: None,
     };
     if world.is_going() && world.users.is_empty() {
         return leave(world, basis);

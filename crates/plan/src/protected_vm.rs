@@ -164,6 +164,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: world.is_going().then_some("Orphan"),
     };
     if world.is_going() {
         return leaving::plan(world, basis);

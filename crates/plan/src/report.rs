@@ -44,6 +44,16 @@ pub enum EventKind {
     Warning,
 }
 
+impl Event {
+    pub(crate) fn warning(reason: &str, note: String) -> Self {
+        Self {
+            kind: EventKind::Warning,
+            reason: reason.to_owned(),
+            note,
+        }
+    }
+}
+
 impl Status {
     /// The status as JSON, for the apply.
     ///

@@ -130,6 +130,7 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: None,
     };
     if world.is_over() || metadata.deletion_timestamp.is_some() {
         return basis.plan(Vec::new(), Status::Restore(before), Next::Await);

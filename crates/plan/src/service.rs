@@ -55,6 +55,7 @@ pub fn plan_service(world: &ServiceWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: None,
     };
     if world.is_going() && world.users.is_empty() {
         return basis.farewell(Action::ReleaseFinalizer);

@@ -1,12 +1,14 @@
 //! Planning a Vault: it is there, it is ours, and it is as declared.
 
 mod body;
+mod rival;
+mod standing;
 
 pub(crate) use body::is_same_location;
 
 use jiff::SignedDuration;
 use kluis_api::{
-    AdoptionPolicy, ConditionType, MANAGED_BY, OperationKind, VaultDeletionPolicy, VaultStatus,
+    AdoptionPolicy, ConditionType, Operation, OperationKind, VaultDeletionPolicy, VaultStatus,
     VaultType,
 };
 use kluis_arm::error::classify;
@@ -19,7 +21,7 @@ use crate::gate;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::plan::{Basis, Next, Plan};
-use crate::report::Status;
+use crate::report::{Event, Status};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, Progress, VaultWorld, Want, World};
@@ -57,14 +59,19 @@ impl World for VaultWorld {
         let progress = url
             .filter(|_| self.progress.is_none())
             .map(|url| Want::Progress { url });
-        let vault = self.arm.is_none().then_some(Want::Vault(id));
-        progress.into_iter().chain(vault).collect()
+        let vault = self.arm.is_none().then(|| Want::Vault(id.clone()));
+        let found = self.arm.as_ref().and_then(Observed::found);
+        let is_other = found.is_some_and(|found| body::is_other_redundancy(&self.vault, found));
+        let lock = (is_other && !self.is_going() && self.is_redundancy_locked.is_none())
+            .then_some(Want::StorageConfig(id));
+        progress.into_iter().chain(vault).chain(lock).collect()
     }
 
     fn fill(&mut self, _: &Want, fact: Fact) {
         match fact {
             Fact::Vault(vault) => self.arm = Some(vault),
             Fact::Progress(progress) => self.progress = Some(progress),
+            Fact::StorageConfig(locked) => self.is_redundancy_locked = Some(locked),
             _ => {}
         }
     }
@@ -94,6 +101,9 @@ impl VaultWorld {
             &self.vault.spec.resource_group,
             gate::Need::of(self.is_going()),
         )?;
+        if let Some(other) = rival::of(self).filter(|_| !self.is_going()) {
+            return Err(Waiting::VaultDeclaredBy { other });
+        }
         ids::vault_id(service, &self.vault)
     }
 }
@@ -105,6 +115,8 @@ struct Decision {
     next: Next,
     /// Whether the operation in the status is still under way.
     keeps_operation: bool,
+    /// What is meant, and not called yet.
+    meant: Option<Operation>,
 }
 
 /// What follows for a Vault.
@@ -116,13 +128,20 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
+        goes_without: world.is_going().then_some("Retain"),
     };
     let decision = match decide(world, &basis) {
         Ok(Some(decision)) => decision,
         Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
+        // Without the service, or its consent, there is nobody to ask: holding the object would hold its namespace for ever.
+        Err(waiting) if world.is_going() && waiting.is_end_of_authority() => {
+            let note = format!("{waiting} The vault in Azure stays as it is.");
+            return basis.farewell_with(Event::warning("VaultLeftAsItIs", note));
+        }
         Err(waiting) => Decision {
             steps: Vec::new(),
-            verdict: Verdict::waiting(&waiting),
+            meant: None,
+            verdict: basis.waiting(&waiting),
             next: progress_delay(world).unwrap_or_else(|| waiting.next(world.now)),
             keeps_operation: matches!(
                 waiting,
@@ -131,7 +150,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         },
     };
     let found = world.arm.as_ref().and_then(Observed::found);
-    let is_ours = found.is_some_and(|found| standing(world, found) == Ownership::Ours);
+    let is_ours = found.is_some_and(|found| standing::is_ours(world, found));
     let status = VaultStatus {
         observed_generation: basis.generation,
         conditions: basis.conditions(ConditionType::Ready, &decision.verdict, &[]),
@@ -148,7 +167,9 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         soft_delete: found
             .and_then(|found| body::soft_delete_in_words(found))
             .or(before.soft_delete),
-        operation: before.operation.filter(|_| decision.keeps_operation),
+        operation: decision
+            .meant
+            .or(before.operation.filter(|_| decision.keeps_operation)),
     };
     let hold =
         (!world.is_going() && !ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
@@ -173,6 +194,19 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
         None => Err(Waiting::StillProvisioning {
             what: format!("the vault {}", id.name),
         }),
+        // One that takes nothing over has to know its own again after a crash: what it makes, it first says that it means to make.
+        Some(Observed::Absent)
+            if world.vault.spec.adoption_policy == AdoptionPolicy::Never
+                && !standing::is_meant(world) =>
+        {
+            Ok(Decision {
+                meant: Some(standing::intent(&id, world.now)),
+                ..settled(
+                    Verdict::working("Intended", "About to be made."),
+                    Next::Soon,
+                )
+            })
+        }
         Some(Observed::Absent) => {
             let body = Box::new(body::create(&world.vault));
             Ok(begin(
@@ -187,8 +221,8 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
             ))
         }
         Some(Observed::Found(found)) => {
-            if standing(world, found) == Ownership::Foreign {
-                return Err(foreign(world, found, &id));
+            if !standing::is_ours(world, found) {
+                return Err(standing::foreign(world, found, &id));
             }
             is_in_location(world, found)?;
             match provisioning(found) {
@@ -217,16 +251,15 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                     });
                 }
             }
-            match body::change(&world.vault, found)? {
-                None => Ok(Decision {
-                    steps: Vec::new(),
-                    verdict: Verdict::settled(
+            let lock = world.is_redundancy_locked.as_ref();
+            match body::change(&world.vault, found, lock)? {
+                None => Ok(settled(
+                    Verdict::settled(
                         "AsDeclared",
                         format!("The vault {} is as declared.", id.name),
                     ),
-                    next: Next::After(RESYNC),
-                    keeps_operation: false,
-                }),
+                    Next::After(RESYNC),
+                )),
                 Some(change) if ended == Some(OperationKind::UpdateVault) => {
                     Err(Waiting::ChangeNotTaken { what: change.what })
                 }
@@ -249,7 +282,9 @@ fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting>
             by: world.users.clone(),
         });
     }
-    if world.vault.spec.deletion_policy == VaultDeletionPolicy::Retain {
+    // What another object declares is that object's.
+    if world.vault.spec.deletion_policy == VaultDeletionPolicy::Retain || rival::of(world).is_some()
+    {
         return Ok(None);
     }
     let was_ours = world
@@ -258,8 +293,7 @@ fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting>
         .as_ref()
         .is_some_and(|status| status.azure_id.is_some() || status.operation.is_some());
     let id = match world.vault_id() {
-        // There is nobody to ask, or there never was a vault: holding the object would hold its namespace for ever.
-        Err(Waiting::ServiceNotFound { .. }) => return Ok(None),
+        // There never was a vault.
         Err(_) if !was_ours => return Ok(None),
         id => id?,
     };
@@ -271,7 +305,7 @@ fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting>
             what: format!("the vault {}", id.name),
         }),
         // What was never ours is not ours to delete.
-        Some(Observed::Found(found)) if standing(world, found) == Ownership::Foreign => Ok(None),
+        Some(Observed::Found(found)) if !standing::is_ours(world, found) => Ok(None),
         Some(Observed::Found(_)) => Ok(Some(begin(
             world,
             basis,
@@ -309,6 +343,17 @@ fn begin(
         ),
         next: Next::Soon,
         keeps_operation: false,
+        meant: None,
+    }
+}
+
+fn settled(verdict: Verdict, next: Next) -> Decision {
+    Decision {
+        steps: Vec::new(),
+        verdict,
+        next,
+        keeps_operation: false,
+        meant: None,
     }
 }
 
@@ -360,41 +405,6 @@ fn progress_delay(world: &VaultWorld) -> Option<Next> {
         }
         _ => None,
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Ours,
-    Foreign,
-}
-
-/// Whether the vault is ours: its tag says so, we have had it before and nobody else claims it, or we may take over anything.
-fn standing(world: &VaultWorld, found: &kluis_arm::vault::Vault) -> Ownership {
-    let tag = tag(found);
-    let own = ids::qualified(&world.vault.metadata);
-    let had = world
-        .vault
-        .status
-        .as_ref()
-        .is_some_and(|status| status.azure_id.is_some());
-    match (tag, world.vault.spec.adoption_policy) {
-        (Some(tag), _) if tag == own => Ownership::Ours,
-        (None, _) if had => Ownership::Ours,
-        (_, AdoptionPolicy::Always) => Ownership::Ours,
-        (_, AdoptionPolicy::IfTagged | AdoptionPolicy::Never) => Ownership::Foreign,
-    }
-}
-
-fn foreign(world: &VaultWorld, found: &kluis_arm::vault::Vault, id: &VaultId) -> Waiting {
-    Waiting::ForeignVault {
-        id: id.to_string(),
-        tag: tag(found).map(str::to_owned),
-        never: world.vault.spec.adoption_policy == AdoptionPolicy::Never,
-    }
-}
-
-fn tag(found: &kluis_arm::vault::Vault) -> Option<&str> {
-    found.tags.as_ref()?.get(MANAGED_BY).map(String::as_str)
 }
 
 fn provisioning(found: &kluis_arm::vault::Vault) -> Option<&ProvisioningState> {

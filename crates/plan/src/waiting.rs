@@ -53,6 +53,10 @@ pub enum Waiting {
     OtherLocation { wanted: String, found: String },
     /// Soft delete is always on and cannot be turned off.
     SoftDeleteAlwaysOn,
+    /// The redundancy cannot change any more.
+    RedundancyLocked { wanted: String, present: String },
+    /// Another Vault object declares the same vault in Azure, and has it.
+    VaultDeclaredBy { other: ObjectKey },
     /// A change was taken and did not come about.
     ChangeNotTaken { what: String },
     /// The machine does not exist.
@@ -77,6 +81,8 @@ pub enum Waiting {
     PolicyNotExpressible { message: String },
     /// Enhanced policies in use cannot become Standard.
     TierDowngrade,
+    /// What an Enhanced policy protects cannot go to a Standard one.
+    ItemTierDowngrade { present: String, wanted: String },
     /// The edit would delete recovery points.
     ApprovalRequired(Loss),
     /// Whether the edit would delete recovery points is not known.
@@ -164,6 +170,8 @@ impl Waiting {
             Self::ForeignVault { .. } => "ForeignVault",
             Self::OtherLocation { .. } => "OtherLocation",
             Self::SoftDeleteAlwaysOn => "SoftDeleteAlwaysOn",
+            Self::RedundancyLocked { .. } => "RedundancyLocked",
+            Self::VaultDeclaredBy { .. } => "DeclaredBy",
             Self::ChangeNotTaken { .. } => "ChangeNotTaken",
             Self::VmNotFound { .. } => "VmNotFound",
             Self::RegionMismatch { .. } => "RegionMismatch",
@@ -173,7 +181,7 @@ impl Waiting {
             Self::PolicyNotReady { .. } => "PolicyNotReady",
             Self::PolicyNotInVault { .. } => "PolicyNotInVault",
             Self::PolicyNotExpressible { .. } => "PolicyNotExpressible",
-            Self::TierDowngrade => "TierDowngrade",
+            Self::TierDowngrade | Self::ItemTierDowngrade { .. } => "TierDowngrade",
             Self::ApprovalRequired(_) => "ApprovalRequired",
             Self::LossUnknown { .. } => "LossUnknown",
             Self::DeclaredBy { .. } => "DeclaredBy",
@@ -195,6 +203,18 @@ impl Waiting {
             Self::NotOfferedByService { .. } => "NotOfferedByService",
             Self::EvidenceMissing { .. } => "EvidenceMissing",
         }
+    }
+
+    /// Whether it means that nothing may be asked of Azure any more on behalf of the object: what it named is gone, or whoever owns that
+    /// has withdrawn the consent. An object that goes then goes without its end in Azure: nothing there is stopped and nothing is deleted.
+    pub(crate) fn is_end_of_authority(&self) -> bool {
+        matches!(
+            self,
+            Self::VaultNotFound { .. }
+                | Self::ServiceNotFound { .. }
+                | Self::NoConsent { .. }
+                | Self::NamespaceNotAllowed { .. }
+        )
     }
 
     /// Whether it goes on by itself. What is likely to be applied in the same `kubectl apply` is waited for; what a person has to
@@ -223,6 +243,8 @@ impl Waiting {
             | Self::ForeignVault { .. }
             | Self::OtherLocation { .. }
             | Self::SoftDeleteAlwaysOn
+            | Self::RedundancyLocked { .. }
+            | Self::VaultDeclaredBy { .. }
             | Self::ChangeNotTaken { .. }
             | Self::VmNotFound { .. }
             | Self::RegionMismatch { .. }
@@ -233,6 +255,7 @@ impl Waiting {
             | Self::PolicyNotInVault { ours: false, .. }
             | Self::PolicyNotExpressible { .. }
             | Self::TierDowngrade
+            | Self::ItemTierDowngrade { .. }
             | Self::ApprovalRequired(_)
             | Self::DeclaredBy { .. }
             | Self::ItemNotFound { .. }
@@ -288,6 +311,7 @@ impl Waiting {
             | Self::SecretNotFound { .. }
             | Self::InUse { .. }
             | Self::DeclaredBy { .. }
+            | Self::VaultDeclaredBy { .. }
             | Self::ItemNotFound { .. }
             | Self::InPlaceNotAllowed { .. }
             | Self::ItemNotProtected { .. } => Next::After(ANOTHER_OBJECT),

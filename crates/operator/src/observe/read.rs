@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, Unit};
 use kluis_arm::{
     api_version::SENT,
+    config::{StorageConfigResource, StorageTypeState},
     filter::Filter,
     id::{ItemId, PolicyId, VaultId, VmId},
     item::Item,
@@ -35,7 +36,10 @@ pub(super) fn doing(want: &Want) -> String {
 /// The vault that a want is about.
 pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
     let vault = match want {
-        Want::Vault(vault) | Want::Protectable { vault, .. } | Want::Jobs { vault, .. } => vault,
+        Want::Vault(vault)
+        | Want::StorageConfig(vault)
+        | Want::Protectable { vault, .. }
+        | Want::Jobs { vault, .. } => vault,
         Want::Policy(policy) => &policy.vault,
         Want::Item(item) | Want::Points(item) => item.vault(),
         Want::Job(job) => &job.vault,
@@ -70,6 +74,7 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::StorageAccounts { .. } => Fact::StorageAccounts(none.map(absurd)),
         Want::Disks(_) => Fact::Disks(none.map(absurd)),
         Want::Network(_) => Fact::Network(none.map(absurd)),
+        Want::StorageConfig(_) => Fact::StorageConfig(none.map(absurd)),
         Want::FilesExtension => Fact::FilesExtension(none.map(absurd)),
     }
 }
@@ -179,6 +184,12 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
             let request = ArmRequest::get(id.to_string(), NETWORK);
             let body: Value = get(arm, &request).await?;
             Fact::Network(Observed::Found(compute::network(&request, &body)?))
+        }
+        Want::StorageConfig(id) => {
+            let path = format!("{id}/backupstorageconfig/vaultstorageconfig");
+            let config: StorageConfigResource = get(arm, &ArmRequest::get(path, SENT)).await?;
+            let state = config.properties.storage_type_state;
+            Fact::StorageConfig(Observed::Found(state == Some(StorageTypeState::Locked)))
         }
         Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
     })

@@ -7,7 +7,7 @@ use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::resource::Resource;
 
 use crate::conditions::{cut, moment};
-use crate::errand::{Errand, State, before, patience, percent};
+use crate::errand::{Errand, State, before, patience, percent, queue_place};
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::plan::{Basis, Next};
@@ -97,10 +97,15 @@ pub(super) fn decide<'a>(
             Some(kept),
         ) => Backup {
             next: Some(retry_after.unwrap_or_else(|| patience(kept.intent.0, world.now))),
-            under_way: Some(match detail.and_then(percent) {
-                Some(done) => format!("A backup is under way: {done}."),
-                None => "A backup is under way.".to_owned(),
-            }),
+            under_way: Some(
+                match (detail.and_then(queue_place), detail.and_then(percent)) {
+                    (Some(place), _) => {
+                        format!("A backup waits for its turn: it is number {place} in the queue.")
+                    }
+                    (None, Some(done)) => format!("A backup is under way: {done}."),
+                    (None, None) => "A backup is under way.".to_owned(),
+                },
+            ),
             job: job.clone().zip(detail),
             echo,
             operation: Some(Operation {

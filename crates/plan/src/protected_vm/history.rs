@@ -189,17 +189,39 @@ fn jobs_since(world: &ProtectedVmWorld) -> Option<Timestamp> {
     [unfinished, unknown, missing].into_iter().flatten().min()
 }
 
+/// Points are read after the item's last backup changed (law 6); besides, when its state has, because another state keeps other points;
+/// and when a run has ended, because its point is then elsewhere too.
 fn is_recount_due(world: &ProtectedVmWorld) -> bool {
-    let Some(seen) = world.seen() else {
+    let (Some(seen), status) = (world.seen(), world.status()) else {
         return false;
     };
-    let counted = world
-        .status()
-        .and_then(|status| status.recovery_points.as_ref());
-    match counted {
-        None => true,
-        Some(points) => points.as_of != seen.last_backup.map(moment),
-    }
+    let Some(counted) = status.and_then(|status| status.recovery_points.as_ref()) else {
+        return true;
+    };
+    let was = status.and_then(|status| status.state);
+    counted.as_of != seen.last_backup.map(moment)
+        || was.is_some_and(|was| was != seen.state)
+        || has_run_ended(world)
+}
+
+/// Whether a run that was under way is over, by what was read just now.
+fn has_run_ended(world: &ProtectedVmWorld) -> bool {
+    let runs = world.status().map(|status| status.runs.as_slice());
+    let mut open = runs
+        .unwrap_or_default()
+        .iter()
+        .filter(|run| run.result == RunResult::InProgress);
+    let listed = world.jobs.as_ref().and_then(Observed::found);
+    let asked = world.backup_job.as_ref().and_then(Observed::found);
+    open.any(|run| {
+        listed
+            .into_iter()
+            .flatten()
+            .chain(asked.map(AsRef::as_ref))
+            .filter(|job| job.name.as_deref() == Some(run.job.as_str()))
+            .filter_map(detail)
+            .any(VmJob::has_ended)
+    })
 }
 
 fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {

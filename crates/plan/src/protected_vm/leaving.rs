@@ -11,7 +11,7 @@ use crate::conditions::Verdict;
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::plan::{Basis, Next, Plan};
-use crate::report::{Event, EventKind, Status};
+use crate::report::{Event, Status};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
@@ -20,15 +20,10 @@ use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
     let (steps, verdict, next) = match decide(world) {
         Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
-        // Without the vault or the service there is nobody to ask: holding the object would hold its namespace for ever.
-        Err(waiting @ (Waiting::VaultNotFound { .. } | Waiting::ServiceNotFound { .. })) => {
-            let mut plan = basis.farewell(Action::ReleaseFinalizer);
-            plan.report.events.push(Event {
-                kind: EventKind::Warning,
-                reason: "ProtectionLeftAsItIs".to_owned(),
-                note: format!("{waiting} What is protected in Azure goes on as it is."),
-            });
-            return plan;
+        // Without the vault, the service or their consent there is nobody to ask: holding the object would hold its namespace for ever.
+        Err(waiting) if waiting.is_end_of_authority() => {
+            let note = format!("{waiting} What is protected in Azure goes on as it is.");
+            return basis.farewell_with(Event::warning("ProtectionLeftAsItIs", note));
         }
         Ok(Some((kind, action, target))) => {
             let observed = world.arm.clone().map(|arm| {
@@ -53,11 +48,7 @@ pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
                 Next::Soon,
             )
         }
-        Err(waiting) => (
-            Vec::new(),
-            Verdict::waiting(&waiting),
-            waiting.next(world.now),
-        ),
+        Err(waiting) => (Vec::new(), basis.waiting(&waiting), waiting.next(world.now)),
     };
     let before = world.status().cloned().unwrap_or_default();
     let others: Vec<_> = before

@@ -1,19 +1,22 @@
 //! The protection itself: what the vault has of the item, against what is declared.
 
-use kluis_api::{DiskChoice, OperationKind, ProtectionState};
+mod disks;
+mod terms;
+
+use kluis_api::{OperationKind, ProtectionState};
 use kluis_arm::id::PolicyId;
-use kluis_arm::item::{DiskExclusion, ProtectedItem, VmItem};
-use kluis_arm::policy::{Policy, Terms, parse};
+use kluis_arm::item::{ProtectedItem, VmItem};
 use kluis_arm::resource::Resource;
 
 use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
-use crate::loss::{self, Loss, Present};
 use crate::plan::Basis;
 use crate::seen::Seen;
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want};
+use disks::{exclusion, is_same_choice, on_wire};
+use terms::{costs_nothing, is_change_of_terms, present_policy};
 
 /// What is to be done about the protection.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,22 +103,19 @@ pub(super) fn decide(world: &ProtectedVmWorld, basis: &Basis) -> Result<Protecti
                 what: "An item that is not a virtual machine".to_owned(),
             })?;
             match (seen.state, world.item.spec.suspend) {
-                (ProtectionState::SoftDeleted, true) => {
-                    declared(SUSPENDED, "Suspended, and softly deleted.".to_owned())
-                }
-                (ProtectionState::SoftDeleted, false) => to_do(
+                // Softly deleted is on the way to being gone; whoever declares it again, suspended or not, wants it kept.
+                (ProtectionState::SoftDeleted, _) => to_do(
                     world,
                     basis,
                     &target,
                     OperationKind::Undelete,
                     VmItem::undelete(&target.vm),
                 ),
-                (ProtectionState::ProtectionStopped | ProtectionState::BackupsSuspended, true) => {
-                    declared(
-                        SUSPENDED,
-                        "Suspended: no backups are made; the recovery points stay.".to_owned(),
-                    )
-                }
+                (ProtectionState::ProtectionStopped, true) => declared(
+                    SUSPENDED,
+                    "Suspended: no backups are made; the recovery points stay.".to_owned(),
+                ),
+                // Also where backups are suspended in Azure's sense: there, points expire by the policy, and here they are to stay.
                 (_, true) => to_do(
                     world,
                     basis,
@@ -246,107 +246,6 @@ fn as_declared(seen: &Seen<'_>) -> Protection {
     Protection::AsDeclared { reason, message }
 }
 
-/// Law 3: another policy, or an end to "for ever", is not sent when it would cost recovery points.
-fn costs_nothing(
-    world: &ProtectedVmWorld,
-    target: &Target<'_>,
-    seen: &Seen<'_>,
-) -> Result<(), Waiting> {
-    if !is_change_of_terms(world, target, seen) {
-        return Ok(());
-    }
-    let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
-        message: error.to_string(),
-    };
-    let Some(wanted) = world.arm_policy.as_ref().and_then(Observed::found) else {
-        return Ok(());
-    };
-    let wanted = parse(&wanted.properties).map_err(unreadable)?;
-    let present = present_terms(world, target, seen)?;
-    let basis = match &present {
-        Some(terms) => Present::Terms(terms),
-        None => Present::ForEver,
-    };
-    let points = match &world.points {
-        Some(Observed::Found(points)) => points.as_slice(),
-        Some(Observed::Absent) => &[],
-        Some(Observed::Unknown(failure)) => {
-            return Err(Waiting::LossUnknown {
-                failure: failure.clone(),
-            });
-        }
-        None => {
-            return Err(Waiting::StillProvisioning {
-                what: "the count of recovery points".to_owned(),
-            });
-        }
-    };
-    let (deleted, shortened) = loss::assess(points, &basis, &wanted, world.now);
-    let mut loss = Loss::default();
-    loss.add(
-        crate::ids::qualified(&world.item.metadata),
-        deleted,
-        shortened,
-    );
-    if loss.is_none() {
-        Ok(())
-    } else {
-        Err(Waiting::ApprovalRequired(loss))
-    }
-}
-
-/// The terms that prune the item's points now; None when nothing does.
-fn present_terms(
-    world: &ProtectedVmWorld,
-    target: &Target<'_>,
-    seen: &Seen<'_>,
-) -> Result<Option<Terms>, Waiting> {
-    if seen.state == ProtectionState::ProtectionStopped || seen.policy.is_none() {
-        return Ok(None);
-    }
-    match present_policy(world, target, seen) {
-        Some(Observed::Found(policy)) => {
-            parse(&policy.properties)
-                .map(Some)
-                .map_err(|error| Waiting::PolicyNotExpressible {
-                    message: error.to_string(),
-                })
-        }
-        Some(Observed::Unknown(failure)) => Err(Waiting::LossUnknown {
-            failure: failure.clone(),
-        }),
-        // A policy that is gone prunes nothing.
-        Some(Observed::Absent) => Ok(None),
-        None => Err(Waiting::StillProvisioning {
-            what: "the present policy".to_owned(),
-        }),
-    }
-}
-
-/// The policy that the item has now: of an item that was stopped or suspended it may be the declared one, which is read anyway.
-fn present_policy<'a>(
-    world: &'a ProtectedVmWorld,
-    target: &Target<'_>,
-    seen: &Seen<'_>,
-) -> Option<&'a Observed<Box<Policy>>> {
-    match world.policy_id(target) {
-        Ok(declared) if seen.policy.as_ref() == Some(&declared) => world.arm_policy.as_ref(),
-        Ok(_) | Err(_) => world.present_policy.as_ref(),
-    }
-}
-
-/// Whether what keeps the item's points would be another thing than now.
-fn is_change_of_terms(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> bool {
-    let is_stopped = matches!(
-        seen.state,
-        ProtectionState::ProtectionStopped | ProtectionState::BackupsSuspended
-    );
-    is_stopped
-        || world
-            .policy_id(target)
-            .is_ok_and(|wanted| seen.policy.as_ref() != Some(&wanted))
-}
-
 fn policy_in_vault(world: &ProtectedVmWorld, target: &Target<'_>) -> Result<PolicyId, Waiting> {
     let id = world.policy_id(target)?;
     let spec = &world.item.spec.policy_ref;
@@ -450,45 +349,4 @@ pub(super) fn in_progress(world: &ProtectedVmWorld) -> Result<Option<OperationKi
         }),
         Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
     }
-}
-
-fn on_wire(choice: &DiskChoice) -> DiskExclusion {
-    match choice {
-        DiskChoice {
-            exclude: Some(luns),
-            ..
-        } => exclusion(luns.clone(), false),
-        DiskChoice {
-            include: Some(luns),
-            ..
-        } => exclusion(luns.clone(), true),
-        DiskChoice {
-            exclude: None,
-            include: None,
-            os_disk_only: _,
-        } => exclusion(Vec::new(), true),
-    }
-}
-
-fn exclusion(luns: Vec<u32>, is_inclusion_list: bool) -> DiskExclusion {
-    DiskExclusion {
-        disk_lun_list: Some(
-            luns.into_iter()
-                .filter_map(|lun| i32::try_from(lun).ok())
-                .collect(),
-        ),
-        is_inclusion_list: Some(is_inclusion_list),
-        ..DiskExclusion::default()
-    }
-}
-
-fn is_same_choice(present: Option<&DiskExclusion>, wanted: Option<&DiskExclusion>) -> bool {
-    let plain = |choice: Option<&DiskExclusion>| {
-        choice.map(|choice| {
-            let mut luns = choice.disk_lun_list.clone().unwrap_or_default();
-            luns.sort_unstable();
-            (luns, choice.is_inclusion_list.unwrap_or_default())
-        })
-    };
-    plain(present) == plain(wanted)
 }

@@ -7,6 +7,7 @@ use kluis_arm::vault as wire;
 
 use crate::ids;
 use crate::waiting::Waiting;
+use crate::world::Observed;
 
 /// A change to a vault: what changes, in words, and the body that changes it and nothing else.
 pub(super) struct Change {
@@ -35,8 +36,13 @@ pub(super) fn create(vault: &Vault) -> wire::Vault {
 }
 
 /// The change that makes the vault in force the one that is declared. None when it is already. What the service does not tell is not
-/// taken for a difference.
-pub(super) fn change(vault: &Vault, found: &wire::Vault) -> Result<Option<Change>, Waiting> {
+/// taken for a difference. `lock`: whether the redundancy can no longer change, where it is to; then all else is changed first.
+pub(super) fn change(
+    vault: &Vault,
+    found: &wire::Vault,
+    lock: Option<&Observed<bool>>,
+) -> Result<Option<Change>, Waiting> {
+    let is_locked = is_other_redundancy(vault, found) && lock == Some(&Observed::Found(true));
     let mut what = Vec::new();
     let mut properties = wire::VaultProperties::default();
     let mut body = wire::Vault::default();
@@ -55,7 +61,7 @@ pub(super) fn change(vault: &Vault, found: &wire::Vault) -> Result<Option<Change
         );
         what.push("its tag");
     }
-    if redundancy(found).is_some_and(|present| *present != on_wire(vault.spec.redundancy)) {
+    if is_other_redundancy(vault, found) && !is_locked {
         properties.redundancy_settings = Some(redundancy_settings(vault.spec.redundancy));
         what.push("its redundancy");
     }
@@ -66,10 +72,23 @@ pub(super) fn change(vault: &Vault, found: &wire::Vault) -> Result<Option<Change
     if properties != wire::VaultProperties::default() {
         body.properties = Some(properties);
     }
+    if is_locked && what.is_empty() {
+        return Err(Waiting::RedundancyLocked {
+            wanted: on_wire(vault.spec.redundancy).to_string(),
+            present: redundancy(found)
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        });
+    }
     Ok((!what.is_empty()).then(|| Change {
         what: what.join(" and "),
         body,
     }))
+}
+
+/// Whether another redundancy is declared than is in force.
+pub(super) fn is_other_redundancy(vault: &Vault, found: &wire::Vault) -> bool {
+    redundancy(found).is_some_and(|present| *present != on_wire(vault.spec.redundancy))
 }
 
 /// The redundancy in force.

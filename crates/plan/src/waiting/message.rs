@@ -40,18 +40,18 @@ impl fmt::Display for Waiting {
                 "The Vault {vault} does not let the namespace {namespace} use it: its owner adds the namespace to \
                  spec.allowedNamespaces."
             ),
+            Self::ForeignVault { id, never: true, .. } => write!(
+                f,
+                "{id} exists already, and adoptionPolicy is Never. Choose another azureName, or set adoptionPolicy: Always to take it over."
+            ),
             Self::ForeignVault { id, tag: Some(tag), .. } => write!(
                 f,
                 "{id} belongs to another Vault: its tag kluis.dev/managed-by says {tag}. Choose another azureName, or set \
                  adoptionPolicy: Always to take it over."
             ),
-            Self::ForeignVault { id, tag: None, never: false } => write!(
+            Self::ForeignVault { id, tag: None, .. } => write!(
                 f,
                 "{id} exists and was not made by Kluis. Set adoptionPolicy: Always to take it over as it is, or choose another azureName."
-            ),
-            Self::ForeignVault { id, tag: None, never: true } => write!(
-                f,
-                "{id} exists already, and adoptionPolicy is Never. Choose another azureName, or set adoptionPolicy: Always to take it over."
             ),
             Self::OtherLocation { wanted, found } => write!(
                 f,
@@ -61,6 +61,15 @@ impl fmt::Display for Waiting {
             Self::SoftDeleteAlwaysOn => {
                 f.write_str("Soft delete of this vault is always on and cannot be turned off: set softDelete.state: AlwaysOn.")
             }
+            Self::RedundancyLocked { wanted, present } => write!(
+                f,
+                "The vault is {present} and cannot become {wanted}: an item is registered in it (rule 39). Set redundancy: {present}, or \
+                 make another Vault."
+            ),
+            Self::VaultDeclaredBy { other } => write!(
+                f,
+                "{other} declares this vault in Azure already: delete one of the two, or choose another azureName."
+            ),
             Self::ChangeNotTaken { what } => write!(f, "The service accepted a change of {what} and did not make it."),
             Self::VmNotFound { vm } => write!(f, "There is no virtual machine {vm}: correct spec.vm, or create it."),
             Self::RegionMismatch { vm, vault } => write!(
@@ -88,6 +97,11 @@ impl fmt::Display for Waiting {
             Self::TierDowngrade => {
                 f.write_str("A policy in use cannot go back from Enhanced to Standard: set tier: Enhanced, or make another BackupPolicy.")
             }
+            Self::ItemTierDowngrade { present, wanted } => write!(
+                f,
+                "The machine is protected by {present}, which is Enhanced, and cannot go to {wanted}, which is Standard: name a policy with \
+                 tier: Enhanced."
+            ),
             Self::ApprovalRequired(loss) => write!(f, "{loss}"),
             Self::LossUnknown { failure } => {
                 write!(f, "Nothing is changed before it is known how many recovery points that would cost: {failure}.")

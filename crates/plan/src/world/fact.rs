@@ -54,6 +54,8 @@ pub enum Want {
     /// The managed disks of a resource group.
     Disks(ResourceGroupId),
     Network(VirtualNetworkId),
+    /// Whether the vault's redundancy can still change.
+    StorageConfig(VaultId),
     /// What stands before a recovery point's path to ask for its files, where the service offers that: `GET /metadata/endpoints`.
     FilesExtension,
 }
@@ -75,6 +77,8 @@ pub enum Fact {
     StorageAccounts(Observed<Vec<StorageAccountFact>>),
     Disks(Observed<Vec<DiskFact>>),
     Network(Observed<NetworkFact>),
+    /// Found(true) when its redundancy is locked.
+    StorageConfig(Observed<bool>),
     FilesExtension(Observed<String>),
 }
 
@@ -166,6 +170,7 @@ impl fmt::Display for Want {
             }
             Self::Disks(group) => write!(f, "the disks of the resource group {}", group.name),
             Self::Network(id) => write!(f, "the virtual network {}/{}", id.resource_group, id.name),
+            Self::StorageConfig(id) => write!(f, "the storage settings of the vault {}", id.name),
             Self::FilesExtension => f.write_str("what the service offers beyond Azure"),
         }
     }

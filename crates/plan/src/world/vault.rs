@@ -14,8 +14,12 @@ pub struct VaultWorld {
     pub access: Access,
     /// The ProtectedVMs that name it, and the BackupPolicies whose status lists it.
     pub users: Vec<ObjectKey>,
+    /// The other Vaults whose resource group and name in Azure are the same, with the access of each one's namespace to its service.
+    pub namesakes: Vec<(Vault, Access)>,
     /// From ARM: the vault.
     pub arm: Option<Observed<Box<kluis_arm::vault::Vault>>>,
+    /// From ARM: whether its redundancy is locked, where another one is declared.
+    pub is_redundancy_locked: Option<Observed<bool>>,
     /// From ARM: the operation in its status.
     pub progress: Option<Observed<Progress>>,
 }

@@ -258,6 +258,11 @@ impl Azure {
                 let network = self.network.clone().filter(|_| id.name == *"shop-net");
                 Fact::Network(found(network))
             }
+            Want::StorageConfig(id) => {
+                let mut items = self.items.keys();
+                let locked = items.any(|item| item.starts_with(&format!("{}/", key(id))));
+                Fact::StorageConfig(Observed::Found(locked))
+            }
             Want::FilesExtension => Fact::FilesExtension(found(self.files.clone())),
             Want::Disks(group) => {
                 let here = |disk: &&DiskFact| disk.id.group() == *group;

@@ -29,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) restore: Option<Restore>,
     /// Another ProtectedVM that has the machine.
     pub(crate) rival: Option<ObjectKey>,
+    /// Another Vault of the same resource group and name in Azure.
+    pub(crate) namesake: Option<Vault>,
     /// The process dies after so many steps, before it writes what came of the last one.
     pub(crate) crash_after: Option<usize>,
     said: BTreeMap<Kind, String>,
@@ -55,6 +57,7 @@ impl Cluster {
             job: None,
             restore: None,
             rival: None,
+            namesake: None,
             crash_after: None,
             said: BTreeMap::new(),
             log: String::new(),
@@ -346,7 +349,13 @@ impl Cluster {
                     vault: self.vault.clone()?,
                     access: self.access(),
                     users,
+                    namesakes: self
+                        .namesake
+                        .iter()
+                        .map(|vault| (vault.clone(), self.access()))
+                        .collect(),
                     arm: None,
+                    is_redundancy_locked: None,
                     progress: None,
                 })
             }
@@ -507,7 +516,7 @@ spec:
   retention: { daily: { keep: 30 } }
 "#;
 
-const ITEM: &str = r#"
+pub(crate) const ITEM: &str = r#"
 apiVersion: kluis.dev/v1alpha1
 kind: ProtectedVM
 metadata: { namespace: shop, name: web-1, generation: 1 }

@@ -14,3 +14,5 @@ mod laws;
 mod refusals;
 #[cfg(test)]
 mod restores;
+#[cfg(test)]
+mod stops;
