@@ -4,6 +4,8 @@
     reason = "a test reads and writes the committed files"
 )]
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use kluis_api::crds;
