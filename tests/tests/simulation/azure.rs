@@ -308,6 +308,14 @@ impl Inner {
                     };
                     self.to_come.push_back(ToCome::Repository(report));
                 }
+                Effect::MoveRepository { vault, back, .. } => {
+                    let report = RepositoryReport {
+                        vault,
+                        made: back,
+                        result: Ok(()),
+                    };
+                    self.to_come.push_back(ToCome::Repository(report));
+                }
                 Effect::StartMover(file) => self.to_come.push_back(ToCome::Begins(file)),
                 Effect::KillMover { job } => {
                     self.to_come.retain(|thing| match thing {

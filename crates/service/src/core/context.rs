@@ -62,6 +62,13 @@ impl Context<'_> {
             .join(vault)
     }
 
+    /// Where the repository of a soft-deleted vault is: `DIR/vaults/.deleted/<name>`, on the file system of the others, so
+    /// that it is moved at one stroke. No resource group has a name that begins with a dot.
+    #[must_use]
+    pub fn deleted_vault_path(&self, name: &str) -> PathBuf {
+        self.data_dir.join("vaults").join(".deleted").join(name)
+    }
+
     /// The canonical id of a vault: `/subscriptions/…/resourceGroups/…/providers/Microsoft.RecoveryServices/vaults/…`.
     #[must_use]
     pub fn vault_id(&self, resource_group: &str, vault: &str) -> String {

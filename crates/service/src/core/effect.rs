@@ -25,6 +25,17 @@ pub enum Effect {
         /// The folder of the repository.
         path: PathBuf,
     },
+    /// Move the repository of a soft-deleted vault out of its place, or back. Ends in a [`RepositoryReport`].
+    MoveRepository {
+        /// The vault it belongs to.
+        vault: VaultKey,
+        /// Where it is; when it is not there it has been moved already.
+        from: PathBuf,
+        /// Where it goes.
+        to: PathBuf,
+        /// Whether it comes back: what its report calls `made`.
+        back: bool,
+    },
     /// Run a job in a mover. Ends in [`MoverReport`]s for `file.job`.
     StartMover(JobFile),
     /// End a job's mover at once. Ends in a report with [`What::Exited`].
@@ -58,12 +69,12 @@ pub enum What {
     },
 }
 
-/// How a repository's making or removal ended.
+/// How a repository's making, moving or removal ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryReport {
     /// The vault.
     pub vault: VaultKey,
-    /// Whether it was being made (`true`) or removed.
+    /// Whether it was being made or brought back (`true`), or removed or put away.
     pub made: bool,
     /// What went wrong, in a person's words.
     pub result: Result<(), String>,

@@ -20,4 +20,4 @@ pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};
 pub use response::Response;
-pub use router::{handle, next_due, on_mover, on_repository, resume, tick};
+pub use router::{busy, handle, next_due, on_mover, on_repository, resume, tick};

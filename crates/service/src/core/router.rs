@@ -149,12 +149,20 @@ fn in_vault(request: &Request, segments: &[String], ctx: &Context<'_>, tx: &mut 
 /// # Errors
 /// When the store fails; so for every function below.
 pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
-    backup::tick(ctx, tx)
+    let mut effects = vaults::tick(ctx, tx)?;
+    effects.extend(backup::tick(ctx, tx)?);
+    Ok(effects)
 }
 
 /// When [`tick`] will next have something to do; `None` when nothing is planned.
 pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
-    backup::next_due(ctx, tx)
+    let due = [backup::next_due(ctx, tx)?, vaults::next_due(ctx, tx)?];
+    Ok(due.into_iter().flatten().min())
+}
+
+/// Whether something is under way that was due: a job, or the end of a soft-deleted vault.
+pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(backup::busy(tx)? || vaults::busy(tx)?)
 }
 
 /// Takes note of what a mover did.

@@ -20,6 +20,8 @@ const NOT_IN_A_HEADER: &AsciiSet = &CONTROLS
 pub enum Scope<'a> {
     /// `V/operationStatus` and `V/operationResults`: the vault itself.
     Vault,
+    /// `…/locations/{l}/deletedVaults/{n}/operations` and `…/operationResults`.
+    DeletedVault,
     /// `V/backupOperations` and `V/backupOperationResults`: deletions of items and containers.
     Backup,
     /// `V/backupFabrics/Azure/operationsStatus` and `…/operationResults`: discovery.
@@ -43,6 +45,7 @@ impl Scope<'_> {
     fn status(&self) -> Option<String> {
         Some(match self {
             Scope::Vault => "operationStatus".to_owned(),
+            Scope::DeletedVault => "operations".to_owned(),
             Scope::Backup => "backupOperations".to_owned(),
             Scope::Policy(policy) => format!("backupPolicies/{policy}/operations"),
             Scope::Validation => "backupValidateOperationsStatuses".to_owned(),
@@ -56,7 +59,7 @@ impl Scope<'_> {
     /// The path of the result, below the vault, without the operation's name.
     fn result(&self) -> String {
         match self {
-            Scope::Vault => "operationResults".to_owned(),
+            Scope::Vault | Scope::DeletedVault => "operationResults".to_owned(),
             Scope::Backup => "backupOperationResults".to_owned(),
             Scope::Validation => "backupValidateOperationResults".to_owned(),
             _ => format!("{}/operationResults", self.resource()),
@@ -65,7 +68,7 @@ impl Scope<'_> {
 
     fn resource(&self) -> String {
         match self {
-            Scope::Vault | Scope::Backup | Scope::Validation => String::new(),
+            Scope::Vault | Scope::DeletedVault | Scope::Backup | Scope::Validation => String::new(),
             Scope::Export => "backupJobs".to_owned(),
             Scope::Fabric => "backupFabrics/Azure".to_owned(),
             Scope::Container(container) => {

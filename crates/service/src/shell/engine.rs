@@ -176,14 +176,14 @@ impl Engine {
         self.store().tx(|tx| work(&self.context(), tx))
     }
 
-    /// Waits until no job is queued or running; `false` when the service is stopping.
+    /// Waits until no job is queued or running and no vault is being moved or removed; `false` when the service is stopping.
     pub(super) fn wait_until_idle(&self) -> Result<bool, StoreError> {
         let mut store = self.store();
         loop {
             if self.is_stopping() {
                 return Ok(false);
             }
-            if !store.tx(|tx| crate::backup::busy(tx))? {
+            if !store.tx(|tx| core::busy(tx))? {
                 return Ok(true);
             }
             store = self

@@ -76,6 +76,19 @@ impl Hands {
                         result,
                     });
                 }
+                Order::Do(Effect::MoveRepository {
+                    vault,
+                    from,
+                    to,
+                    back,
+                }) => {
+                    let result = repositories::relocate(&self.keys, &from, &to);
+                    self.engine.repository_report(&RepositoryReport {
+                        vault,
+                        made: back,
+                        result,
+                    });
+                }
                 Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
                 Order::Do(Effect::KillMover { job }) => match movers.kills.get_mut(&job) {
                     Some((_, kill)) => kill(),

@@ -98,14 +98,19 @@ impl Keys {
     }
 }
 
-/// Any repository below `vaults/<resource group>/<vault>`.
+/// Any repository below `vaults/<resource group>/<vault>`, or below `vaults/.deleted/<name>`.
 fn first_vault(vaults: &Path) -> std::io::Result<Option<PathBuf>> {
     if !vaults.exists() {
         return Ok(None);
     }
     for group in std::fs::read_dir(vaults)? {
         let group = group?;
-        if !group.file_type()?.is_dir() || group.file_name().as_encoded_bytes().starts_with(b".") {
+        if !group.file_type()?.is_dir()
+            || group
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(super::repositories::REMOVED.as_bytes())
+        {
             continue;
         }
         for vault in std::fs::read_dir(group.path())? {

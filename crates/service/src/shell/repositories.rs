@@ -1,4 +1,4 @@
-//! Making and removing vaults' repositories. Both may be repeated: a restart asks again for what was under way.
+//! Making, moving and removing vaults' repositories. All may be repeated: a restart asks again for what was under way.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::keys::Keys;
 
 /// The first letters of a folder's name that is being removed.
-const REMOVED: &str = ".removed-";
+pub(super) const REMOVED: &str = ".removed-";
 
 /// Makes a vault's repository.
 ///
@@ -41,7 +41,51 @@ pub(super) fn remove(keys: &Keys, vaults: &Path, path: &Path) -> Result<(), Stri
         Ok(()) => {}
     }
     discard(&aside);
-    // The resource group's folder goes with its last vault, and not before.
+    leave(path);
+    Ok(())
+}
+
+/// Moves a repository, at one stroke.
+///
+/// # Errors
+/// Why it is still where it was, in a person's words.
+pub(super) fn relocate(keys: &Keys, from: &Path, to: &Path) -> Result<(), String> {
+    keys.forget(from);
+    if !from.exists() && to.join("config").exists() {
+        return Ok(());
+    }
+    let moved = to
+        .parent()
+        .map_or(Ok(()), private_dirs)
+        .and_then(|()| {
+            if to.exists() {
+                Err(io::ErrorKind::AlreadyExists.into())
+            } else {
+                Ok(())
+            }
+        })
+        .and_then(|()| fs::rename(from, to));
+    moved.map_err(|error| {
+        format!(
+            "The vault's repository {} could not be moved to {}: {error}.",
+            from.display(),
+            to.display()
+        )
+    })?;
+    leave(from);
+    Ok(())
+}
+
+fn private_dirs(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+}
+
+/// The folder goes with its last vault, and not before.
+fn leave(path: &Path) {
     if let Some(group) = path
         .parent()
         .filter(|group| fs::read_dir(group).is_ok_and(|mut entries| entries.next().is_none()))
@@ -49,7 +93,6 @@ pub(super) fn remove(keys: &Keys, vaults: &Path, path: &Path) -> Result<(), Stri
         fs::remove_dir(group)
             .unwrap_or_else(|error| tracing::debug!(%error, "an empty folder stays"));
     }
-    Ok(())
 }
 
 /// Removes what an earlier service had set aside and not finished removing.

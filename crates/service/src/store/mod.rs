@@ -5,6 +5,7 @@
 
 mod row;
 mod schema;
+mod shelf;
 mod tx;
 
 use std::path::{Path, PathBuf};

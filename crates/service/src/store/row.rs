@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The tables there are, all of one form. A row's `TABLE` is one of these.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 11] = [
     "vaults",
     "policies",
     "containers",
@@ -15,6 +15,7 @@ pub const TABLES: [&str; 10] = [
     "operations",
     "restored",
     "cleanups",
+    "deleted",
     "meta",
 ];
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::{StoreError, TABLES};
 
 /// The newest schema this kluis knows. 1: a table a kind of document, (key, vault, body). 2: (…, subject, moment) besides, and
-/// recovery points that say where they are.
+/// recovery points that say where they are; a shelf for the documents of soft-deleted vaults.
 const VERSION: i64 = 2;
 
 /// WAL, so that readers don't wait; FULL, so that what was answered is on the disk.
@@ -41,6 +41,11 @@ pub(super) fn upgrade(connection: &Connection, path: &Path) -> Result<(), StoreE
              CREATE INDEX {table}_by_moment ON {table} (moment) WHERE moment IS NOT NULL;\n"
         ));
     }
+    script.push_str(
+        "CREATE TABLE IF NOT EXISTS shelf (\
+             place TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, vault TEXT NOT NULL, body TEXT NOT NULL,\
+             subject TEXT, moment INTEGER, PRIMARY KEY (place, kind, key)) WITHOUT ROWID;\n",
+    );
     if found == 1 {
         script.push_str(include_str!("upgrade_2.sql"));
     }

@@ -9,7 +9,7 @@ use super::{Row, StoreError, TABLES};
 /// Reads and writes that happen together or not at all.
 #[derive(Debug)]
 pub struct Tx<'a> {
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
 }
 
 impl<'a> Tx<'a> {
@@ -174,7 +174,7 @@ impl<'a> Tx<'a> {
 
     /// Removes everything of a vault but its operations, which outlive it so that a client can see its deletion end.
     pub fn forget_vault(&mut self, vault: &str) -> Result<(), StoreError> {
-        for table in TABLES.iter().filter(|table| **table != "operations") {
+        for table in of_a_vault() {
             self.transaction
                 .execute(&format!("DELETE FROM {table} WHERE vault = ?1"), [vault])?;
         }
@@ -197,7 +197,14 @@ impl<'a> Tx<'a> {
     }
 }
 
-fn parse<R: Row>(key: &str, body: &str) -> Result<R, StoreError> {
+/// The tables whose documents go and stay with their vault.
+pub(super) fn of_a_vault() -> impl Iterator<Item = &'static str> {
+    TABLES
+        .into_iter()
+        .filter(|table| !["operations", "deleted"].contains(table))
+}
+
+pub(super) fn parse<R: Row>(key: &str, body: &str) -> Result<R, StoreError> {
     serde_json::from_str(body).map_err(|source| StoreError::Document {
         table: R::TABLE,
         key: key.to_owned(),

@@ -4,6 +4,7 @@
 //! after the vault's deletion was accepted. What is inside a vault is the backup engine's.
 
 mod config;
+mod deleted;
 mod encryption;
 mod extended_info;
 mod one;
@@ -20,6 +21,7 @@ use crate::inventory::same;
 use crate::store::Tx;
 
 pub use config::below;
+pub use deleted::{busy, next_due, tick};
 pub use one::one;
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
@@ -50,7 +52,18 @@ pub fn route(
             }
             list(request, ctx, tx, Some(group))?
         }
-        [_, _, "providers", _, "locations", _, "deletedvaults"] if get => page(request, [])?,
+        [
+            _,
+            _,
+            "providers",
+            _,
+            "locations",
+            region,
+            "deletedvaults",
+            below @ ..,
+        ] => {
+            return deleted::route(request, region, below, ctx, tx);
+        }
         [
             _,
             _,
@@ -84,15 +97,7 @@ pub fn route(
             _,
             "checknameavailability",
         ]
-        | [
-            _,
-            _,
-            "providers",
-            _,
-            "locations",
-            _,
-            "capabilities" | "deletedvaults",
-        ] => {
+        | [_, _, "providers", _, "locations", _, "capabilities"] => {
             return Err(Refusal::wrong_method(&request.method, &request.path));
         }
         _ => return Err(Refusal::no_route(&request.path)),

@@ -6,6 +6,7 @@ use http::Method;
 use kluis_arm::error::code;
 use serde_json::{Value, json};
 
+use super::repository::under_way;
 use super::{KIND, VaultRow, no_group, properties};
 use crate::backup;
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultKey};
@@ -80,6 +81,7 @@ fn create(
         etag: String::new(),
         properties: properties::of_a_new_vault(),
         operation: None,
+        shelf: None,
         extended_info: None,
     };
     vault.take(&body, false)?;
@@ -164,7 +166,8 @@ fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx
             ),
         ));
     }
-    empty(&vault, &key, tx)?;
+    let softly = is_soft(request, &vault);
+    empty(&vault, &key, softly, tx)?;
     let operation = operations::start(
         tx,
         ctx,
@@ -175,17 +178,29 @@ fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx
     )?;
     vault.properties["provisioningState"] = json!("Deleting");
     vault.operation = Some(operation.id.clone());
+    vault.shelf = softly.then(|| ctx.new_id());
     tx.put(&vault)?;
-    let path = ctx.vault_path(&vault.resource_group, &vault.name);
-    let effect = Effect::RemoveRepository { vault: key, path };
+    let effect = under_way(&vault, ctx);
     Ok((
         operation.follow(Response::empty(202), request, &id, Scope::Vault, true),
         vec![effect],
     ))
 }
 
-/// Refuses the deletion of a vault that still holds something.
-fn empty(vault: &VaultRow, key: &VaultKey, tx: &Tx<'_>) -> Result<(), Refusal> {
+/// The first api-version of which a deletion is a soft one.
+const SOFT_SINCE: &str = "2024-09-30";
+
+/// Whether a deletion can be undone: older clients, and vaults whose soft delete is off, delete for good.
+fn is_soft(request: &Request, vault: &VaultRow) -> bool {
+    let version = request.api_version();
+    version
+        .get(..SOFT_SINCE.len())
+        .is_some_and(|date| date >= SOFT_SINCE)
+        && vault.soft_delete().enabled
+}
+
+/// Refuses the deletion of a vault that still holds something; what is soft-deleted itself is soft-deleted with it.
+fn empty(vault: &VaultRow, key: &VaultKey, softly: bool, tx: &Tx<'_>) -> Result<(), Refusal> {
     let contents = backup::contents(tx, key)?;
     let start = format!(
         "Recovery Services vault '{}' cannot be deleted as there are",
@@ -201,12 +216,13 @@ fn empty(vault: &VaultRow, key: &VaultKey, tx: &Tx<'_>) -> Result<(), Refusal> {
             ),
         ));
     }
-    if contents.soft_deleted > 0 {
+    if contents.soft_deleted > 0 && !softly {
         return Err(Refusal::bad_request(
             code::VAULT_NOT_EMPTY_BACKEND,
             format!(
                 "{start} backup items in soft deleted state in the vault: {}. They are removed for good when their retention \
-                 ends; undelete them or wait, then delete the vault.",
+                 ends; undelete them or wait, then delete the vault. From api-version {SOFT_SINCE}-preview on, the vault can be \
+                 soft-deleted with them.",
                 contents.soft_deleted
             ),
         ));
@@ -263,10 +279,7 @@ fn provision(
     vault.etag = etag(ctx);
     vault.operation = Some(operation.id);
     tx.put(vault)?;
-    Ok(Effect::CreateRepository {
-        vault: key,
-        path: ctx.vault_path(&vault.resource_group, &vault.name),
-    })
+    Ok(under_way(vault, ctx))
 }
 
 fn provisioning(
@@ -291,7 +304,7 @@ fn known(vault: &VaultRow, tx: &Tx<'_>) -> Result<Option<Operation>, StoreError>
 }
 
 /// The vault's operations have names of another form than all others: Base64 of a number and a GUID.
-fn operation_id(kind: &str, ctx: &Context<'_>) -> String {
+pub(super) fn operation_id(kind: &str, ctx: &Context<'_>) -> String {
     STANDARD.encode(format!("{kind};{}", ctx.new_id()))
 }
 

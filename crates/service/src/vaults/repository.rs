@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::VaultRow;
 use super::one::etag;
+use super::{VaultRow, deleted};
 use crate::backup;
 use crate::core::{Context, Effect, RepositoryReport};
 use crate::operations::{self, Progress};
@@ -27,8 +27,13 @@ pub fn on_repository(
         .get::<VaultRow>(report.vault.as_str())?
         .filter(|vault| vault.state() == expected)
     else {
+        deleted::purged(report, ctx, tx)?;
         return Ok(Vec::new());
     };
+    if let Some(shelf) = vault.shelf.clone() {
+        deleted::moved(report, vault, &shelf, ctx, tx)?;
+        return Ok(Vec::new());
+    }
     let operation = vault.operation.take().unwrap_or_default();
     match &report.result {
         Ok(()) if report.made => {
@@ -72,16 +77,34 @@ pub fn on_repository(
 /// # Errors
 /// When the store fails.
 pub fn resume(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Effect>, StoreError> {
-    let again = |vault: &VaultRow| {
-        let (key, path) = (
-            vault.id_key(),
-            ctx.vault_path(&vault.resource_group, &vault.name),
-        );
-        match vault.state() {
-            "Provisioning" => Some(Effect::CreateRepository { vault: key, path }),
-            "Deleting" => Some(Effect::RemoveRepository { vault: key, path }),
-            _ => None,
+    let vaults = tx.all::<VaultRow>()?;
+    let begun = |vault: &&VaultRow| ["Provisioning", "Deleting"].contains(&vault.state());
+    let mut effects: Vec<Effect> = vaults
+        .iter()
+        .filter(begun)
+        .map(|vault| under_way(vault, ctx))
+        .collect();
+    effects.extend(deleted::resume(ctx, tx)?);
+    Ok(effects)
+}
+
+/// What is to be done for a vault that is `Provisioning` or `Deleting`.
+pub(super) fn under_way(vault: &VaultRow, ctx: &Context<'_>) -> Effect {
+    let key = vault.id_key();
+    let path = ctx.vault_path(&vault.resource_group, &vault.name);
+    let back = vault.state() == "Provisioning";
+    match &vault.shelf {
+        None if back => Effect::CreateRepository { vault: key, path },
+        None => Effect::RemoveRepository { vault: key, path },
+        Some(shelf) => {
+            let away = ctx.deleted_vault_path(shelf);
+            let (from, to) = if back { (away, path) } else { (path, away) };
+            Effect::MoveRepository {
+                vault: key,
+                from,
+                to,
+                back,
+            }
         }
-    };
-    Ok(tx.all::<VaultRow>()?.iter().filter_map(again).collect())
+    }
 }

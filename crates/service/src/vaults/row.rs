@@ -28,6 +28,9 @@ pub struct VaultRow {
     pub properties: Value,
     /// The operation that makes, changes or deletes it.
     pub operation: Option<String>,
+    /// The name by which it is being soft-deleted (`Deleting`), or was and comes back (`Provisioning`).
+    #[serde(default)]
+    pub shelf: Option<String>,
     /// What agents and Site Recovery have written into its `extendedInformation`.
     #[serde(default)]
     pub extended_info: Option<Value>,

@@ -4,6 +4,7 @@
 mod around;
 mod cancel;
 mod crash;
+mod deleted_vaults;
 mod laws;
 mod paging;
 mod protection;

@@ -204,6 +204,14 @@ impl World {
                     };
                     self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
                 }
+                Effect::MoveRepository { vault, back, .. } => {
+                    let report = RepositoryReport {
+                        vault,
+                        made: back,
+                        result: Ok(()),
+                    };
+                    self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
+                }
                 Effect::StartMover(file) => {
                     self.started
                         .push(format!("{} {}", word(&file.task), file.job));
@@ -228,7 +236,7 @@ impl World {
         let request = Request {
             method,
             path,
-            query: Query::parse(&format!("api-version=2024-04-01&{query}")),
+            query: Query::parse(&format!("{query}&api-version=2024-04-01")),
             headers: Vec::new(),
             body: body
                 .map(|body| body.to_string().into_bytes())

@@ -373,3 +373,53 @@ fn a_name_is_asked_for_before_it_is_taken() {
     assert_eq!(ask(&mut world, "V1")["reason"], "AlreadyExists");
     assert_eq!(ask(&mut world, "-")["reason"], "Invalid");
 }
+
+#[test]
+fn a_vault_that_could_not_be_moved_is_where_it_was() {
+    let mut world = World::with_vault();
+    let newer = |method: &str, path: &str, body: Vec<u8>, world: &mut World| {
+        let request = world.request(method, &format!("{path}?api-version=2026-07-01"), body);
+        world.handle(&request)
+    };
+    let (_, away) = newer("DELETE", VAULT, Vec::new(), &mut world);
+    assert!(
+        matches!(away[0], Effect::MoveRepository { back: false, .. }),
+        "{away:?}"
+    );
+    assert_eq!(world.resume(), away, "asked for again after a restart");
+    world.repository(&away[0], Err("the disk is read-only".to_owned()));
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["provisioningState"],
+        "Succeeded"
+    );
+
+    let (_, away) = newer("DELETE", VAULT, Vec::new(), &mut world);
+    world.repository(&away[0], Ok(()));
+    let region = "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.RecoveryServices/locations/westeurope";
+    let all = format!("{region}/deletedVaults");
+    let name = world.get(&all).body.unwrap()["value"][0]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let body = json!({ "properties": { "recoveryResourceGroupId": "shop-rg" } });
+    let path = format!("{all}/{name}/undelete");
+    let (_, back) = newer("POST", &path, body.to_string().into_bytes(), &mut world);
+    assert!(
+        matches!(back[0], Effect::MoveRepository { back: true, .. }),
+        "{back:?}"
+    );
+    let (taken, _) = newer("POST", &path, body.to_string().into_bytes(), &mut world);
+    assert_eq!(
+        code(&taken),
+        "ResourceAlreadyExists",
+        "one undeletion at a time"
+    );
+    assert_eq!(world.resume(), back);
+    world.repository(&back[0], Err("the disk is read-only".to_owned()));
+    assert_eq!(code(&world.get(VAULT)), "ResourceNotFound");
+    assert_eq!(
+        world.get(&all).body.unwrap()["value"][0]["name"],
+        name.as_str(),
+        "it can be tried again"
+    );
+}

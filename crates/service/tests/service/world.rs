@@ -127,6 +127,7 @@ impl World {
         let (vault, made) = match effect {
             Effect::CreateRepository { vault, .. } => (vault.clone(), true),
             Effect::RemoveRepository { vault, .. } => (vault.clone(), false),
+            Effect::MoveRepository { vault, back, .. } => (vault.clone(), *back),
             _ => return,
         };
         let (now, ids, inventory) = (self.now, &self.ids, &self.inventory);
