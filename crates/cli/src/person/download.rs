@@ -34,12 +34,16 @@ pub(super) async fn bring(
     path: &str,
     into: &Path,
 ) -> Result<Brought> {
+    let mut errand = Errand {
+        browser,
+        volume,
+        brought: Brought::default(),
+    };
     let trimmed = path.trim_end_matches('/');
     let (parent, name) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
-    let mut brought = Brought::default();
     if name.is_empty() {
-        below(browser, volume, "/", into, 0, &mut brought).await?;
-        return Ok(brought);
+        errand.below("/", into, 0).await?;
+        return Ok(errand.brought);
     }
     let parent = if parent.is_empty() { "/" } else { parent };
     let entries = browser.entries(volume, parent).await?;
@@ -47,107 +51,88 @@ pub(super) async fn bring(
         .iter()
         .find(|entry| entry.name == name)
         .ok_or_else(|| anyhow!("there is no {path} in the recovery point"))?;
-    one(browser, volume, entry, into, 0, &mut brought).await?;
-    Ok(brought)
+    errand.one(entry, into, 0).await?;
+    Ok(errand.brought)
 }
 
-async fn below(
-    browser: &Browser<'_>,
-    volume: Option<&str>,
-    path: &str,
-    into: &Path,
-    depth: usize,
-    brought: &mut Brought,
-) -> Result<()> {
-    if depth > DEEPEST {
-        bail!("{path} lies more than {DEEPEST} folders deep");
-    }
-    for entry in browser.entries(volume, path).await? {
-        one(browser, volume, &entry, into, depth, brought).await?;
-    }
-    Ok(())
+/// One path's way from a volume of a recovery point to here.
+struct Errand<'a> {
+    browser: &'a Browser<'a>,
+    volume: Option<&'a str>,
+    brought: Brought,
 }
 
-async fn one(
-    browser: &Browser<'_>,
-    volume: Option<&str>,
-    entry: &Entry,
-    into: &Path,
-    depth: usize,
-    brought: &mut Brought,
-) -> Result<()> {
-    let target = into.join(entry.safe_name()?);
-    match entry.kind.as_str() {
-        "directory" => {
-            make_folder(&target)?;
-            Box::pin(below(
-                browser,
-                volume,
-                &entry.path,
-                &target,
-                depth + 1,
-                brought,
-            ))
-            .await?;
-            set_mode(&target, entry.mode)
+impl Errand<'_> {
+    /// What a folder holds.
+    async fn below(&mut self, path: &str, into: &Path, depth: usize) -> Result<()> {
+        if depth > DEEPEST {
+            bail!("{path} lies more than {DEEPEST} folders deep");
         }
-        "symlink" => {
-            let to = entry.target.as_deref().unwrap_or_default();
-            symlink(to, &target).with_context(|| format!("making the link {}", target.display()))
+        for entry in self.browser.entries(self.volume, path).await? {
+            self.one(&entry, into, depth).await?;
         }
-        "file" => {
-            file(browser, volume, entry, &target).await?;
-            brought.files += 1;
-            brought.bytes += entry.size;
-            Ok(())
-        }
-        _ => {
-            brought.left_out += 1;
-            Ok(())
-        }
+        Ok(())
     }
-}
 
-async fn file(
-    browser: &Browser<'_>,
-    volume: Option<&str>,
-    entry: &Entry,
-    target: &Path,
-) -> Result<()> {
-    if fs::symlink_metadata(target).is_ok() {
-        bail!("{} is there already; it stays as it is", target.display());
-    }
-    let hidden = Hidden::beside(target)?;
-    let mut out = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&hidden.path)
-        .with_context(|| format!("making {}", hidden.path.display()))?;
-    let progress = Progress::of_bytes(&entry.name, entry.size);
-    let mut at = 0;
-    while at < entry.size {
-        let length = PIECE.min(entry.size - at);
-        let request = browser.content(volume, &entry.path);
-        let piece = browser
-            .arm
-            .bytes(&request, at, length)
-            .await
-            .with_context(|| format!("reading {}", entry.path))?;
-        if piece.len() as u64 != length {
-            bail!(
-                "{} ended {} bytes too early",
-                entry.path,
-                entry.size - at - piece.len() as u64
-            );
+    async fn one(&mut self, entry: &Entry, into: &Path, depth: usize) -> Result<()> {
+        let target = into.join(entry.safe_name()?);
+        match entry.kind.as_str() {
+            "directory" => {
+                make_folder(&target)?;
+                Box::pin(self.below(&entry.path, &target, depth + 1)).await?;
+                set_mode(&target, entry.mode)
+            }
+            "symlink" => {
+                let to = entry.target.as_deref().unwrap_or_default();
+                symlink(to, &target)
+                    .with_context(|| format!("making the link {}", target.display()))
+            }
+            "file" => {
+                self.file(entry, &target).await?;
+                self.brought.files += 1;
+                self.brought.bytes += entry.size;
+                Ok(())
+            }
+            _ => {
+                self.brought.left_out += 1;
+                Ok(())
+            }
         }
-        out.write_all(&piece)
-            .with_context(|| format!("writing {}", target.display()))?;
-        at += length;
-        progress.bytes(at, entry.size);
     }
-    progress.finish();
-    finish(&out, entry, target, hidden)
+
+    async fn file(&self, entry: &Entry, target: &Path) -> Result<()> {
+        if fs::symlink_metadata(target).is_ok() {
+            bail!("{} is there already; it stays as it is", target.display());
+        }
+        let hidden = Hidden::beside(target)?;
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&hidden.path)
+            .with_context(|| format!("making {}", hidden.path.display()))?;
+        let progress = Progress::of_bytes(&entry.name, entry.size);
+        let request = self.browser.content(self.volume, &entry.path);
+        let mut at = 0;
+        while at < entry.size {
+            let length = PIECE.min(entry.size - at);
+            let piece = self.browser.arm.bytes(&request, at, length).await;
+            let piece = piece.with_context(|| format!("reading {}", entry.path))?;
+            if piece.len() as u64 != length {
+                bail!(
+                    "{} ended {} bytes too early",
+                    entry.path,
+                    entry.size - at - piece.len() as u64
+                );
+            }
+            out.write_all(&piece)
+                .with_context(|| format!("writing {}", target.display()))?;
+            at += length;
+            progress.bytes(at, entry.size);
+        }
+        progress.finish();
+        finish(&out, entry, target, hidden)
+    }
 }
 
 fn finish(out: &File, entry: &Entry, target: &Path, mut hidden: Hidden) -> Result<()> {

@@ -26,11 +26,18 @@ use crate::output::{self, Format};
 pub(super) trait Bounded:
     Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
 {
-    fn conditions(&self) -> &[Condition];
+    /// How it stands; nothing before its first status.
+    fn course(&self) -> Course<'_>;
+}
+
+/// How a bounded object stands.
+#[derive(Debug, Default)]
+pub(super) struct Course<'a> {
+    conditions: &'a [Condition],
     /// `42%`.
-    fn progress(&self) -> Option<&str>;
+    progress: Option<&'a str>,
     /// The job in the vault.
-    fn job(&self) -> Option<&str>;
+    job: Option<&'a str>,
 }
 
 /// How it ended.
@@ -73,14 +80,14 @@ pub(super) async fn to_its_end<K: Bounded>(
                     Some(None) => bail!("{name} was deleted while it was waited for"),
                     None => bail!("the watch on {name} ended"),
                 }
-                progress.percent(latest.progress());
+                progress.percent(latest.course().progress);
                 if let Some(ended) = ended(&latest) {
                     progress.finish();
                     return Ok(ended);
                 }
             }
             _ = beat.tick() => {
-                if let (Some(Reached { arm, item }), Some(job)) = (&reached, latest.job()) {
+                if let (Some(Reached { arm, item }), Some(job)) = (&reached, latest.course().job) {
                     progress.look(arm, item, job).await;
                 }
             }
@@ -122,40 +129,33 @@ fn ended<K: Bounded>(object: &K) -> Option<Ended<K>> {
 
 fn condition<K: Bounded>(object: &K, type_: ConditionType) -> Option<&Condition> {
     object
-        .conditions()
+        .course()
+        .conditions
         .iter()
         .find(|condition| condition.type_ == type_)
 }
 
 impl Bounded for BackupJob {
-    fn conditions(&self) -> &[Condition] {
+    fn course(&self) -> Course<'_> {
         self.status
             .as_ref()
-            .map_or(&[], |status| &status.conditions)
-    }
-
-    fn progress(&self) -> Option<&str> {
-        self.status.as_ref()?.progress.as_deref()
-    }
-
-    fn job(&self) -> Option<&str> {
-        self.status.as_ref()?.job.as_deref()
+            .map_or_else(Course::default, |status| Course {
+                conditions: &status.conditions,
+                progress: status.progress.as_deref(),
+                job: status.job.as_deref(),
+            })
     }
 }
 
 impl Bounded for Restore {
-    fn conditions(&self) -> &[Condition] {
+    fn course(&self) -> Course<'_> {
         self.status
             .as_ref()
-            .map_or(&[], |status| &status.conditions)
-    }
-
-    fn progress(&self) -> Option<&str> {
-        self.status.as_ref()?.progress.as_deref()
-    }
-
-    fn job(&self) -> Option<&str> {
-        self.status.as_ref()?.job.as_deref()
+            .map_or_else(Course::default, |status| Course {
+                conditions: &status.conditions,
+                progress: status.progress.as_deref(),
+                job: status.job.as_deref(),
+            })
     }
 }
 

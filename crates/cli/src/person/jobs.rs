@@ -60,19 +60,15 @@ pub(crate) async fn jobs(args: &JobsArgs, out: &mut impl Write) -> Result<()> {
         .into_iter()
         .map(|job| {
             let error = job.errors.into_iter().next().unwrap_or_default();
-            let Listed {
-                name,
-                machine,
-                operation,
-                status,
-                started,
-                duration,
-                ..
-            } = Listed {
-                errors: Vec::new(),
-                ..job
-            };
-            vec![name, machine, operation, status, started, duration, error]
+            vec![
+                job.name,
+                job.machine,
+                job.operation,
+                job.status,
+                job.started,
+                job.duration,
+                error,
+            ]
         })
         .collect();
     output::table(
