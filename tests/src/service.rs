@@ -43,6 +43,8 @@ pub struct Setup {
     /// Host and port; port 0 takes a free one. A restart keeps the port of the
     /// first start, as an operator keeps the endpoint that it was given.
     pub listen: String,
+    /// `--listen-http`, on a port of the loopback: where managed identities get their tokens.
+    pub listen_http: Option<u16>,
     /// Environment of the process, for hooks that only tests use.
     pub env: Vec<(String, String)>,
     pub life: Life,
@@ -60,6 +62,7 @@ impl Setup {
             virtual_clock: true,
             max_jobs: None,
             listen: "127.0.0.1:0".to_owned(),
+            listen_http: None,
             env: Vec::new(),
             life: Life::WithUs,
             vaults_mib: None,
@@ -237,6 +240,9 @@ fn command(setup: &Setup) -> Result<Command> {
         .arg("--inventory")
         .arg(&setup.inventory);
     command.args(["--listen", &setup.listen]);
+    if let Some(port) = setup.listen_http {
+        command.args(["--listen-http", &format!("127.0.0.1:{port}")]);
+    }
     command.args([
         "--clock",
         if setup.virtual_clock {

@@ -5,6 +5,8 @@ mod apiserver;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod az;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod convergence;
