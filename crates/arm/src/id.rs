@@ -9,7 +9,7 @@ mod name;
 mod path;
 mod vault;
 
-pub use compute::{DiskId, ResourceGroupId, StorageAccountId, VirtualNetworkId, VmId};
+pub use compute::{DiskId, ResourceGroupId, StorageAccountId, SubnetId, VirtualNetworkId, VmId};
 pub use name::{ContainerName, ItemName, Name, NameError};
 pub use path::{IdError, encode, segments};
 pub use vault::{ContainerId, ItemId, JobId, PolicyId, RecoveryPointId, VaultId};

@@ -296,6 +296,7 @@ impl Kluis {
             snapshot: snapshot.to_owned(),
             vm: "bench".to_owned(),
             disks,
+            documents: Vec::new(),
         };
         Ok(self.run("restore", Task::Restore(task))?.1)
     }

@@ -60,6 +60,11 @@ pub enum Event {
         /// SHA-256 of the whole disk as a reader of the file sees it, in hexadecimal.
         sha256: String,
     },
+    /// A document is at its place and was read back.
+    Written {
+        path: std::path::PathBuf,
+        bytes: u64,
+    },
     /// Files are at their place; they were read back from there and compared.
     FilesRestored {
         files: u64,

@@ -134,8 +134,20 @@ pub struct RestoreTask {
     /// The snapshot's id, in full. May be empty if every disk comes from a snapshot file.
     pub snapshot: String,
     pub vm: String,
-    /// Those that are wanted; the snapshot may have more.
+    /// Those that are wanted; the snapshot may have more. None, if only documents are left to be written.
     pub disks: Vec<DiskTarget>,
+    /// Texts that are written once the disks are there.
+    #[serde(default)]
+    pub documents: Vec<Document>,
+}
+
+/// A text for a file of its own. Nothing may be at `path` yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Document {
+    pub path: PathBuf,
+    /// Kilobytes at most: it travels in the job file.
+    pub text: String,
 }
 
 /// Where one disk goes. Nothing may be at `path` yet.

@@ -18,6 +18,7 @@ mod block_map;
 mod check;
 mod codec;
 mod compare;
+mod document;
 mod forget;
 mod id;
 mod index;
@@ -40,7 +41,7 @@ mod tree;
 pub use error::VaultError;
 pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
 pub use job::{
-    BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Extent, ForgetTask, JobFile,
-    RestoreFilesTask, RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
+    BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent, ForgetTask,
+    JobFile, RestoreFilesTask, RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
 };
 pub use key::MasterKey;

@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     panic::{self, AssertUnwindSafe},
-    path::Path,
+    path::{Path, PathBuf},
     process::{self, ExitCode},
     thread,
 };
@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::Zeroizing;
 
 use crate::{
-    backup, check,
+    backup, check, document,
     error::{VaultError, describe},
     event::Event,
     forget,
@@ -57,16 +57,28 @@ pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result
 /// A file that cannot be removed.
 pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
     match &job.task {
-        Task::Restore(task) => task
-            .disks
-            .iter()
-            .try_for_each(|disk| target::remove_hidden(&disk.path, &job.job)),
+        Task::Restore(task) => {
+            let disks = task.disks.iter().map(|disk| &disk.path);
+            let documents = task.documents.iter().map(|document| &document.path);
+            disks
+                .chain(documents)
+                .try_for_each(|path| target::remove_hidden(path, &job.job))
+        }
         Task::Snapshot(_)
         | Task::Backup(_)
         | Task::RestoreFiles(_)
         | Task::Forget(_)
         | Task::Check => Ok(()),
     }
+}
+
+/// Removes the files that a restore had finished before it was given up, and the folders that are empty then. What another
+/// job made, or nobody says who, stays. Not while the job's mover still runs.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn discard(job: &str, paths: &[PathBuf]) -> Result<(), MoverError> {
+    paths.iter().try_for_each(|path| target::discard(path, job))
 }
 
 /// The process: the job file by its path, the key from standard input, events to standard output.
@@ -97,7 +109,12 @@ fn work(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<()
     let vault = Vault::open(&job.vault, key)?;
     match &job.task {
         Task::Backup(task) => backup::run(&vault, &job.job, task, emit),
-        Task::Restore(task) => restore::run(&vault, &job.job, task, emit),
+        Task::Restore(task) => {
+            if !task.disks.is_empty() || task.documents.is_empty() {
+                restore::run(&vault, &job.job, task, emit)?;
+            }
+            document::write(&task.documents, &job.job, emit)
+        }
         Task::Snapshot(_) | Task::RestoreFiles(_) => Err(VaultError::InvalidJob(
             "this mover does not do such a task".to_owned(),
         )),

@@ -159,6 +159,24 @@ pub(crate) fn remove_hidden(path: &Path, job: &str) -> Result<(), VaultError> {
     }
 }
 
+/// Removes a finished file, if this job made it, and its folder, if that is empty then.
+pub(crate) fn discard(path: &Path, job: &str) -> Result<(), VaultError> {
+    remove_hidden(path, job)?;
+    if made_by(path).as_deref() != Some(job.as_bytes()) {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(VaultError::io("remove", path, error))
+        }
+        _ => {
+            // Refused while anything is in it, which is what is wanted.
+            let _ = path.parent().map(fs::remove_dir);
+            Ok(())
+        }
+    }
+}
+
 fn made_by(path: &Path) -> Option<Vec<u8>> {
     let mut value = [0_u8; 256];
     let length = rustix::fs::lgetxattr(path, MADE_BY, &mut value[..]).ok()?;

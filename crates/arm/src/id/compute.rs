@@ -92,3 +92,29 @@ in_group! {
     /// A virtual network.
     VirtualNetworkId, "virtual network", "Microsoft.Network", "virtualNetworks";
 }
+
+/// `…/providers/Microsoft.Network/virtualNetworks/{}/subnets/{}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubnetId {
+    /// The network it is a part of.
+    pub network: VirtualNetworkId,
+    /// The subnet's own name.
+    pub name: Name,
+}
+
+impl SubnetId {
+    pub(super) fn take(walk: &mut Walk<'_>) -> Result<Self, IdError> {
+        Ok(Self {
+            network: VirtualNetworkId::take(walk)?,
+            name: walk.name("subnets")?,
+        })
+    }
+}
+
+impl fmt::Display for SubnetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/subnets/{}", self.network, self.name)
+    }
+}
+
+readable! { SubnetId = "subnet", }

@@ -2,7 +2,7 @@
 
 use kluis_arm::id::{
     ContainerName, DiskId, IdError, ItemId, ItemName, JobId, Name, NameError, PolicyId,
-    RecoveryPointId, ResourceGroupId, VaultId, VmId, encode,
+    RecoveryPointId, ResourceGroupId, SubnetId, VaultId, VirtualNetworkId, VmId, encode,
 };
 use proptest::prelude::*;
 
@@ -42,7 +42,14 @@ proptest! {
         let item = ItemId::for_vm(&vault, &vm);
         let point = item.recovery_point(other.clone());
         let policy = vault.policy(other.clone());
+        let network = VirtualNetworkId {
+            subscription: vm.subscription.clone(),
+            resource_group: vm.resource_group.clone(),
+            name: other.clone(),
+        };
+        let subnet = SubnetId { network, name: other.clone() };
         let job = vault.job(other);
+        prop_assert_eq!(&otherwise(&subnet.to_string(), upper).parse::<SubnetId>().unwrap(), &subnet);
         prop_assert_eq!(&vault.to_string().parse::<VaultId>().unwrap(), &vault);
         prop_assert_eq!(&encode(&item).parse::<ItemId>().unwrap(), &item);
         prop_assert_eq!(&otherwise(&vm.to_string(), upper).parse::<VmId>().unwrap(), &vm);

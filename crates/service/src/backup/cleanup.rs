@@ -190,9 +190,7 @@ fn in_use(job: &Job) -> Vec<String> {
         .forget()
         .into_iter()
         .flat_map(|work| work.points.iter().map(|point| point.key.clone()));
-    removed
-        .chain(job.restore().map(|work| work.point.clone()))
-        .collect()
+    removed.chain(job.reads().map(str::to_owned)).collect()
 }
 
 /// Queues the end of the soft-deleted items whose time is over.

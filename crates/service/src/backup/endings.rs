@@ -1,7 +1,7 @@
 //! How jobs end: by evidence, by a failure, by a person; and what that means for the item and whoever waits.
 
-use super::failure;
 use super::rows::{Fault, Item, Job, Kind, LastBackup, Outcome, Stage, Work};
+use super::{failure, restore};
 use crate::core::Context;
 use crate::operations::{self, Progress};
 use crate::store::{StoreError, Tx};
@@ -26,11 +26,11 @@ pub(super) fn missing(job: &Job) -> Option<&'static str> {
             .saved
             .is_none()
             .then_some("a recovery point is in the vault"),
-        Work::Restore(work) => work
-            .disks
-            .iter()
-            .any(|disk| disk.sha256.is_none())
-            .then_some("every disk was written and compared"),
+        Work::Restore(work) => work.missing(),
+        Work::Files(work) => work
+            .made
+            .is_none()
+            .then_some("the files were written and compared"),
         Work::Forget(work) => {
             (!work.points.is_empty() || !work.items.is_empty()).then_some("the snapshots are gone")
         }
@@ -84,6 +84,9 @@ fn end(
         when: ctx.now,
         outcome,
     };
+    if matches!(outcome, Outcome::Failed | Outcome::Cancelled) {
+        restore::abandon::abandon(tx, job)?;
+    }
     if let Some(operation) = &job.cancel {
         let progress = if outcome == Outcome::Cancelled {
             Progress::Succeeded { result: None }

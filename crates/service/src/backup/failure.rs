@@ -94,6 +94,42 @@ pub(super) fn vm_not_found(vm: &str, resource_group: &str) -> Fault {
     )
 }
 
+/// What the machine's disks hold could not be kept before they were to be replaced.
+pub(super) fn not_backed_up_before(vm: &str, why: &str) -> Fault {
+    fault(
+        900_040,
+        "UserErrorBackupBeforeReplacingFailed",
+        format!(
+            "The disks of '{vm}' were not replaced: what they hold now could not be backed up first. {why}"
+        ),
+        &[
+            "Mend what kept the backup from being made, then restore again; or restore to a new machine.",
+        ],
+    )
+}
+
+/// The machine no longer has the disks that were to be replaced.
+pub(super) fn disks_changed(vm: &str) -> Fault {
+    fault(
+        900_041,
+        "UserErrorDisksChangedBeforeReplacing",
+        format!(
+            "'{vm}' no longer has the disks that it had when they were to be replaced; none was touched."
+        ),
+        &["Look at the machine's disks, then restore again."],
+    )
+}
+
+/// The recovery point went before its restore had its turn, or has no data to restore from.
+pub(super) fn point_has_no_data(point: &str) -> Fault {
+    fault(
+        900_042,
+        "RecoveryPointDataNotFound",
+        format!("The recovery point '{point}' has no data to restore from any more."),
+        &["Restore another recovery point."],
+    )
+}
+
 /// The choice of disks leaves nothing to back up.
 pub(super) fn no_disks(vm: &str) -> Fault {
     fault(

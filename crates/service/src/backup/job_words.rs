@@ -9,7 +9,7 @@ use kluis_arm::resource::Resource;
 use kluis_arm::time::{WireTime, job_duration};
 use serde_json::{Number, Value, json};
 
-use super::rows::{Fault, Job, Kind, Outcome, Stage, Work};
+use super::rows::{Fault, Goal, Job, Kind, Outcome, Stage, Work};
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupJobs";
 
@@ -116,8 +116,15 @@ fn extended(job: &Job, now: Timestamp) -> VmJobExtendedInfo {
         let thousandths = u128::from(job.copied.done.min(total)) * 1000 / u128::from(total);
         u32::try_from(thousandths).map_or(0.0, |t| f64::from(t) / 10.0)
     });
-    let internal = match job.kind {
-        Kind::Restore => Some(("restoreLocationType", "RestoreDisks")),
+    let internal = match &job.work {
+        Work::Restore(work) => Some((
+            "restoreLocationType",
+            match work.goal {
+                Goal::Disks => "RestoreDisks",
+                Goal::Machine(_) => "AlternateLocation",
+                Goal::InPlace(_) => "OriginalLocation",
+            },
+        )),
         _ => None,
     };
     VmJobExtendedInfo {
@@ -152,6 +159,16 @@ fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
                 "Transfer data from vault",
                 copied.started,
                 done.filter(|_| all),
+                job,
+                now,
+            )]
+        }
+        Work::Files(work) => {
+            let made = done.filter(|_| work.made.is_some());
+            vec![task(
+                "Transfer data from vault",
+                copied.started,
+                made,
                 job,
                 now,
             )]

@@ -54,6 +54,7 @@ use crate::vaults::VaultRow;
 
 pub use questions::asked;
 pub use recovery::Interrupted;
+pub use restore::files::FilesRequest;
 pub use route::route;
 pub use rows::Saved;
 
@@ -143,6 +144,16 @@ pub fn resume(
     saved: &BTreeMap<String, Saved>,
 ) -> Result<Vec<Effect>, StoreError> {
     recovery::resume(ctx, tx, saved)
+}
+
+/// The paper of a finished restore at this address below `/kluis/v1/blobs`: its template or its configuration.
+pub fn paper(
+    account: &str,
+    container: &str,
+    name: &str,
+    tx: &Tx<'_>,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    restore::read_paper(account, container, name, tx)
 }
 
 /// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own

@@ -1,9 +1,9 @@
 //! A job's turn has come: the mover's job file is written by what is true now, not when the job was asked for.
 
-use kluis_vault::{DiskFormat, DiskTarget, ForgetTask, JobFile, RestoreTask, Task};
+use kluis_vault::{ForgetTask, JobFile, Task};
 
-use super::rows::{Fault, ForgetWork, Job, Point, RestoreWork, Work};
-use super::{cleanup, failure, transfer};
+use super::rows::{Fault, ForgetWork, Job, Point, Work};
+use super::{cleanup, failure, restore, transfer};
 use crate::core::Context;
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -36,7 +36,8 @@ pub(super) fn prepare(
     let next = match &mut job.work {
         Work::Nothing => Next::Nothing,
         Work::Backup(_) => transfer::next(ctx, tx, job)?,
-        Work::Restore(work) => restore(work),
+        Work::Restore(_) => restore::next(ctx, tx, job)?,
+        Work::Files(work) => restore::files_task(tx, work)?,
         Work::Forget(work) => forget(tx, work)?,
     };
     Ok(match next {
@@ -48,29 +49,6 @@ pub(super) fn prepare(
         Next::Nothing => Prepared::Nothing,
         Next::Impossible(fault) => Prepared::Impossible(fault),
     })
-}
-
-/// The disks that are not there yet.
-fn restore(work: &RestoreWork) -> Next {
-    let disks: Vec<DiskTarget> = work
-        .disks
-        .iter()
-        .filter(|disk| disk.sha256.is_none())
-        .map(|disk| DiskTarget {
-            name: disk.disk.name.clone(),
-            path: disk.path.clone(),
-            format: DiskFormat::Raw,
-            instant: None,
-        })
-        .collect();
-    if disks.is_empty() {
-        return Next::Nothing;
-    }
-    Next::Task(Task::Restore(RestoreTask {
-        snapshot: work.snapshot.clone(),
-        vm: work.vm.clone(),
-        disks,
-    }))
 }
 
 /// The snapshots that are to go. From now on their points can't be used any more.

@@ -5,13 +5,13 @@ use kluis_policy::Tags;
 use kluis_vault::Event;
 
 use super::rows::{
-    Cause, Consistency, Copied, Hardened, Item, Job, Kind, Origin, Point, Policy, Saved, Stage,
-    Work,
+    Cause, Consistency, Copied, FilesMade, Hardened, Item, Job, Kind, Origin, Point, Policy, Saved,
+    Shape, Stage, Work,
 };
 use super::rules::Rules;
-use super::{endings, failure, queue, scheduler};
+use super::{endings, failure, queue, restore, scheduler};
 use crate::core::{Context, Effect, MoverReport, What};
-use crate::estate::{self, RestoredDisk};
+use crate::estate;
 use crate::inventory::Os;
 use crate::store::{StoreError, Tx};
 
@@ -113,12 +113,22 @@ fn heard(
             disk,
             bytes,
             sha256,
-        } => restored(disk, *bytes, sha256, ctx, tx, job)?,
+        } => restore::restored(disk, *bytes, sha256, ctx, tx, job)?,
+        Event::Written { path, .. } => restore::written(path, ctx, tx, job)?,
+        Event::FilesRestored {
+            files,
+            directories,
+            bytes,
+        } => {
+            let made = FilesMade {
+                files: *files,
+                directories: *directories,
+                bytes: *bytes,
+            };
+            restore::files_restored(made, job);
+        }
         Event::Forgotten { .. } => forgotten(tx, job)?,
-        Event::Script { .. }
-        | Event::Snapshotted { .. }
-        | Event::FilesRestored { .. }
-        | Event::Checked { .. } => {}
+        Event::Script { .. } | Event::Snapshotted { .. } | Event::Checked { .. } => {}
         Event::Failed {
             code,
             message,
@@ -200,7 +210,8 @@ pub(super) fn saved(
         enhanced: rules.is_some_and(|rules| rules.enhanced),
         vm: item.vm.clone(),
         vm_size: vm.as_ref().map(|vm| vm.size.clone()).unwrap_or_default(),
-        windows: vm.is_some_and(|vm| vm.os == Os::Windows),
+        windows: vm.as_ref().is_some_and(|vm| vm.os == Os::Windows),
+        shape: vm.as_ref().map(Shape::from),
         disks: work.disks.clone(),
         excluded: work.excluded.clone(),
         removing: false,
@@ -246,43 +257,6 @@ fn origin(
                 ..Tags::default()
             },
         },
-    })
-}
-
-fn restored(
-    name: &str,
-    bytes: u64,
-    sha256: &str,
-    ctx: &Context<'_>,
-    tx: &mut Tx<'_>,
-    job: &mut Job,
-) -> Result<(), StoreError> {
-    let source = match &job.item {
-        Some(key) => tx
-            .get::<Item>(key)?
-            .map(|item| item.vm_id)
-            .unwrap_or_default(),
-        None => String::new(),
-    };
-    let Work::Restore(work) = &mut job.work else {
-        return Ok(());
-    };
-    let Some(disk) = work.disks.iter_mut().find(|disk| disk.disk.name == name) else {
-        return Ok(());
-    };
-    disk.sha256 = Some(sha256.to_owned());
-    tx.put(&RestoredDisk {
-        resource_group: work.resource_group.clone(),
-        name: disk.disk.name.clone(),
-        location: work.location.clone(),
-        size_bytes: bytes,
-        sku: disk.disk.sku.clone(),
-        os: disk.disk.os.map(Os::from),
-        zone: None,
-        created: ctx.now,
-        source_vm_id: source,
-        path: disk.path.clone(),
-        sha256: sha256.to_owned(),
     })
 }
 

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::endings;
 use super::prepare::{Prepared, prepare};
 use super::rows::{Job, Stage};
+use super::{endings, restore};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
 
 /// Starts what may start.
 pub(super) fn dispatch(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
-    let mut effects = Vec::new();
+    let mut effects = restore::abandon::removals(ctx, tx)?;
     // A job that ended when its turn came held others up: they are looked at again.
     while pass(ctx, tx, &mut effects)? {}
     Ok(effects)
@@ -28,7 +28,7 @@ fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result
         if busy.movers >= ctx.max_jobs.max(1) {
             break;
         }
-        if !busy.admits(&job) {
+        if restore::waits(tx, &job)? || !busy.admits(&job) {
             continue;
         }
         match prepare(ctx, tx, &mut job)? {

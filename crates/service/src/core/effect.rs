@@ -38,6 +38,13 @@ pub enum Effect {
     },
     /// Run a job in a mover. Ends in [`MoverReport`]s for `file.job`.
     StartMover(JobFile),
+    /// Remove what a restore had made before it was given up. Asked again until the files are gone.
+    RemoveFiles {
+        /// The job that made them.
+        job: String,
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
     /// End a job's mover at once. Ends in a report with [`What::Exited`].
     KillMover {
         /// The job's id.

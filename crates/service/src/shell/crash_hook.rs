@@ -40,6 +40,7 @@ fn name(what: &What) -> &'static str {
             Event::Snapshotted { .. } => "Snapshotted",
             Event::Saved { .. } => "Saved",
             Event::Restored { .. } => "Restored",
+            Event::Written { .. } => "Written",
             Event::FilesRestored { .. } => "FilesRestored",
             Event::Forgotten { .. } => "Forgotten",
             Event::Checked { .. } => "Checked",

@@ -89,6 +89,11 @@ impl Hands {
                         result,
                     });
                 }
+                Order::Do(Effect::RemoveFiles { job, paths }) => {
+                    if let Err(error) = kluis_vault::mover::discard(&job, &paths) {
+                        tracing::warn!(%job, error = %kluis_vault::error::describe(&error), "a restore that was given up left files behind");
+                    }
+                }
                 Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
                 Order::Do(Effect::KillMover { job }) => match movers.kills.get_mut(&job) {
                     Some((_, kill)) => kill(),

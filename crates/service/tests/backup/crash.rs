@@ -179,7 +179,16 @@ fn a_restore_goes_on_with_the_disks_that_were_not_done() {
         },
     );
     world.restart();
-    assert!(world.movers.is_empty());
+    let Task::Restore(task) = world.movers[&job].task.clone() else {
+        panic!("no restore")
+    };
+    assert!(task.disks.is_empty());
+    assert_eq!(
+        task.documents.len(),
+        2,
+        "the papers are still to be written"
+    );
+    world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
 }
 

@@ -336,10 +336,10 @@ fn bad_backups_and_restores_are_refused() {
         400 BMSUserErrorInvalidInput: A recovery point is kept for 99 years at most; '2999-01-01T00:00:00Z' is later.
         409 BMSUserErrorObjectLocked: Another operation is in progress on the selected item: job 00000000-0000-0000-0000-000000000007 (Backup). Try again once it has ended.
         404 BMSUserErrorDataSourceObjectNotFound: 'web-1' has no recovery point '4711'.
-        400 UserErrorRestoreTypeNotSupported: Restoring to a new virtual machine ('AlternateLocation') is not offered by this service yet; restore the disks with recoveryType 'RestoreDisks'.
-        400 UserErrorRestoreTypeNotSupported: Replacing a machine's disks ('OriginalLocation') is not offered by this service yet; restore the disks with recoveryType 'RestoreDisks'.
-        400 BMSUserErrorInvalidInput: 'recoveryType' is missing; it must be 'RestoreDisks'.
-        400 BMSUserErrorInvalidInput: 'objectType' must be 'IaasVMRestoreRequest'; it is 'AzureFileShareRestoreRequest'.
+        400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' must be the id of the machine to make; it is ''.
+        400 BMSUserErrorInvalidInput: Disks that are replaced stay in the machine's resource group 'shop-rg'; 'targetResourceGroupId' names 'shop-restored'.
+        400 BMSUserErrorInvalidInput: 'recoveryType' is missing; it must be 'RestoreDisks', 'AlternateLocation' or 'OriginalLocation'.
+        400 BMSUserErrorInvalidInput: 'objectType' must be 'IaasVMRestoreRequest' or 'IaasVMRestoreWithRehydrationRequest'; it is 'AzureFileShareRestoreRequest'.
         400 BMSUserErrorInvalidInput: 'storageAccountId' must be the id of the storage account to stage in; it is ''.
         404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.
         400 BMSUserErrorInvalidInput: 'sourceResourceId' must be the machine that was backed up, 'web-1' of resource group 'shop-rg'; it is '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-2'.

@@ -5,16 +5,8 @@ use http::Method;
 use kluis_vault::{FailureCode, Task};
 use serde_json::json;
 
-use super::world::{ITEM, World, pretty, restore_request};
-
-fn with_a_point() -> (World, String) {
-    let mut world = World::new();
-    world.protect();
-    world.backup_now();
-    world.settle();
-    let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
-    (world, path)
-}
+use super::restorable::with_a_point;
+use super::world::{pretty, restore_request};
 
 #[test]
 fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there() {
@@ -71,6 +63,7 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
             ],
             "propertyBag": {
               "Job Type": "Recover disks",
+              "Recovery point time": "3/2/2026 9:00:00 AM",
               "Recovery point time ": "3/2/2026 9:00:00 AM",
               "Target Storage Account Name": "staging",
               "Target resource group": "shop-restored",

@@ -218,6 +218,10 @@ impl World {
                     let before = self.movers.insert(file.job.clone(), file);
                     assert!(before.is_none(), "a job was given a second mover");
                 }
+                Effect::RemoveFiles { paths, .. } => {
+                    let mut there = self.files.there.borrow_mut();
+                    there.retain(|path| !paths.contains(path));
+                }
                 Effect::KillMover { job } => {
                     self.killed.insert(job);
                 }
@@ -410,16 +414,23 @@ impl World {
             }
             Task::Forget(task) => vault.retain(|snapshot, _| !task.snapshots.contains(snapshot)),
             Task::Restore(task) => {
+                let from_the_vault = task.disks.iter().any(|disk| disk.instant.is_none());
                 assert!(
-                    vault.contains_key(&task.snapshot),
+                    !from_the_vault || vault.contains_key(&task.snapshot),
                     "a restore of a snapshot that is gone"
                 );
-                self.files
-                    .there
-                    .borrow_mut()
-                    .extend(task.disks.into_iter().map(|disk| disk.path));
+                let mut there = self.files.there.borrow_mut();
+                there.extend(task.disks.into_iter().map(|disk| disk.path));
+                there.extend(task.documents.into_iter().map(|document| document.path));
             }
-            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
+            Task::RestoreFiles(task) => {
+                assert!(
+                    vault.contains_key(&task.snapshot),
+                    "files of a snapshot that is gone"
+                );
+                self.files.there.borrow_mut().insert(task.to);
+            }
+            Task::Snapshot(_) | Task::Check => {}
         }
     }
 
@@ -470,6 +481,26 @@ impl World {
                         },
                     );
                 }
+                for document in &task.documents {
+                    self.hear(
+                        job,
+                        Event::Written {
+                            path: document.path.clone(),
+                            bytes: document.text.len() as u64,
+                        },
+                    );
+                }
+            }
+            Task::RestoreFiles(_) => {
+                self.work(job);
+                self.hear(
+                    job,
+                    Event::FilesRestored {
+                        files: 3,
+                        directories: 1,
+                        bytes: 4_096,
+                    },
+                );
             }
             Task::Forget(task) => {
                 self.work(job);
@@ -482,7 +513,7 @@ impl World {
                     },
                 );
             }
-            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
+            Task::Snapshot(_) | Task::Check => {}
         }
     }
 

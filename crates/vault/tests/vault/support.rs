@@ -169,6 +169,7 @@ pub(crate) fn restore(snapshot: &str, directory: &Path, disks: &[&str]) -> Resto
         snapshot: snapshot.to_owned(),
         vm: "web-1".to_owned(),
         disks: disks.collect(),
+        documents: Vec::new(),
     }
 }
 

@@ -3,12 +3,10 @@
 //! Jobs that have not ended are few and read often; those that have are many. Their keys keep them apart, so that a
 //! mover's event reads no history.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupWork, PointDisk};
+use super::{BackupWork, FilesWork, RestoreWork};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -136,34 +134,8 @@ pub(crate) enum Work {
     Nothing,
     Backup(BackupWork),
     Restore(RestoreWork),
+    Files(FilesWork),
     Forget(ForgetWork),
-}
-
-/// Disks to be made from a recovery point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RestoreWork {
-    /// The key of the recovery point, which cleanup leaves alone meanwhile.
-    pub(crate) point: String,
-    pub(crate) snapshot: String,
-    /// The machine's name in the snapshot.
-    pub(crate) vm: String,
-    /// The recovery point's time.
-    pub(crate) time: Timestamp,
-    /// Where the disks go, as the inventory writes it.
-    pub(crate) resource_group: String,
-    pub(crate) location: String,
-    pub(crate) disks: Vec<RestoreDisk>,
-}
-
-/// One disk to be made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RestoreDisk {
-    pub(crate) disk: PointDisk,
-    pub(crate) path: PathBuf,
-    /// The SHA-256 of what was written and read back; the evidence that this disk is done.
-    pub(crate) sha256: Option<String>,
 }
 
 /// Snapshots to be removed from the vault.
@@ -275,6 +247,26 @@ impl Job {
 
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.stage, Stage::Ended { .. })
+    }
+
+    /// Whether it did what it was for.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Ended {
+                outcome: Outcome::Completed | Outcome::CompletedWithWarnings,
+                ..
+            }
+        )
+    }
+
+    /// The key of the recovery point that it reads, which stays meanwhile, snapshot files and all.
+    pub(crate) fn reads(&self) -> Option<&str> {
+        match &self.work {
+            Work::Restore(work) => Some(&work.point),
+            Work::Files(work) => Some(&work.point),
+            Work::Nothing | Work::Backup(_) | Work::Forget(_) => None,
+        }
     }
 
     /// Whether a mover may be at work for it.

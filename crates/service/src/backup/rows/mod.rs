@@ -7,13 +7,16 @@ mod item;
 mod job;
 mod point;
 mod policy;
+mod restore_work;
 
 pub use backup_work::Saved;
 pub(crate) use backup_work::{BackupWork, Cause};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{
-    Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, RestoreDisk, RestoreWork, Sequence,
-    Stage, Work,
+    Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, Sequence, Stage, Work,
 };
-pub(crate) use point::{Consistency, Hardened, Origin, Point, PointDisk};
+pub(crate) use point::{Consistency, Hardened, Origin, Point, PointDisk, Shape, SnapshotFile};
 pub(crate) use policy::Policy;
+pub(crate) use restore_work::{
+    FilesMade, FilesWork, Goal, InPlace, Paper, Papers, RestoreDisk, RestoreWork,
+};

@@ -11,7 +11,7 @@ use kluis_vault::{DiskFormat, SnapshotMethod};
 use serde::{Deserialize, Serialize};
 
 use crate::core::VaultKey;
-use crate::inventory::Os;
+use crate::inventory::{Encryption, Os, VirtualMachine};
 use crate::store::{Row, StoreError, Tx};
 
 /// One recovery point.
@@ -40,6 +40,9 @@ pub(crate) struct Point {
     /// The machine's hardware size and operating system at the time.
     pub(crate) vm_size: String,
     pub(crate) windows: bool,
+    /// What else a machine made of the point has to be; not written down of older points.
+    #[serde(default)]
+    pub(crate) shape: Option<Shape>,
     pub(crate) disks: Vec<PointDisk>,
     /// The machine's disks that the point leaves out.
     #[serde(default)]
@@ -135,6 +138,46 @@ pub(crate) struct PointDisk {
     /// The form of the image that it was read from.
     #[serde(default)]
     pub(crate) format: DiskFormat,
+}
+
+/// What a machine was when a point of it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shape {
+    pub(crate) cores: u32,
+    pub(crate) memory_gib: f64,
+    pub(crate) generation: u8,
+    pub(crate) zone: Option<String>,
+    pub(crate) encryption: Encryption,
+    /// Whether its disks were managed ones.
+    pub(crate) managed: bool,
+}
+
+impl From<&VirtualMachine> for Shape {
+    fn from(vm: &VirtualMachine) -> Self {
+        Self {
+            cores: vm.cores,
+            memory_gib: vm.memory_gib,
+            generation: vm.generation,
+            zone: vm.zone.clone(),
+            encryption: vm.encryption,
+            managed: vm.managed,
+        }
+    }
+}
+
+impl Default for Shape {
+    /// What the inventory takes a machine for when it says nothing of it.
+    fn default() -> Self {
+        Self {
+            cores: 2,
+            memory_gib: 8.0,
+            generation: 2,
+            zone: None,
+            encryption: Encryption::None,
+            managed: true,
+        }
+    }
 }
 
 /// The system on an OS disk.

@@ -1,0 +1,95 @@
+//! Which disks of a recovery point are restored, and which files they become.
+
+use kluis_arm::id::Name;
+use kluis_vault::DiskFormat;
+
+use super::super::refusals;
+use super::super::rows::{Point, PointDisk, RestoreDisk};
+use super::wanted::Luns;
+use crate::core::{Context, Refusal};
+
+/// How recovery points list the OS disk, which has no LUN.
+const OS_DISK: i32 = -1;
+
+/// The OS disk and the data disks of the list: what a machine can be made of.
+pub(super) fn with_the_os_disk(luns: &Luns, point: &Point) -> Result<Vec<PointDisk>, Refusal> {
+    of_the_point(luns, point)?;
+    let wanted = |disk: &&PointDisk| match luns {
+        Luns::All => true,
+        Luns::These(luns) => disk.lun.is_none() || luns.iter().any(|lun| is_at(disk, *lun)),
+    };
+    Ok(point.disks.iter().filter(wanted).cloned().collect())
+}
+
+/// The disks of the list and no other; of an empty list the OS disk.
+pub(super) fn exactly(luns: &Luns, point: &Point) -> Result<Vec<PointDisk>, Refusal> {
+    of_the_point(luns, point)?;
+    let wanted = |disk: &&PointDisk| match luns {
+        Luns::All => true,
+        Luns::These(luns) if luns.is_empty() => disk.lun.is_none(),
+        Luns::These(luns) => luns.iter().any(|lun| is_at(disk, *lun)),
+    };
+    Ok(point.disks.iter().filter(wanted).cloned().collect())
+}
+
+fn is_at(disk: &PointDisk, lun: i32) -> bool {
+    match disk.lun {
+        None => lun == OS_DISK,
+        Some(known) => i64::from(known) == i64::from(lun),
+    }
+}
+
+fn of_the_point(luns: &Luns, point: &Point) -> Result<(), Refusal> {
+    let Luns::These(luns) = luns else {
+        return Ok(());
+    };
+    let absent = luns
+        .iter()
+        .find(|lun| !point.disks.iter().any(|disk| is_at(disk, **lun)));
+    match absent {
+        None => Ok(()),
+        Some(lun) => Err(refusals::invalid_input(format!(
+            "The recovery point '{}' holds no disk at LUN {lun}.",
+            point.name
+        ))),
+    }
+}
+
+/// The kind of the disks in a storage account as this service shows them.
+const ACCOUNTS_KIND: &str = "Standard_LRS";
+
+/// Disks that were not managed ones are restored through the staging account, and are all of its kind: all standard, none
+/// premium. Managed disks keep their own.
+pub(super) fn of_one_kind(disks: &mut [PointDisk]) {
+    for disk in disks {
+        ACCOUNTS_KIND.clone_into(&mut disk.sku);
+    }
+}
+
+/// The files that these disks become: an image of the form that the disk was backed up from, under a name of `name`'s.
+pub(super) fn targets(
+    disks: Vec<PointDisk>,
+    group: &str,
+    name: impl Fn(&PointDisk) -> String,
+    ctx: &Context<'_>,
+) -> Result<Vec<RestoreDisk>, Refusal> {
+    let folder = ctx.inventory.restored.join(group);
+    let target = |disk: PointDisk| {
+        let name = name(&disk);
+        Name::new(name.as_str()).map_err(|error| {
+            refusals::invalid_input(format!("A disk can't be restored under its name: {error}."))
+        })?;
+        let extension = match disk.format {
+            DiskFormat::Raw => "raw",
+            DiskFormat::Qcow2 => "qcow2",
+        };
+        Ok(RestoreDisk {
+            path: folder.join(format!("{name}.{extension}")),
+            disk,
+            name,
+            bytes: 0,
+            sha256: None,
+        })
+    };
+    disks.into_iter().map(target).collect()
+}

@@ -1,0 +1,159 @@
+//! Restores: what is asked for is checked as far as it can be before the first byte; a mover makes files; and only what it
+//! has shown to be there becomes disks, a machine, or a machine's new disks, all of it in one transaction.
+//!
+//! A restore that fails or is cancelled leaves nothing: no row was written, and its files are removed.
+
+pub(super) mod abandon;
+mod choice;
+mod evidence;
+pub(super) mod files;
+mod in_place;
+mod machine;
+mod papers;
+mod preflight;
+mod task;
+mod template;
+mod wanted;
+
+pub(super) use evidence::{files_restored, restored, written};
+pub(super) use papers::read as read_paper;
+pub(super) use task::{files as files_task, next, waits};
+
+use kluis_arm::restore::TriggerRestore;
+
+use super::items::Named;
+use super::rows::{Goal, Item, Job, Kind, Point, RestoreWork, Work};
+use super::{job_words, jobs, points, queue};
+use crate::core::{Answer, Context, Refusal, Request, VaultPath};
+use crate::estate::{self, StagingAccount};
+use crate::inventory::VirtualMachine;
+use crate::operations::{self, Scope};
+use crate::store::{Row as _, Tx};
+use crate::vaults::VaultRow;
+
+use wanted::{Target, Wanted};
+
+/// `POST item/recoveryPoints/{point}/restore`.
+pub(super) fn trigger(
+    request: &Request,
+    named: &Named,
+    point: &str,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    let body = request.parse::<TriggerRestore>()?.properties;
+    let wanted = wanted::read(body, named, point, vault, ctx)?;
+    let item = named.item(at, tx)?;
+    preflight::item(&item, tx)?;
+    let point = points::find(&item, point, tx)?;
+    preflight::point(&point, tx)?;
+    let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
+    preflight::encryption(&wanted, &point, source.as_ref())?;
+    let asked = Asked {
+        item: &item,
+        point: &point,
+        source: source.as_ref(),
+        vault,
+    };
+    let work = planned(&wanted, &asked, ctx, tx)?;
+    preflight::targets(&work, ctx, tx)?;
+    let job = queued(request, &wanted, &asked, work, ctx, tx)?;
+    let effects = queue::dispatch(ctx, tx)?;
+    let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
+    let scope = Scope::Item(&item.container_name(), &item.item_name());
+    Ok((operation.accepted(request, at, scope), effects))
+}
+
+/// What a restore is of.
+struct Asked<'a> {
+    item: &'a Item,
+    point: &'a Point,
+    /// The machine, if it still is.
+    source: Option<&'a VirtualMachine>,
+    vault: &'a VaultRow,
+}
+
+fn planned(
+    wanted: &Wanted,
+    asked: &Asked<'_>,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<RestoreWork, Refusal> {
+    let (group, disks, goal) = match &wanted.target {
+        Target::Disks { group } => {
+            let name = group
+                .as_ref()
+                .map_or(asked.item.resource_group.as_str(), |name| name.as_str());
+            let group = preflight::group(name, ctx)?;
+            let mut chosen = choice::with_the_os_disk(&wanted.luns, asked.point)?;
+            if !preflight::is_managed(asked.point, asked.source) {
+                choice::of_one_kind(&mut chosen);
+            }
+            let disks = choice::targets(chosen, &group, |disk| disk.name.clone(), ctx)?;
+            (group, disks, Goal::Disks)
+        }
+        Target::Machine { .. } => machine::planned(wanted, asked, ctx, tx)?,
+        Target::InPlace => in_place::planned(wanted, asked, ctx, tx)?,
+    };
+    Ok(RestoreWork {
+        point: asked.point.key(),
+        vm: asked.point.vm.clone(),
+        vm_id: asked.item.vm_id.clone(),
+        time: asked.point.time,
+        resource_group: group,
+        location: asked.vault.location.clone(),
+        zone: wanted.zone.clone(),
+        disks,
+        goal,
+        papers: None,
+        done: false,
+    })
+}
+
+/// Writes the job down, and before it the backup that one in place waits for.
+fn queued(
+    request: &Request,
+    wanted: &Wanted,
+    asked: &Asked<'_>,
+    mut work: RestoreWork,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Job, Refusal> {
+    tx.put(&StagingAccount {
+        resource_group: wanted.staging.resource_group.to_string(),
+        name: wanted.staging.name.to_string(),
+        location: asked.vault.location.clone(),
+    })?;
+    let (kind, target_vm) = match &mut work.goal {
+        Goal::Disks => ("Recover disks", None),
+        Goal::Machine(made) => ("Create virtual machine", Some(made.name.clone())),
+        Goal::InPlace(replacing) => {
+            replacing.before = in_place::backup_before(asked.item, ctx, tx)?;
+            ("Replace disks", Some(asked.item.vm.clone()))
+        }
+    };
+    let group = work.resource_group.clone();
+    let mut job = jobs::for_item(ctx, tx, asked.item, Kind::Restore, Work::Restore(work))?;
+    job.state("Job Type", kind);
+    if let Some(name) = target_vm {
+        job.state("Target Virtual Machine Name", name);
+    }
+    job.state(
+        "Target Storage Account Name",
+        wanted.staging.name.to_string(),
+    );
+    job.state("Target resource group", group);
+    say_when(&mut job, asked.point);
+    papers::write(request, wanted, asked, &mut job, ctx);
+    job.keep(tx)?;
+    Ok(job)
+}
+
+/// The point's time, under the name that Azure gives it, which ends in a blank, and under the one that people look for.
+fn say_when(job: &mut Job, point: &Point) {
+    let time = job_words::moment(point.time);
+    job.state("Recovery point time ", time.clone());
+    job.state("Recovery point time", time);
+}

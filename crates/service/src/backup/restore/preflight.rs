@@ -1,0 +1,160 @@
+//! What is looked at before a restore is accepted: that its point can be used, that nothing is written over, and that there
+//! is room.
+
+use kluis_arm::error::code;
+
+use super::super::refusals;
+use super::super::rows::{Goal, Item, Job, Point, RestoreWork, Work};
+use super::abandon;
+use super::wanted::{Luns, Target, Wanted};
+use crate::core::{Context, Refusal};
+use crate::estate;
+use crate::inventory::{Encryption, VirtualMachine, same};
+use crate::store::{Row as _, Tx};
+
+/// The item can be restored from, and no other operation holds it.
+pub(super) fn item(item: &Item, tx: &Tx<'_>) -> Result<(), Refusal> {
+    if item.is_soft_deleted() {
+        return Err(Refusal::bad_request(
+            "UserErrorItemInSoftDeletedState",
+            format!(
+                "'{}' is soft-deleted; undelete it before restoring it.",
+                item.vm
+            ),
+        ));
+    }
+    refusals::unlocked(tx, item)
+}
+
+/// The point is not being removed, and no job waits to remove it.
+pub(super) fn point(point: &Point, tx: &Tx<'_>) -> Result<(), Refusal> {
+    let key = point.key();
+    let active = Job::active(tx)?;
+    let queued = active
+        .iter()
+        .filter_map(Job::forget)
+        .any(|work| work.points.iter().any(|removed| removed.key == key));
+    if queued || point.removing {
+        return Err(Refusal::conflict(
+            "UserErrorRecoveryPointBeingDeleted",
+            format!(
+                "The recovery point '{}' is no longer kept and is being removed; restore a newer one.",
+                point.name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// An encrypted machine is restored whole, and beside itself: its keys are not ours to put into a machine that runs.
+pub(super) fn encryption(
+    wanted: &Wanted,
+    point: &Point,
+    source: Option<&VirtualMachine>,
+) -> Result<(), Refusal> {
+    if !is_encrypted(point, source) {
+        return Ok(());
+    }
+    let what = match (&wanted.target, &wanted.luns) {
+        (Target::InPlace, _) => "the disks of an encrypted machine can't be replaced",
+        (_, Luns::These(_)) => "an encrypted machine is restored with all of its disks",
+        (Target::Disks { .. } | Target::Machine { .. }, Luns::All) => return Ok(()),
+    };
+    Err(Refusal::bad_request(
+        "UserErrorOperationNotSupportedForEncryptedVm",
+        format!(
+            "'{}' is encrypted: {what}. Restore all disks, or a new machine.",
+            point.vm
+        ),
+    ))
+}
+
+/// Whether the machine was encrypted when the point was made; where nobody wrote that down, whether it is now.
+pub(super) fn is_encrypted(point: &Point, source: Option<&VirtualMachine>) -> bool {
+    let then = point.shape.as_ref().map(|shape| shape.encryption);
+    let encryption = then.or_else(|| source.map(|vm| vm.encryption));
+    encryption.unwrap_or_default() != Encryption::None
+}
+
+/// Whether the machine's disks were managed ones when the point was made.
+pub(super) fn is_managed(point: &Point, source: Option<&VirtualMachine>) -> bool {
+    let then = point.shape.as_ref().map(|shape| shape.managed);
+    then.or_else(|| source.map(|vm| vm.managed)).unwrap_or(true)
+}
+
+/// The resource group, as the inventory writes it.
+pub(super) fn group(name: &str, ctx: &Context<'_>) -> Result<String, Refusal> {
+    let group = ctx.inventory.resource_group(name).ok_or_else(|| {
+        Refusal::not_found(
+            code::RESOURCE_GROUP_NOT_FOUND,
+            format!("Resource group '{name}' could not be found."),
+        )
+    })?;
+    Ok(group.name.clone())
+}
+
+/// Nothing is written over, and there is room for what will be written.
+pub(super) fn targets(work: &RestoreWork, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<(), Refusal> {
+    let names: Vec<&str> = work.disks.iter().map(|disk| disk.name.as_str()).collect();
+    for disk in &work.disks {
+        let twice = names.iter().filter(|name| same(name, &disk.name)).count() > 1;
+        if twice || is_taken(&work.resource_group, &disk.name, &disk.path, ctx, tx)? {
+            return Err(Refusal::conflict(
+                "UserErrorTargetDiskAlreadyExists",
+                format!(
+                    "A restored disk '{}' is already in resource group '{}', or being written there. \
+                     Restore into another resource group, or remove that disk first.",
+                    disk.name, work.resource_group
+                ),
+            ));
+        }
+    }
+    let needed = work
+        .disks
+        .iter()
+        .map(|disk| disk.disk.size.unwrap_or_default())
+        .fold(0, u64::saturating_add);
+    match ctx.facts.free_bytes(&ctx.inventory.restored) {
+        Some(free) if free < needed => Err(Refusal::bad_request(
+            "UserErrorInsufficientSpaceForRestore",
+            format!(
+                "The disks can grow to {} MiB and {} MiB are free where disks are restored to. Free some space, or restore fewer disks.",
+                needed.div_ceil(1 << 20),
+                free >> 20
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a restored disk has this name, or is getting it, or something is at its path. What a restore that was given up
+/// left there is removed before the next one begins.
+pub(super) fn is_taken(
+    group: &str,
+    name: &str,
+    path: &std::path::Path,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<bool, Refusal> {
+    let promised = Job::active(tx)?.iter().any(|job| {
+        job.restore().is_some_and(|work| {
+            same(&work.resource_group, group)
+                && work.disks.iter().any(|disk| same(&disk.name, name))
+        })
+    });
+    if promised || estate::restored(ctx, tx, group, name)?.is_some() {
+        return Ok(true);
+    }
+    Ok(ctx.facts.exists(path) && !abandon::leaves(tx, path)?)
+}
+
+/// Whether an unfinished restore makes a machine of these names.
+pub(super) fn machine_is_promised(group: &str, name: &str, tx: &Tx<'_>) -> Result<bool, Refusal> {
+    Ok(Job::active(tx)?.iter().any(|job| match &job.work {
+        Work::Restore(work) => match &work.goal {
+            Goal::Machine(made) => same(&made.resource_group, group) && same(&made.name, name),
+            Goal::Disks | Goal::InPlace(_) => false,
+        },
+        _ => false,
+    }))
+}
