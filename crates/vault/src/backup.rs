@@ -7,18 +7,18 @@ use std::{collections::BTreeSet, sync::mpsc::SyncSender};
 
 use crate::{
     block_map::{self, BlockMap, ZeroIds},
-    error::VaultError,
+    error::{VaultError, describe},
     event::Event,
     id::Id,
     index::Index,
-    job::BackupTask,
+    job::{BackupTask, DiskSource, Retire},
     layout::{self, ZEROS},
     lock::Lock,
     meter::Meter,
     pack::{Kind, Pack},
     packer::Packer,
     parent::Parent,
-    proof,
+    proof, qemu,
     repository::Vault,
     snapshot::{self, Contents, Saved},
     source::Source,
@@ -58,7 +58,27 @@ pub(crate) fn run(
         read,
         stored,
     });
+    for disk in &task.disks {
+        retire(disk, emit);
+    }
     Ok(())
+}
+
+/// Removes the dirty bitmaps that the snapshot made superfluous. One that stays costs a little space and some time at each
+/// write, and is no failure of the backup.
+fn retire(disk: &DiskSource, emit: &mut dyn FnMut(Event)) {
+    let Some(Retire { path, bitmap }) = &disk.retire else {
+        return;
+    };
+    if let Err(error) = qemu::remove_bitmaps(path, |name| name == bitmap, None) {
+        let why = describe(&error);
+        emit(Event::Note {
+            message: format!(
+                "A dirty bitmap of disk {} could not be removed: {why}.",
+                disk.name
+            ),
+        });
+    }
 }
 
 fn check_task(job: &str, task: &BackupTask) -> Result<(), VaultError> {

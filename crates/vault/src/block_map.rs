@@ -50,7 +50,7 @@ impl BlockMap {
         parent: Option<&StoredDisk>,
         zeros: &ZeroIds,
     ) -> Result<Self, VaultError> {
-        let reads = layout::chunks_of(&source.data()?, source.size);
+        let reads = source.data()?;
         let mut ids = vec![zeros.full; layout::chunk_count(source.size) as usize];
         if let Some(last) = ids.last_mut() {
             *last = zeros.of_length(layout::last_chunk_length(source.size));

@@ -55,7 +55,7 @@ pub enum VaultError {
         path: PathBuf,
         how: String,
     },
-    #[error("disk {disk} at {} is a {format} image, not a raw one", .path.display())]
+    #[error("disk {disk} at {} is {format}, which is not read", .path.display())]
     SourceFormat {
         disk: String,
         path: PathBuf,
@@ -196,7 +196,7 @@ impl VaultError {
                 "Put the whole image back: its copy was probably interrupted. If it is another disk, give it a name of its own."
             }
             FailureCode::SourceFormat => {
-                "Convert the image and name the raw one: qemu-img convert -O raw IMAGE RAW."
+                "Convert the image and name the new one: qemu-img convert -O qcow2 IMAGE NEW."
             }
             FailureCode::ToolMissing => {
                 "Install it where the service runs (on Debian and Ubuntu: apt-get install qemu-utils), then run the job again."

@@ -55,6 +55,10 @@ pub struct SnapshotSource {
     /// between the two. Of no meaning for other formats.
     #[serde(default)]
     pub track: Option<String>,
+    /// The one older bitmap that is still needed: the one that was begun at the newest point in the vault. All others called
+    /// `kluis-…`, of points that never got there, are removed before `track` begins.
+    #[serde(default)]
+    pub keep: Option<String>,
 }
 
 /// Programs of the machine's owner, by absolute paths.

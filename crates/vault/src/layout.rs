@@ -34,13 +34,51 @@ pub(crate) fn last_chunk_length(size: u64) -> usize {
     chunk_length(size, chunk_count(size).saturating_sub(1))
 }
 
-/// The chunks that `extents` touch, as sorted ranges that neither touch nor overlap. What lies beyond the disk is left out.
+/// Chunks of a disk, collected from extents in bytes that come in order: sorted runs that neither touch nor overlap. As
+/// many as a disk has gaps of a chunk and more, however small the extents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runs {
+    size: u64,
+    runs: Vec<Range<u64>>,
+}
+
+impl Runs {
+    /// None yet, of a disk of `size` bytes.
+    pub(crate) fn new(size: u64) -> Self {
+        Self {
+            size,
+            runs: Vec::new(),
+        }
+    }
+
+    /// The chunks that an extent touches. What lies beyond the disk is left out; one that lies before the last one added
+    /// begins where that did.
+    pub(crate) fn add(&mut self, offset: u64, length: u64) {
+        let end = offset.saturating_add(length).min(self.size);
+        if offset >= end {
+            return;
+        }
+        let run = offset / CHUNK..end.div_ceil(CHUNK);
+        match self.runs.last_mut() {
+            Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
+            _ => self.runs.push(run),
+        }
+    }
+
+    pub(crate) fn into_ranges(self) -> Vec<Range<u64>> {
+        self.runs
+    }
+}
+
+/// The chunks that `extents` touch, in whatever order they come, as sorted ranges that neither touch nor overlap.
 pub(crate) fn chunks_of(extents: &[Extent], size: u64) -> Vec<Range<u64>> {
-    let runs = extents.iter().filter_map(|extent| {
-        let end = extent.offset.saturating_add(extent.length).min(size);
-        (extent.offset < end).then(|| extent.offset / CHUNK..end.div_ceil(CHUNK))
-    });
-    union(runs.collect())
+    let mut sorted = extents.to_vec();
+    sorted.sort_unstable();
+    let mut runs = Runs::new(size);
+    for Extent { offset, length } in sorted {
+        runs.add(offset, length);
+    }
+    runs.into_ranges()
 }
 
 /// The ranges merged: sorted, none touching another.

@@ -19,7 +19,7 @@ use crate::{
     backup, check, document,
     error::{VaultError, describe},
     event::Event,
-    forget,
+    forget, instant,
     job::{JobFile, Task},
     key::MasterKey,
     lock,
@@ -39,6 +39,14 @@ const LARGEST_KEY: u64 = 4 << 10;
 /// # Errors
 /// What `Failed` said, for a caller in the same process.
 pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<(), MoverError> {
+    perform(job, Some(key), emit)
+}
+
+fn perform(
+    job: &JobFile,
+    key: Option<MasterKey>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), MoverError> {
     emit(Event::Started { pid: process::id() });
     // A panic, of ours or of a library's, is a failed job like any other and not a silence.
     let done = panic::catch_unwind(AssertUnwindSafe(|| work(job, key, emit)));
@@ -50,7 +58,8 @@ pub fn run(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result
     done
 }
 
-/// Removes what a job that was cancelled left half done outside its vault: a restore's hidden files. What it left inside,
+/// Removes what a job that was cancelled left half done outside its vault: a restore's hidden files, a snapshot with its
+/// dirty bitmaps; and runs the script after a snapshot if only the one before it was run. What it left inside the vault,
 /// the next backup and the next prune remove. Not while its mover still runs.
 ///
 /// # Errors
@@ -64,11 +73,8 @@ pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
                 .chain(documents)
                 .try_for_each(|path| target::remove_hidden(path, &job.job))
         }
-        Task::Snapshot(_)
-        | Task::Backup(_)
-        | Task::RestoreFiles(_)
-        | Task::Forget(_)
-        | Task::Check => Ok(()),
+        Task::Snapshot(task) => instant::clean_up(&job.job, task),
+        Task::Backup(_) | Task::RestoreFiles(_) | Task::Forget(_) | Task::Check => Ok(()),
     }
 }
 
@@ -91,10 +97,16 @@ pub fn main(path: &Path) -> ExitCode {
             process::exit(1);
         }
     };
-    let read =
-        lock::hold_job(path).and_then(|held| Ok((read_job(path, &held)?, read_key()?, held)));
+    let read = lock::hold_job(path).and_then(|held| {
+        let job = read_job(path, &held)?;
+        let key = match job.task {
+            Task::Snapshot(_) => None,
+            _ => Some(read_key()?),
+        };
+        Ok((job, key, held))
+    });
     match read {
-        Ok((job, key, _held)) => match run(&job, key, &mut tell) {
+        Ok((job, key, _held)) => match perform(&job, key, &mut tell) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
@@ -105,7 +117,15 @@ pub fn main(path: &Path) -> ExitCode {
     }
 }
 
-fn work(job: &JobFile, key: MasterKey, emit: &mut dyn FnMut(Event)) -> Result<(), VaultError> {
+fn work(
+    job: &JobFile,
+    key: Option<MasterKey>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
+    if let Task::Snapshot(task) = &job.task {
+        return instant::run(&job.job, task, emit);
+    }
+    let key = key.ok_or(VaultError::Internal("a vault's job without a key"))?;
     let vault = Vault::open(&job.vault, key)?;
     match &job.task {
         Task::Backup(task) => backup::run(&vault, &job.job, task, emit),

@@ -12,6 +12,7 @@ use crate::{
     job::{BackupTask, DiskSource},
     layout,
     packer::Packer,
+    qemu::BITMAP,
     repository::Vault,
     snapshot,
     source::Source,
@@ -24,6 +25,8 @@ pub(crate) struct Parent<'a> {
     index: &'a Index,
     /// The snapshot, and the machine's disks in it.
     found: Option<(Id, Tree)>,
+    /// The name of its recovery point, by its tag.
+    point: Option<String>,
 }
 
 impl<'a> Parent<'a> {
@@ -43,7 +46,8 @@ impl<'a> Parent<'a> {
                 &snapshot.tree,
                 &task.vm,
             )?;
-            Ok::<_, VaultError>((id.parse()?, machine))
+            let point = snapshot.tags.iter().find_map(|tag| tag.strip_prefix("rp="));
+            Ok::<_, VaultError>((id.parse()?, machine, point.map(str::to_owned)))
         };
         let found = task.parent.as_deref().and_then(|id| {
             let unusable = |error: VaultError| {
@@ -56,11 +60,30 @@ impl<'a> Parent<'a> {
             };
             find(id).map_err(unusable).ok()
         });
+        let (found, point) = match found {
+            Some((id, machine, point)) => (Some((id, machine)), point),
+            None => (None, None),
+        };
         Self {
             vault,
             index,
             found,
+            point,
         }
+    }
+
+    /// Whether a disk's dirty bitmap was begun at this parent: another's would leave out what changed in between. A parent
+    /// that does not say which recovery point it is has nothing to be compared with.
+    fn fits(&self, disk: &DiskSource) -> Result<(), String> {
+        let (Some(bitmap), Some(point)) = (&disk.bitmap, &self.point) else {
+            return Ok(());
+        };
+        if bitmap.strip_prefix(BITMAP) == Some(point) {
+            return Ok(());
+        }
+        Err(format!(
+            "the dirty bitmap {bitmap} was not begun at the parent, recovery point {point}"
+        ))
     }
 
     pub(crate) fn id(&self) -> Option<Id> {
@@ -93,24 +116,33 @@ impl<'a> Parent<'a> {
         if let Ok(Some(before)) = &before {
             source.check_not_cut_off(before.size)?;
         }
-        let Some(changed) = &disk.changed else {
-            return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
+        let changed = match (&disk.changed, source.dirty()) {
+            (Some(changed), _) => Ok(layout::chunks_of(changed, source.size)),
+            (None, None) => return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros),
+            (None, Some(dirty)) => self.fits(disk).and_then(|()| dirty.clone()),
         };
-        let why = match before {
-            Ok(Some(before)) if before.size == source.size => {
-                let changed = layout::chunks_of(changed, source.size);
+        let why = match (changed, before) {
+            (Err(why), before) => {
+                say_whole(&disk.name, &why, emit);
+                return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
+            }
+            (Ok(changed), Ok(Some(before))) if before.size == source.size => {
                 return Ok(BlockMap::changes(source, before, changed, packer));
             }
-            Ok(Some(before)) => format!(
+            (Ok(_), Ok(Some(before))) => format!(
                 "it had {} bytes in the parent and has {}",
                 before.size, source.size
             ),
-            Ok(None) => "the parent does not have it".to_owned(),
-            Err(error) => describe(&error),
+            (Ok(_), Ok(None)) => "the parent does not have it".to_owned(),
+            (Ok(_), Err(error)) => describe(&error),
         };
-        emit(Event::Note {
-            message: format!("Disk {} is read whole: {why}.", disk.name),
-        });
+        say_whole(&disk.name, &why, emit);
         BlockMap::whole(source, None, zeros)
     }
+}
+
+fn say_whole(disk: &str, why: &str, emit: &mut dyn FnMut(Event)) {
+    emit(Event::Note {
+        message: format!("Disk {disk} is read whole: {why}."),
+    });
 }

@@ -1,23 +1,154 @@
-//! A raw disk as it is read: its size, where it has data, and the proof that it stayed the same while it was read.
+//! A disk as it is read: its size, where it has data, what changed in it, and the proof that it stayed the same meanwhile.
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Seek, SeekFrom},
-    os::unix::fs::{FileExt, FileTypeExt, MetadataExt},
-    path::PathBuf,
+    io,
+    ops::Range,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use rustix::{fs::SeekFrom as Position, io::Errno};
 
 use crate::{
-    error::VaultError,
-    job::{DiskSource, Extent},
-    layout,
+    error::{VaultError, describe},
+    format::{self, Kind, Qcow2Header},
+    image::Image,
+    job::{DiskFormat, DiskSource},
+    layout, qemu,
 };
 
 /// The least that a disk is made of, in bytes.
 const SECTOR: u64 = 512;
+
+/// An image's file, and what it is: all that is known without reading the disk.
+#[derive(Debug)]
+pub(crate) struct ImageFile {
+    /// The disk's name.
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    /// The disk's logical size in bytes.
+    pub(crate) size: u64,
+    /// What only a qcow2 image has.
+    pub(crate) qcow2: Option<Qcow2Header>,
+    mtime: Timestamp,
+    /// Bytes of the file, as of the opening.
+    length: u64,
+}
+
+impl ImageFile {
+    /// Opens an image for reading. Refuses what is no whole image of a disk.
+    pub(crate) fn open(name: &str, path: &Path) -> Result<Self, VaultError> {
+        let unreadable = |source| VaultError::SourceUnreadable {
+            disk: name.to_owned(),
+            path: path.to_owned(),
+            source,
+        };
+        let invalid = |kind, why: String| unreadable(io::Error::new(kind, why));
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() && !metadata.file_type().is_block_device() {
+            let why = "it is neither a file nor a block device".to_owned();
+            return Err(invalid(io::ErrorKind::InvalidInput, why));
+        }
+        let length = length(&file).map_err(unreadable)?;
+        let (size, qcow2) = match format::of(&file).map_err(unreadable)? {
+            Kind::Raw => (length, None),
+            Kind::Qcow2(header) => (header.size, Some(header)),
+            Kind::Unreadable(format) => {
+                return Err(VaultError::SourceFormat {
+                    disk: name.to_owned(),
+                    path: path.to_owned(),
+                    format,
+                });
+            }
+        };
+        if size == 0 || size > layout::LARGEST_DISK {
+            let why = format!("a disk of {size} bytes cannot be backed up");
+            return Err(invalid(io::ErrorKind::InvalidData, why));
+        }
+        if size % SECTOR != 0 {
+            return Err(VaultError::SourceTruncated {
+                disk: name.to_owned(),
+                path: path.to_owned(),
+                how: format!("its {size} bytes end in the middle of a sector"),
+            });
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            file,
+            size,
+            qcow2,
+            mtime: mtime(&metadata),
+            length,
+        })
+    }
+
+    pub(crate) fn format(&self) -> DiskFormat {
+        match self.qcow2 {
+            Some(_) => DiskFormat::Qcow2,
+            None => DiskFormat::Raw,
+        }
+    }
+
+    /// Bytes of the file: a raw disk's size, or what the qcow2 image takes.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Takes the file as it is now for what must not change from here on. The disk's size must still be what it was.
+    pub(crate) fn begin(&mut self) -> Result<(), VaultError> {
+        let now = Self::open(&self.name, &self.path)?;
+        if (now.size, now.qcow2) != (self.size, self.qcow2) {
+            return Err(self.changed(format!("it had {} bytes and has {}", self.size, now.size)));
+        }
+        *self = now;
+        Ok(())
+    }
+
+    /// Refuses a disk that was resized since it was opened, and says whether it is untouched as far as its time tells: that
+    /// of a block device does not move when it is written.
+    pub(crate) fn check_unchanged(&self) -> Result<bool, VaultError> {
+        let unreadable = |source| self.unreadable(source);
+        let length = length(&self.file).map_err(unreadable)?;
+        if self.qcow2.is_none() && length != self.length {
+            return Err(self.changed(format!("it had {} bytes and has {length}", self.length)));
+        }
+        if let Some(before) = self.qcow2
+            && format::of(&self.file).map_err(unreadable)? != Kind::Qcow2(before)
+        {
+            return Err(self.changed("its header is another".to_owned()));
+        }
+        let metadata = self.file.metadata().map_err(unreadable)?;
+        Ok(mtime(&metadata) == self.mtime && length == self.length)
+    }
+
+    pub(crate) fn unreadable(&self, source: io::Error) -> VaultError {
+        VaultError::SourceUnreadable {
+            disk: self.name.clone(),
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    /// An error of the tools about an image is one about this disk.
+    fn damaged(&self, error: VaultError) -> VaultError {
+        match error {
+            VaultError::Io { source, .. } => self.unreadable(source),
+            error => error,
+        }
+    }
+
+    pub(crate) fn changed(&self, how: String) -> VaultError {
+        VaultError::SourceChanged {
+            disk: self.name.clone(),
+            path: self.path.clone(),
+            how,
+        }
+    }
+}
 
 /// An open disk.
 #[derive(Debug)]
@@ -26,109 +157,109 @@ pub(crate) struct Source {
     /// Bytes, as of the opening.
     pub(crate) size: u64,
     pub(crate) mtime: Timestamp,
-    path: PathBuf,
-    file: File,
+    file: ImageFile,
+    image: Image,
+    /// What the image's dirty bitmap says, if one was asked for: the chunks that were written to, or why that is not known.
+    dirty: Option<Result<Vec<Range<u64>>, String>>,
 }
 
 impl Source {
+    /// Opens a disk for reading, with its dirty bitmap if one is asked for.
     pub(crate) fn open(disk: &DiskSource) -> Result<Self, VaultError> {
-        let unreadable = |source| VaultError::SourceUnreadable {
-            disk: disk.name.clone(),
-            path: disk.path.clone(),
-            source,
+        let file = ImageFile::open(&disk.name, &disk.path)?;
+        if file.qcow2.is_some() {
+            qemu::check_tables(&file.path).map_err(|error| file.damaged(error))?;
+        }
+        let bitmap = disk.bitmap.as_deref().filter(|_| disk.changed.is_none());
+        let usable = bitmap.map(|bitmap| usable(&file, bitmap));
+        let (image, dirty) = match (file.qcow2, usable) {
+            (None, usable) => {
+                let raw = file
+                    .file
+                    .try_clone()
+                    .map_err(|source| file.unreadable(source))?;
+                (
+                    Image::Raw(raw),
+                    usable.map(|usable| usable.map(|_| Vec::new())),
+                )
+            }
+            (Some(_), None) => (
+                Image::qcow2(&file.path, None).map_err(|error| file.damaged(error))?,
+                None,
+            ),
+            (Some(_), Some(Err(why))) => (
+                Image::qcow2(&file.path, None).map_err(|error| file.damaged(error))?,
+                Some(Err(why)),
+            ),
+            (Some(_), Some(Ok(bitmap))) => {
+                match Image::qcow2(&file.path, Some(bitmap)).and_then(|image| {
+                    let dirty = image.dirty().map_err(|source| file.unreadable(source))?;
+                    Ok((image, dirty))
+                }) {
+                    Ok((image, dirty)) => (image, Some(Ok(dirty))),
+                    Err(error) => (
+                        Image::qcow2(&file.path, None).map_err(|error| file.damaged(error))?,
+                        Some(Err(describe(&error))),
+                    ),
+                }
+            }
         };
-        let file = File::open(&disk.path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() && !metadata.file_type().is_block_device() {
-            return Err(unreadable(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it is neither a file nor a block device",
-            )));
-        }
-        let size = size(&file).map_err(unreadable)?;
-        if size == 0 || size > layout::LARGEST_DISK {
-            let why = format!("a disk of {size} bytes cannot be backed up");
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, why)));
-        }
-        if let Some(format) = container(&file).map_err(unreadable)? {
-            return Err(VaultError::SourceFormat {
-                disk: disk.name.clone(),
-                path: disk.path.clone(),
-                format,
-            });
-        }
-        if size % SECTOR != 0 {
-            return Err(VaultError::SourceTruncated {
-                disk: disk.name.clone(),
-                path: disk.path.clone(),
-                how: format!("its {size} bytes end in the middle of a sector"),
-            });
-        }
+        let size = image.size().map_err(|source| file.unreadable(source))?;
         Ok(Self {
             name: disk.name.clone(),
             size,
-            mtime: mtime(&metadata),
-            path: disk.path.clone(),
+            mtime: file.mtime,
             file,
+            image,
+            dirty,
         })
     }
 
-    /// Where the disk has data; everywhere else it reads as zeros. A file system that cannot tell has data everywhere.
-    pub(crate) fn data(&self) -> Result<Vec<Extent>, VaultError> {
-        let mut extents = Vec::new();
-        let mut offset = 0;
-        while offset < self.size {
-            let start = match rustix::fs::seek(&self.file, Position::Data(offset)) {
-                Ok(start) => start,
-                Err(Errno::NXIO) => break,
-                Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOTTY) => {
-                    return Ok(vec![Extent {
-                        offset: 0,
-                        length: self.size,
-                    }]);
-                }
-                Err(errno) => return Err(self.unreadable(errno.into())),
-            };
-            let end = match rustix::fs::seek(&self.file, Position::Hole(start)) {
-                Ok(end) => end,
-                // The file became shorter since: reading will find out.
-                Err(Errno::NXIO) => self.size,
-                Err(errno) => return Err(self.unreadable(errno.into())),
-            };
-            extents.push(Extent {
-                offset: start,
-                length: end - start,
-            });
-            offset = end;
-        }
-        Ok(extents)
+    /// An image that is the source of a restore.
+    pub(crate) fn of_snapshot(name: &str, path: &Path) -> Result<Self, VaultError> {
+        Self::open(&DiskSource {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            lun: None,
+            changed: None,
+            bitmap: None,
+            retire: None,
+        })
+    }
+
+    /// What the dirty bitmap that was asked for says: the chunks that were written to, or why nobody knows.
+    pub(crate) fn dirty(&self) -> Option<&Result<Vec<Range<u64>>, String>> {
+        self.dirty.as_ref()
+    }
+
+    /// The file, if the disk's bytes are its own.
+    pub(crate) fn raw_file(&self) -> Option<&File> {
+        self.file.qcow2.is_none().then_some(&self.file.file)
+    }
+
+    /// The chunks that have data; everywhere else the disk reads as zeros.
+    pub(crate) fn data(&self) -> Result<Vec<Range<u64>>, VaultError> {
+        self.image
+            .data(self.size)
+            .map_err(|source| self.file.unreadable(source))
     }
 
     /// Fills `buffer` from `offset` on. Fewer bytes than asked for mean that the disk is not what it was.
     pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), VaultError> {
-        self.file
-            .read_exact_at(buffer, offset)
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::UnexpectedEof => self.changed(format!(
+        self.image
+            .read(buffer, offset)
+            .map_err(|source| match (&self.image, source.kind()) {
+                (Image::Raw(_), io::ErrorKind::UnexpectedEof) => self.file.changed(format!(
                     "it ends before byte {}",
                     offset + buffer.len() as u64
                 )),
-                _ => self.unreadable(source),
+                _ => self.file.unreadable(source),
             })
     }
 
-    /// Refuses a disk that was resized since it was opened, and says whether it is untouched as far as its time tells: that
-    /// of a block device does not move when it is written.
+    /// As [`ImageFile::check_unchanged`].
     pub(crate) fn check_unchanged(&self) -> Result<bool, VaultError> {
-        let size = size(&self.file).map_err(|source| self.unreadable(source))?;
-        if size != self.size {
-            return Err(self.changed(format!("it had {} bytes and has {size}", self.size)));
-        }
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|source| self.unreadable(source))?;
-        Ok(mtime(&metadata) == self.mtime)
+        self.file.check_unchanged()
     }
 
     /// Refuses a disk that is smaller than it was: disks grow, and images are cut off, but disks never shrink.
@@ -138,52 +269,33 @@ impl Source {
         }
         Err(VaultError::SourceTruncated {
             disk: self.name.clone(),
-            path: self.path.clone(),
+            path: self.file.path.clone(),
             how: format!(
                 "it had {before} bytes at its last recovery point and has {}",
                 self.size
             ),
         })
     }
+}
 
-    fn unreadable(&self, source: io::Error) -> VaultError {
-        VaultError::SourceUnreadable {
-            disk: self.name.clone(),
-            path: self.path.clone(),
-            source,
-        }
+/// Whether an image has a bitmap that can be trusted; otherwise why not.
+fn usable<'a>(file: &ImageFile, bitmap: &'a str) -> Result<&'a str, String> {
+    if !file.qcow2.is_some_and(|header| header.keeps_bitmaps) {
+        return Err("an image of its format has no dirty bitmaps".to_owned());
     }
-
-    fn changed(&self, how: String) -> VaultError {
-        VaultError::SourceChanged {
-            disk: self.name.clone(),
-            path: self.path.clone(),
-            how,
-        }
+    let found = qemu::bitmaps(&file.path).map_err(|error| describe(&error))?;
+    match found.iter().find(|found| found.name == bitmap) {
+        None => Err(format!("the dirty bitmap {bitmap} is lost")),
+        Some(found) if !found.usable => Err(format!(
+            "the dirty bitmap {bitmap} is inconsistent, because the image was not closed"
+        )),
+        Some(_) => Ok(bitmap),
     }
 }
 
-/// The format of an image whose file is not the disk itself. Stored as it is, it would come back as a disk that it is not.
-fn container(file: &File) -> io::Result<Option<&'static str>> {
-    const MAGIC: [(u64, &[u8], &str); 5] = [
-        (0, b"QFI\xfb", "qcow2"),
-        (0, b"vhdxfile", "VHDX"),
-        (0, b"conectix", "VHD"),
-        (0, b"KDMV", "VMDK"),
-        (64, &[0x7f, 0x10, 0xda, 0xbe], "VDI"),
-    ];
-    let mut head = [0; 72];
-    let length = file.read_at(&mut head, 0)?;
-    let is = |(offset, magic, _): &&(u64, &[u8], &str)| {
-        let start = *offset as usize;
-        head[..length].get(start..start + magic.len()) == Some(*magic)
-    };
-    Ok(MAGIC.iter().find(is).map(|(_, _, format)| *format))
-}
-
-/// The size by seeking, which tells a block device's, too.
-fn size(mut file: &File) -> io::Result<u64> {
-    file.seek(SeekFrom::End(0))
+fn length(file: &File) -> io::Result<u64> {
+    // By seeking, which tells a block device's, too.
+    io::Seek::seek(&mut &*file, io::SeekFrom::End(0))
 }
 
 fn mtime(metadata: &Metadata) -> Timestamp {

@@ -110,6 +110,11 @@ impl Target {
         Ok(target)
     }
 
+    /// Where the file is now.
+    pub(crate) fn place(&self) -> &Path {
+        self.hidden.as_deref().unwrap_or(&self.path)
+    }
+
     /// Whether the disk is still to be written; otherwise it is only compared.
     pub(crate) fn is_new(&self) -> bool {
         self.hidden.is_some()
@@ -145,12 +150,17 @@ impl Drop for Target {
     }
 }
 
+/// Where a job writes a file until it is complete; `None` if nothing can be at `path`.
+pub(crate) fn hidden_path(path: &Path, job: &str) -> Option<PathBuf> {
+    let (directory, name) = (path.parent()?, path.file_name()?);
+    Some(directory.join(hidden_name(name, job)))
+}
+
 /// Removes what a job that was killed, and will not be run again, left beside a disk's place.
 pub(crate) fn remove_hidden(path: &Path, job: &str) -> Result<(), VaultError> {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+    let Some(hidden) = hidden_path(path, job) else {
         return Ok(());
     };
-    let hidden = directory.join(hidden_name(name, job));
     match fs::remove_file(&hidden) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(VaultError::io("remove", hidden, error))
@@ -184,7 +194,7 @@ fn made_by(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// One for each target and job: two jobs never meet in it, and a job that is run again finds its own.
-fn hidden_name(name: &OsStr, job: &str) -> OsString {
+pub(crate) fn hidden_name(name: &OsStr, job: &str) -> OsString {
     let id = Id::of(&[name.as_encoded_bytes(), b"/", job.as_bytes()].concat()).to_string();
     OsString::from(format!(".{}.partial", &id[..24]))
 }

@@ -143,7 +143,7 @@ fn an_image_of_another_format_is_not_taken_for_the_disk() {
     let (place, path, snapshot) = with_a_point();
     let image = place.path("image");
     for magic in [
-        b"QFI\xfb\0\0\0\x03".as_slice(),
+        b"QFI\xfb\0\0\0\x04".as_slice(),
         b"vhdxfile",
         b"KDMV\x01\0\0\0",
     ] {
@@ -325,11 +325,11 @@ fn names_that_would_lead_elsewhere_are_refused() {
 }
 
 /// A file system of its own for a while.
-struct Volume(std::path::PathBuf);
+pub(crate) struct Volume(std::path::PathBuf);
 
 impl Volume {
     /// `None` where mounting is not allowed.
-    fn mount(path: &Path, megabytes: u64) -> Option<Self> {
+    pub(crate) fn mount(path: &Path, megabytes: u64) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let size = format!("size={megabytes}m");
         let mounted = Command::new("mount")
@@ -338,6 +338,28 @@ impl Volume {
             .output()
             .ok()?;
         mounted.status.success().then(|| Self(path.to_owned()))
+    }
+}
+
+impl Volume {
+    /// A file system that shares blocks, of 330 MiB in a file; `None` where none can be made.
+    pub(crate) fn xfs(path: &Path, image: &Path) -> Option<Self> {
+        fs::create_dir_all(path).unwrap();
+        fs::File::create(image).unwrap().set_len(330 * MIB).unwrap();
+        let made = Command::new("mkfs.xfs")
+            .args(["-q", "-m", "reflink=1"])
+            .arg(image)
+            .output();
+        let made = made.ok()?.status.success();
+        let mounted = || {
+            let mount = Command::new("mount")
+                .args(["-o", "loop"])
+                .arg(image)
+                .arg(path)
+                .output();
+            mount.is_ok_and(|mount| mount.status.success())
+        };
+        (made && mounted()).then(|| Self(path.to_owned()))
     }
 }
 

@@ -23,7 +23,12 @@ fn be_a_mover() {
     }
 }
 
-fn start(place: &Place, job: &JobFile) -> Child {
+pub(crate) fn start(place: &Place, job: &JobFile) -> Child {
+    start_with(place, job, &[])
+}
+
+/// A mover in a process of its own, with more in its environment.
+pub(crate) fn start_with(place: &Place, job: &JobFile, environment: &[(&str, &str)]) -> Child {
     let path = place.path(&format!("{}.json", job.job));
     fs::write(&path, serde_json::to_vec(job).unwrap()).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -34,6 +39,7 @@ fn start(place: &Place, job: &JobFile) -> Child {
             "--test-threads=1",
         ])
         .env(JOB, &path)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -49,7 +55,7 @@ fn start(place: &Place, job: &JobFile) -> Child {
 }
 
 /// The events of a mover until one that `last` wants, which is its end.
-fn until(child: &mut Child, last: impl Fn(&Event) -> bool) -> Vec<Event> {
+pub(crate) fn until(child: &mut Child, last: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut events = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
@@ -71,7 +77,7 @@ fn until(child: &mut Child, last: impl Fn(&Event) -> bool) -> Vec<Event> {
     events
 }
 
-fn kind(event: &Event) -> String {
+pub(crate) fn kind(event: &Event) -> String {
     serde_json::to_value(event).unwrap()["event"]
         .as_str()
         .unwrap()

@@ -15,6 +15,12 @@ mod formats;
 #[cfg(test)]
 mod incremental;
 #[cfg(test)]
+mod instant;
+#[cfg(test)]
+mod instant_crash;
+#[cfg(test)]
+mod qcow2;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod support;

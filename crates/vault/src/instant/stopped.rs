@@ -1,0 +1,61 @@
+//! The mark that a machine may be held up by its script: what the script before the snapshot stopped, the script after it
+//! must start again, even if the job that was in between was killed.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+};
+
+use super::{parent_of, script::Script};
+use crate::{error::VaultError, job::SnapshotTask, store, target};
+
+/// A mark beside the first disk's place, from before the first script begins until the second has ended.
+#[derive(Debug)]
+pub(super) struct Stopped(PathBuf);
+
+impl Stopped {
+    pub(super) fn mark(job: &str, task: &SnapshotTask) -> Result<Self, VaultError> {
+        let path = path(job, task)?;
+        let made = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|file| file.sync_all());
+        made.map_err(|source| VaultError::io("create", &path, source))?;
+        path.parent().map_or(Ok(()), store::sync_directory)?;
+        Ok(Self(path))
+    }
+
+    /// The machine goes on, or was never stopped.
+    pub(super) fn forget(self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "the mark of a script stays");
+        }
+    }
+}
+
+/// Runs the script after the snapshot if a job that was killed had run the one before and not that.
+pub(super) fn release(job: &str, task: &SnapshotTask) -> Result<(), VaultError> {
+    let path = path(job, task)?;
+    if !path.exists() {
+        return Ok(());
+    }
+    if let Some(post) = Script::post(task.scripts.as_ref()) {
+        post.run(&mut |event| tracing::warn!(job, ?event, "after a snapshot that was killed"));
+    }
+    Stopped(path).forget();
+    Ok(())
+}
+
+fn path(job: &str, task: &SnapshotTask) -> Result<PathBuf, VaultError> {
+    let first = task.disks.first().map(|disk| &disk.to);
+    let place = first.ok_or(VaultError::Internal("a snapshot without a disk"))?;
+    let directory: io::Result<_> = parent_of(place);
+    let directory = directory.map_err(|source| VaultError::io("look at", place, source))?;
+    Ok(directory.join(target::hidden_name(OsStr::new("/script"), job)))
+}

@@ -1,0 +1,37 @@
+//! qcow2 images, read and written by QEMU's own tools as child processes.
+//!
+//! The format has features enough that a second implementation of it would be a second set of mistakes about somebody's
+//! disks. `qemu-nbd` gives the logical bytes and says which of them are holes and which changed; `qemu-img` makes images
+//! and keeps their dirty bitmaps. Which images are touched at all is decided by [`crate::format`], before either is started.
+
+mod client;
+mod export;
+mod tool;
+mod wire;
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+pub(crate) use export::{Access, Export};
+pub(crate) use tool::{add_bitmap, bitmaps, check_tables, create, remove_bitmaps};
+
+use crate::{child, error::VaultError};
+
+/// What the names of our own dirty bitmaps begin with.
+pub(crate) const BITMAP: &str = "kluis-";
+
+/// A program's path: where the environment says that programs are, else where systems have them.
+fn find(program: &'static str, doing: &'static str) -> Result<PathBuf, VaultError> {
+    let search = std::env::var_os("PATH").unwrap_or_else(|| child::PATH.into());
+    let is_program = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    std::env::split_paths(&search)
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join(Path::new(program)))
+        .find(is_program)
+        .ok_or(VaultError::ToolMissing { program, doing })
+}
