@@ -1,5 +1,7 @@
 //! Stock restic, the second and independent reader of every vault a test writes.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,6 +10,37 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::process::run;
+
+/// Reads every byte of every vault below a folder of resource groups that holds a snapshot.
+///
+/// # Errors
+/// What restic found wrong, with the vault.
+pub fn check_all(vaults: &Path, passphrase: &Path) -> Result<()> {
+    for group in folders(vaults)? {
+        for vault in folders(&group)? {
+            let is_used = fs::read_dir(vault.join("snapshots"))
+                .is_ok_and(|mut entries| entries.next().is_some());
+            if is_used {
+                Restic::new(&vault, passphrase)
+                    .check()
+                    .with_context(|| format!("checking {}", vault.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A service that made no vault, and a file system that was its alone.
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(why) => return Err(why).with_context(|| format!("listing {}", folder.display())),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let paths: io::Result<Vec<PathBuf>> = paths.collect();
+    Ok(paths?.into_iter().filter(|path| path.is_dir()).collect())
+}
 
 /// One vault, read by restic alone.
 #[derive(Debug, Clone)]

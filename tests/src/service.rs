@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::binary::kluis;
 use crate::https::{Answer, Https};
 use crate::process::{Daemon, Life, patience, signal};
+use crate::restic;
 use crate::until::{Look, until};
 
 /// The api-version that the harness itself asks with.
@@ -224,6 +225,19 @@ impl Service {
     /// The file with the passphrase that opens every vault.
     pub fn passphrase(&self) -> PathBuf {
         self.setup.data.join("passphrase")
+    }
+}
+
+/// No service of a test goes without its vaults having been read by somebody else.
+impl Drop for Service {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.setup.life != Life::WithUs {
+            return;
+        }
+        let ended = self.daemon.kill();
+        let checked = ended
+            .and_then(|()| restic::check_all(&self.setup.data.join("vaults"), &self.passphrase()));
+        assert!(checked.is_ok(), "stock restic on the vaults: {checked:?}");
     }
 }
 
