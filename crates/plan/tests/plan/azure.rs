@@ -1,6 +1,7 @@
 //! A model of ARM: as much of Azure Backup as a plan can tell apart, in memory. Operations end at the second tick, jobs at the third.
 
 mod making;
+mod protection;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use kluis_arm::error::code;
 use kluis_arm::id::{ItemId, Name, PolicyId, StorageAccountId, VaultId, VmId};
 use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
-use kluis_arm::policy::{Policy, ProtectionPolicy, parse};
+use kluis_arm::policy::{Policy, ProtectionPolicy};
 use kluis_arm::recovery_point::{
     Consistency, DiskConfiguration, RecoveryPoint, Tier, TierDetail, TierStatus, VmRecoveryPoint,
 };
@@ -22,7 +23,6 @@ use kluis_plan::{
     Action, ArmFailure, Cause, DiskFact, Fact, NetworkFact, Observed, Outcome, Progress,
     StorageAccountFact, SubscriptionFact, VmFact, Want,
 };
-use kluis_policy::Origin;
 
 use making::{Making, managed};
 
@@ -52,6 +52,10 @@ pub(crate) struct Azure {
     pub(crate) calls: Vec<String>,
     /// The next call fails so.
     pub(crate) refuse: Option<Cause>,
+    /// Whether backups may be suspended: Azure asks for an immutable vault.
+    pub(crate) is_immutable: bool,
+    /// The calls that were refused as wrong for the item's state, in words.
+    pub(crate) wrong: Vec<String>,
     /// The points that are being removed, by name.
     pub(crate) removing: Vec<String>,
     discovered: bool,
@@ -104,6 +108,8 @@ impl Azure {
             jobs: Vec::new(),
             calls: Vec::new(),
             refuse: None,
+            is_immutable: true,
+            wrong: Vec::new(),
             removing: Vec::new(),
             discovered: false,
             operations: Vec::new(),
@@ -157,42 +163,9 @@ impl Azure {
         self.finish(index);
     }
 
-    /// How many points of an item a cleanup would take now.
-    pub(crate) fn due_for_cleanup(&self, id: &str) -> usize {
-        let (Some(item), Some(points)) = (self.items.get(id), self.points.get(id)) else {
-            return 0;
-        };
-        let in_force = matches!(
-            item.protection_state,
-            Some(ProtectionState::Protected | ProtectionState::IrPending)
-        );
-        let policy = item
-            .policy_id
-            .as_deref()
-            .and_then(|policy| self.policies.get(&key(policy)));
-        let Some(policy) = policy.filter(|_| in_force) else {
-            return 0;
-        };
-        let terms = parse(&policy.properties).unwrap();
-        let schedule = terms.schedule().unwrap();
-        let points: Vec<kluis_policy::Point> = points
-            .iter()
-            .map(|time| {
-                let due = schedule.previous_at_or_before(*time).unwrap();
-                kluis_policy::Point {
-                    time: due,
-                    origin: Origin::Scheduled {
-                        tags: terms.retention.tags(due, [], &schedule.zone),
-                    },
-                }
-            })
-            .collect();
-        terms
-            .retention
-            .verdicts(&points, &schedule.zone, self.now)
-            .iter()
-            .filter(|verdict| !verdict.is_kept())
-            .count()
+    /// A backup that somebody else asked for begins.
+    pub(crate) fn back_up(&mut self, item: &ItemId) {
+        self.begin_job(item, JobOperation::Backup, true);
     }
 
     pub(crate) fn read(&self, want: &Want) -> Fact {
@@ -298,6 +271,12 @@ impl Azure {
             };
             return Outcome::Failed(ArmFailure {
                 doing: "deleting the vault".to_owned(),
+                cause,
+            });
+        }
+        if let Some(cause) = self.refusal(action) {
+            return Outcome::Failed(ArmFailure {
+                doing: action.to_string(),
                 cause,
             });
         }
@@ -409,29 +388,8 @@ impl Azure {
                 self.vaults.remove(&key(&id));
             }
             Effect::Discover => self.discovered = true,
-            Effect::Item(id, body) => {
-                let has_points = self
-                    .points
-                    .get(&key(&id))
-                    .is_some_and(|points| !points.is_empty());
-                let item = self.items.entry(key(&id)).or_default();
-                let active = if has_points {
-                    ProtectionState::Protected
-                } else {
-                    ProtectionState::IrPending
-                };
-                item.is_scheduled_for_deferred_delete = None;
-                item.protection_state = Some(body.protection_state.unwrap_or(active));
-                item.policy_id = body.policy_id;
-                item.extended_properties =
-                    body.extended_properties.or(item.extended_properties.take());
-            }
-            Effect::NoItem(id) => {
-                let item = self.items.entry(key(&id)).or_default();
-                item.protection_state = Some(ProtectionState::ProtectionStopped);
-                item.is_scheduled_for_deferred_delete = Some(true);
-                item.policy_id = Some(String::new());
-            }
+            Effect::Item(id, body) => self.protect(&id, *body),
+            Effect::NoItem(id) => self.unprotect(&id),
         }
     }
 
@@ -458,9 +416,13 @@ impl Azure {
         let id = key(job.entity_friendly_name.as_deref().unwrap());
         let began = job.start_time.as_ref().unwrap().moment().unwrap().unwrap();
         if job.operation == Some(JobOperation::Backup) {
+            let Some(item) = self.items.get_mut(&id) else {
+                return;
+            };
             self.points.entry(id.clone()).or_default().push(began);
-            let item = self.items.get_mut(&id).unwrap();
-            item.protection_state = Some(ProtectionState::Protected);
+            if item.protection_state == Some(ProtectionState::IrPending) {
+                item.protection_state = Some(ProtectionState::Protected);
+            }
             item.last_backup_time = Some(began.into());
         } else {
             let name = self.jobs[index].0.clone();

@@ -15,4 +15,6 @@ mod refusals;
 #[cfg(test)]
 mod restores;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod stops;
