@@ -1,0 +1,338 @@
+//! What a restore is refused for, in a table: the rule, what was asked, what the answer says.
+
+use std::fmt::Write as _;
+
+use expect_test::expect;
+use http::Method;
+use kluis_service::inventory::Encryption;
+use kluis_vault::Task;
+use serde_json::{Value, json};
+
+use super::restorable::{group, in_place, machine, network, new_machine, with_a_point};
+use super::world::{ITEM, WEB_1, at, protection, restore_request};
+
+/// A body with one property set to something else, or taken out.
+fn with(mut body: Value, field: &str, value: Value) -> Value {
+    body["properties"][field] = value;
+    body
+}
+
+#[test]
+fn every_rule_names_what_is_wrong_and_the_way_out() {
+    let elsewhere = "/subscriptions/99999999-2222-3333-4444-555555555555/resourceGroups/x";
+    let far = network("far-rg", "far-net");
+    let new = || new_machine("web-9");
+    let table: Vec<(&str, Value)> = vec![
+        (
+            "no recoveryType",
+            with(
+                restore_request("shop-restored"),
+                "recoveryType",
+                json!(null),
+            ),
+        ),
+        (
+            "Offline",
+            with(
+                restore_request("shop-restored"),
+                "recoveryType",
+                json!("Offline"),
+            ),
+        ),
+        (
+            "26 region",
+            with(
+                restore_request("shop-restored"),
+                "region",
+                json!("North Europe"),
+            ),
+        ),
+        (
+            "26 subscription",
+            with(
+                restore_request("shop-restored"),
+                "targetResourceGroupId",
+                json!(elsewhere),
+            ),
+        ),
+        (
+            "no group",
+            with(
+                restore_request("shop-restored"),
+                "targetResourceGroupId",
+                json!(group("nowhere")),
+            ),
+        ),
+        (
+            "zone",
+            with(restore_request("shop-restored"), "zones", json!(["1", "2"])),
+        ),
+        (
+            "LUN",
+            with(
+                restore_request("shop-restored"),
+                "restoreDiskLunList",
+                json!([7]),
+            ),
+        ),
+        (
+            "no target",
+            with(new(), "targetVirtualMachineId", json!(null)),
+        ),
+        (
+            "two groups",
+            with(new(), "targetResourceGroupId", json!(group("shop-rg"))),
+        ),
+        ("no network", with(new(), "virtualNetworkId", json!(null))),
+        (
+            "subnet of another",
+            with(
+                new(),
+                "virtualNetworkId",
+                json!(network("shop-rg", "other")),
+            ),
+        ),
+        (
+            "27 network missing",
+            with(
+                with(new(), "virtualNetworkId", json!(network("shop-rg", "gone"))),
+                "subnetId",
+                json!(format!("{}/subnets/default", network("shop-rg", "gone"))),
+            ),
+        ),
+        (
+            "27 subnet missing",
+            with(
+                new(),
+                "subnetId",
+                json!(format!("{}/subnets/none", network("shop-rg", "shop-net"))),
+            ),
+        ),
+        (
+            "27 network far away",
+            with(
+                with(new(), "virtualNetworkId", json!(far)),
+                "subnetId",
+                json!(format!("{far}/subnets/default")),
+            ),
+        ),
+        (
+            "27 network elsewhere",
+            with(
+                new(),
+                "virtualNetworkId",
+                json!(format!(
+                    "{elsewhere}/providers/Microsoft.Network/virtualNetworks/n"
+                )),
+            ),
+        ),
+        (
+            "name taken",
+            with(
+                with(
+                    new(),
+                    "targetVirtualMachineId",
+                    json!(machine("shop-rg", "Web-2")),
+                ),
+                "targetResourceGroupId",
+                json!(null),
+            ),
+        ),
+        (
+            "name that is none",
+            with(
+                new(),
+                "targetVirtualMachineId",
+                json!(machine("shop-restored", "web 9")),
+            ),
+        ),
+        (
+            "28 another group",
+            with(
+                in_place(None),
+                "targetResourceGroupId",
+                json!(group("shop-restored")),
+            ),
+        ),
+    ];
+    let (mut world, path) = with_a_point();
+    let mut said = String::new();
+    for (rule, body) in &table {
+        let refused = world.refused(Method::POST, &path, Some(body));
+        writeln!(said, "{rule}: {refused}").unwrap();
+    }
+    assert!(world.movers.is_empty());
+    expect![[r#"
+        no recoveryType: 400 BMSUserErrorInvalidInput: 'recoveryType' is missing; it must be 'RestoreDisks', 'AlternateLocation' or 'OriginalLocation'.
+        Offline: 400 UserErrorRestoreTypeNotSupported: 'recoveryType' must be 'RestoreDisks', 'AlternateLocation' or 'OriginalLocation'; it is 'Offline'.
+        26 region: 400 UserErrorRestoreRegionMismatch: Restores go to the vault's region 'westeurope'; 'region' is 'North Europe'.
+        26 subscription: 400 LinkedAuthorizationFailed: 'targetResourceGroupId' lies in the subscription '99999999-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
+        no group: 404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.
+        zone: 400 UserErrorInvalidZone: 'zones' must hold one zone, '1', '2' or '3'; it holds '1', '2'.
+        LUN: 400 BMSUserErrorInvalidInput: The recovery point '917128032538660' holds no disk at LUN 7.
+        no target: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' must be the id of the machine to make; it is ''.
+        two groups: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' lies in resource group 'shop-restored', 'targetResourceGroupId' names 'shop-rg'.
+        no network: 400 BMSUserErrorInvalidInput: 'virtualNetworkId' must be the id of the new machine's network; it is ''.
+        subnet of another: 400 BMSUserErrorInvalidInput: 'subnetId' must be a subnet of 'virtualNetworkId'; they are '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Network/virtualNetworks/shop-net/subnets/default' and '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Network/virtualNetworks/other'.
+        27 network missing: 400 UserErrorVirtualNetworkNotFound: The virtual network 'gone' of resource group 'shop-rg' does not exist; a machine is restored into a network that does.
+        27 subnet missing: 400 UserErrorSubnetNotFound: The virtual network 'shop-net' has no subnet 'none'.
+        27 network far away: 400 UserErrorRestoreRegionMismatch: The virtual network 'far-net' is in region 'northeurope'; a machine is restored in the vault's region 'westeurope'.
+        27 network elsewhere: 400 LinkedAuthorizationFailed: 'virtualNetworkId' lies in the subscription '99999999-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
+        name taken: 409 UserErrorTargetVirtualMachineAlreadyExists: A virtual machine 'Web-2' is already in resource group 'shop-rg', or being restored there. Choose another name.
+        name that is none: 400 UserErrorInvalidVirtualMachineName: 'web 9' can't name the new machine: letters of ASCII, digits, '-', '_' and '.', beginning with a letter or digit, not ending in '.' or '-', at most 64 bytes.
+        28 another group: 400 BMSUserErrorInvalidInput: Disks that are replaced stay in the machine's resource group 'shop-rg'; 'targetResourceGroupId' names 'shop-restored'.
+    "#]].assert_eq(&said);
+}
+
+/// What is said when the machine is another than the one that was backed up.
+fn of_a_machine(
+    change: impl Fn(&mut kluis_service::inventory::VirtualMachine),
+    body: &Value,
+) -> String {
+    let mut world = super::restorable::with_a_network();
+    change(&mut world.inventory.resource_groups[0].virtual_machines[0]);
+    world.protect();
+    world.backup_now();
+    world.settle();
+    let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
+    world.refused(Method::POST, &path, Some(body))
+}
+
+#[test]
+fn an_encrypted_machine_comes_back_whole_and_beside_itself_alone() {
+    let encrypt =
+        |vm: &mut kluis_service::inventory::VirtualMachine| vm.encryption = Encryption::Ade;
+    let some = with(
+        restore_request("shop-restored"),
+        "restoreDiskLunList",
+        json!([0]),
+    );
+    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: an encrypted machine is restored with all of its disks. Restore all disks, or a new machine."]
+        .assert_eq(&of_a_machine(encrypt, &some));
+    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: the disks of an encrypted machine can't be replaced. Restore all disks, or a new machine."]
+        .assert_eq(&of_a_machine(encrypt, &in_place(None)));
+}
+
+#[test]
+fn disks_that_were_not_managed_ones_are_restored_all_of_one_kind() {
+    let mut world = super::restorable::with_a_network();
+    let vm = &mut world.inventory.resource_groups[0].virtual_machines[0];
+    vm.managed = false;
+    vm.disks[1].sku = "Premium_LRS".to_owned();
+    world.protect();
+    world.backup_now();
+    world.settle();
+    let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
+    world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    world.settle();
+    let disks = world.get(&format!(
+        "{}/providers/Microsoft.Compute/disks",
+        group("shop-restored")
+    ));
+    for disk in disks["value"].as_array().unwrap() {
+        assert_eq!(disk["sku"]["name"], "Standard_LRS", "{disk}");
+    }
+}
+
+#[test]
+fn a_soft_deleted_item_is_undeleted_first() {
+    let (mut world, path) = with_a_point();
+    world.request(Method::DELETE, ITEM, None);
+    let refused = world.refused(Method::POST, &path, Some(&in_place(None)));
+    assert!(
+        refused.starts_with("400 UserErrorItemInSoftDeletedState"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn two_restores_of_two_machines_to_one_name_meet_in_neither() {
+    let (mut world, path) = with_a_point();
+    let second = ITEM.replace("web-1", "web-2");
+    let vm = WEB_1.replace("web-1", "web-2");
+    world.accept(
+        Method::PUT,
+        &second,
+        Some(&protection(&vm, "DefaultPolicy")),
+    );
+    world.accept(
+        Method::POST,
+        &format!("{second}/backup"),
+        Some(&super::world::backup_request()),
+    );
+    world.settle();
+    world.accept(Method::POST, &path, Some(&new_machine("web-9")));
+    let point = world.get(&format!("{second}/recoveryPoints"))["value"][0]["name"].clone();
+    let body = with(new_machine("WEB-9"), "sourceResourceId", json!(vm));
+    let path = format!(
+        "{second}/recoveryPoints/{}/restore",
+        point.as_str().unwrap()
+    );
+    let refused = world.refused(Method::POST, &path, Some(&body));
+    assert!(
+        refused.starts_with("409 UserErrorTargetVirtualMachineAlreadyExists"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn what_newer_clients_say_besides_is_taken() {
+    let (mut world, path) = with_a_point();
+    let mut body = restore_request("shop-restored");
+    let staging = body["properties"]["storageAccountId"].take();
+    let properties = &mut body["properties"];
+    properties["objectType"] = json!("IaasVMRestoreWithRehydrationRequest");
+    properties["recoveryPointRehydrationInfo"] =
+        json!({"rehydrationRetentionDuration": "P7D", "rehydrationPriority": "Standard"});
+    properties["identityInfo"] = json!({"isSystemAssignedIdentity": true});
+    properties["identityBasedRestoreDetails"] = json!({"targetStorageAccountId": staging});
+    properties["encryptionDetails"] = json!({"encryptionEnabled": false});
+    properties["zones"] = json!(["2"]);
+    properties["targetDiskNetworkAccessSettings"] =
+        json!({"targetDiskNetworkAccessOption": "SameAsOnSourceDisks"});
+    properties["skipPreOLRBackup"] = json!(true);
+    let job = world.accept(Method::POST, &path, Some(&body));
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    assert_eq!(world.fact(&job, "Target Storage Account Name"), "staging");
+    let disk = world.get(&format!(
+        "{}/providers/Microsoft.Compute/disks/web-1-os",
+        group("shop-restored")
+    ));
+    assert_eq!(disk["zones"], json!(["2"]));
+}
+
+#[test]
+fn a_point_that_cleanup_is_about_to_remove_is_refused_and_one_that_is_read_stays() {
+    let (mut world, _) = with_a_point();
+    world.max_jobs = 1;
+    world.daily_policy("week", "20:00", "UTC", 7);
+    world.protect_with("week");
+    world.live(24 * 7 + 12);
+    world.now = at("2026-03-10T00:00:00Z");
+    world.tick();
+    let removal = world.movers.keys().next().cloned().unwrap();
+    assert!(matches!(world.movers[&removal].task, Task::Forget(_)));
+    let points = world.get(&format!("{ITEM}/recoveryPoints"));
+    let names: Vec<String> = points["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|point| point["properties"]["recoveryPointTierDetails"][0]["status"] == "Disabled")
+        .map(|point| point["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(!names.is_empty());
+    for body in [
+        restore_request("shop-restored"),
+        new_machine("web-9"),
+        in_place(None),
+    ] {
+        let path = format!("{ITEM}/recoveryPoints/{}/restore", names[0]);
+        let refused = world.refused(Method::POST, &path, Some(&body));
+        assert!(
+            refused.starts_with("409 UserErrorRecoveryPointBeingDeleted"),
+            "{refused}"
+        );
+    }
+    world.settle();
+}
