@@ -1,9 +1,14 @@
 //! The line to one service: every call of ARM goes through here, so that all of them are counted, kept inside the
-//! budget, and tell us the service's time.
+//! budget, and tell us the service's time; and what many objects look at is read once for all of them.
 
 mod budget;
-mod cache;
 mod line;
+mod listing;
+mod lists;
+mod pace;
+mod shelf;
 
 pub use budget::Limits;
-pub use line::Line;
+pub use line::{Line, News, Told};
+pub use lists::Freshness;
+pub use pace::Rate;

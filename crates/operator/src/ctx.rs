@@ -6,6 +6,7 @@ use crate::{
     backoff::Backoff,
     clock::{Clock, Ids},
     crash::CrashHook,
+    fence::Fence,
     metrics::Metrics,
     objects::Objects,
     services::Services,
@@ -20,4 +21,6 @@ pub struct Ctx {
     pub metrics: Arc<Metrics>,
     pub backoff: Backoff,
     pub crash: CrashHook,
+    /// Whether what is to be written is still ours to write.
+    pub fence: Fence,
 }

@@ -70,11 +70,11 @@ async fn take(
     let version = execution.version.clone();
     let written = match &step.action {
         Action::HoldFinalizer => {
-            let finalizers = with_finalizer(&ctx.objects.get(key).await?, true);
+            let finalizers = with_finalizer(ctx.objects.known(key).await?.as_deref(), true);
             ctx.objects.set_finalizers(key, &version, &finalizers).await
         }
         Action::ReleaseFinalizer => {
-            let finalizers = with_finalizer(&ctx.objects.get(key).await?, false);
+            let finalizers = with_finalizer(ctx.objects.known(key).await?.as_deref(), false);
             let written = ctx.objects.set_finalizers(key, &version, &finalizers).await;
             // Without a finalizer an object under deletion is gone with this very write.
             execution.gone = written.is_ok() && finalizers.is_empty();
@@ -120,10 +120,8 @@ async fn take(
 }
 
 /// The object's finalizers, with ours or without.
-fn with_finalizer(object: &Option<Value>, held: bool) -> Vec<String> {
-    let present = object
-        .as_ref()
-        .and_then(|object| object["metadata"]["finalizers"].as_array());
+fn with_finalizer(object: Option<&Value>, held: bool) -> Vec<String> {
+    let present = object.and_then(|object| object["metadata"]["finalizers"].as_array());
     let mut finalizers: Vec<String> = present
         .into_iter()
         .flatten()
@@ -164,6 +162,9 @@ async fn write(
         Ok(line) => line,
         Err(failure) => return Ok(failed(failure.cause)),
     };
+    if !ctx.fence.is_open() {
+        return Err(ObjectsError::Fenced(step.guard.object.clone()));
+    }
     let answer = match line.call(&request(call, ctx)).await {
         Ok(answer) => answer,
         Err(failure) => {

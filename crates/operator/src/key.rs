@@ -1,11 +1,8 @@
-//! Which object, as kube's queues and the API server name it.
+//! Which object, as the API server names it.
 
 use kluis_api as api;
 pub use kluis_plan::{Kind, ObjectKey as Key};
-use kube::{
-    core::{ApiResource, DynamicObject},
-    runtime::reflector::ObjectRef,
-};
+use kube::core::{ApiResource, DynamicObject};
 
 /// Our kinds, in the order in which a person meets them.
 pub const KINDS: [Kind; 6] = [
@@ -36,22 +33,4 @@ pub(crate) fn key_of(kind: Kind, object: &DynamicObject) -> Option<Key> {
         namespace: object.metadata.namespace.clone(),
         name: object.metadata.name.clone()?,
     })
-}
-
-/// As kube's queues and stores name it.
-pub(crate) fn object_ref(key: &Key) -> ObjectRef<DynamicObject> {
-    let object = ObjectRef::new_with(&key.name, resource(key.kind));
-    match &key.namespace {
-        Some(namespace) => object.within(namespace),
-        None => object,
-    }
-}
-
-/// The key behind such a name.
-pub(crate) fn key_behind(kind: Kind, object: &ObjectRef<DynamicObject>) -> Key {
-    Key {
-        kind,
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
-    }
 }

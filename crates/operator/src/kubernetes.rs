@@ -1,6 +1,9 @@
 //! The API server as [`Objects`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{self as core, ObjectReference};
@@ -11,16 +14,15 @@ use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
     core::PartialObjectMeta,
-    runtime::{
-        events::{self, Recorder, Reporter},
-        reflector::Store,
-    },
+    runtime::events::{self, Recorder, Reporter},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    fence::Fence,
     key::{Key, Kind, resource},
     objects::{Objects, ObjectsError, SecretValue, Version},
+    store::Store,
 };
 
 /// Who wrote a field, as the API server keeps it.
@@ -28,24 +30,25 @@ const FIELD_MANAGER: &str = "kluis-operator";
 /// The API server takes no more in an event.
 const MOST_OF_A_NOTE: usize = 1024;
 
-/// What the watches have seen, by kind.
-pub(crate) type Stores = BTreeMap<Kind, Store<DynamicObject>>;
-
 /// Objects of a cluster.
 pub(crate) struct KubeObjects {
     client: Client,
     /// The operator's own namespace: Secrets are read from there alone.
     namespace: String,
-    stores: Arc<Stores>,
+    store: Arc<Store>,
+    /// Secrets as they were read, by name, until their watch says that they have changed.
+    secrets: Mutex<HashMap<String, Arc<Option<core::Secret>>>>,
     recorder: Recorder,
+    fence: Fence,
 }
 
 impl KubeObjects {
     pub(crate) fn new(
         client: Client,
         namespace: String,
-        stores: Arc<Stores>,
+        store: Arc<Store>,
         instance: String,
+        fence: Fence,
     ) -> Self {
         let reporter = Reporter {
             controller: format!("{GROUP}/operator"),
@@ -55,7 +58,71 @@ impl KubeObjects {
             recorder: Recorder::new(client.clone(), reporter),
             client,
             namespace,
-            stores,
+            store,
+            secrets: Mutex::default(),
+            fence,
+        }
+    }
+
+    /// A Secret has changed, or is gone: what was read of it holds no longer.
+    pub(crate) fn forget_secret(&self, name: &str) {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.remove(name);
+    }
+
+    async fn read_secret(&self, name: &str) -> Result<Arc<Option<core::Secret>>, ObjectsError> {
+        let known = {
+            let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            secrets.get(name).cloned()
+        };
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let secrets = Api::<core::Secret>::namespaced(self.client.clone(), &self.namespace);
+        let found = secrets.get_opt(name).await.map_err(|error| {
+            let doing = format!(
+                "reading the Secret {name} of the namespace {}",
+                self.namespace
+            );
+            failed(doing, error)
+        })?;
+        let found = Arc::new(found);
+        // One that is not there is asked for again: whoever makes it may do so before the watch has begun.
+        if found.is_some() {
+            let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            secrets.insert(name.to_owned(), Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    /// Whether a write is ours to make.
+    fn may_write(&self, key: &Key) -> Result<(), ObjectsError> {
+        match self.fence.is_open() {
+            true => Ok(()),
+            false => Err(ObjectsError::Fenced(key.clone())),
+        }
+    }
+
+    /// What a write has left, remembered; or why there was none.
+    fn wrote(
+        &self,
+        key: &Key,
+        doing: &str,
+        written: Result<DynamicObject, kube::Error>,
+    ) -> Result<Version, ObjectsError> {
+        match written {
+            Ok(object) => {
+                let version = version_of(&object);
+                self.store.written(key, object);
+                Ok(version)
+            }
+            Err(error) => {
+                let failure = not_written(key, doing, error);
+                if let ObjectsError::Gone(_) = &failure {
+                    self.store.removed(key);
+                }
+                Err(failure)
+            }
         }
     }
 
@@ -76,15 +143,14 @@ impl Objects for KubeObjects {
         found.map(|object| as_json(key.kind, &object)).transpose()
     }
 
-    async fn list(&self, kind: Kind) -> Result<Vec<Value>, ObjectsError> {
-        let Some(store) = self.stores.get(&kind) else {
-            return Ok(Vec::new());
-        };
-        // Before the first list has come in everything would look absent.
-        let ready = store.wait_until_ready().await;
-        ready.map_err(|error| failed(format!("watching every {kind}"), error))?;
-        let objects = store.state();
-        objects.iter().map(|object| as_json(kind, object)).collect()
+    async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError> {
+        self.store.is_complete().await;
+        Ok(self.store.get(key))
+    }
+
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        self.store.is_complete().await;
+        Ok(self.store.users(used, kind))
     }
 
     async fn apply_status(
@@ -93,6 +159,7 @@ impl Objects for KubeObjects {
         version: &Version,
         status: &Value,
     ) -> Result<Version, ObjectsError> {
+        self.may_write(key)?;
         let body = json!({
             "apiVersion": format!("{GROUP}/{VERSION}"),
             "kind": key.kind.to_string(),
@@ -104,9 +171,7 @@ impl Objects for KubeObjects {
             .api(key)
             .patch_status(&key.name, &ours, &Patch::Apply(body))
             .await;
-        written
-            .map(|object| version_of(&object))
-            .map_err(|error| not_written(key, "writing the status of", error))
+        self.wrote(key, "writing the status of", written)
     }
 
     async fn set_finalizers(
@@ -115,6 +180,7 @@ impl Objects for KubeObjects {
         version: &Version,
         finalizers: &[String],
     ) -> Result<Version, ObjectsError> {
+        self.may_write(key)?;
         let body = json!({ "metadata": {
             "uid": version.uid, "resourceVersion": version.resource_version, "finalizers": finalizers,
         }});
@@ -126,12 +192,11 @@ impl Objects for KubeObjects {
             .api(key)
             .patch(&key.name, &ours, &Patch::Merge(body))
             .await;
-        written
-            .map(|object| version_of(&object))
-            .map_err(|error| not_written(key, "writing the finalizers of", error))
+        self.wrote(key, "writing the finalizers of", written)
     }
 
     async fn delete(&self, key: &Key, version: &Version) -> Result<(), ObjectsError> {
+        self.may_write(key)?;
         let only_this = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: Some(version.uid.clone()),
@@ -149,6 +214,9 @@ impl Objects for KubeObjects {
         &self,
         name: &str,
     ) -> Result<Option<BTreeMap<String, String>>, ObjectsError> {
+        if let Some(known) = self.store.labels(name) {
+            return Ok(known);
+        }
         let namespaces = Api::<PartialObjectMeta<core::Namespace>>::all(self.client.clone());
         let found = namespaces.get_opt(name).await;
         let found =
@@ -157,20 +225,13 @@ impl Objects for KubeObjects {
     }
 
     async fn secret(&self, name: &str, key: &str) -> Result<SecretValue, ObjectsError> {
-        let secrets = Api::<core::Secret>::namespaced(self.client.clone(), &self.namespace);
-        let doing = || {
-            format!(
-                "reading the Secret {name} of the namespace {}",
-                self.namespace
-            )
-        };
-        let found = secrets.get_opt(name).await;
-        let Some(secret) = found.map_err(|error| failed(doing(), error))? else {
+        let secret = self.read_secret(name).await?;
+        let Some(secret) = secret.as_ref() else {
             return Ok(SecretValue::SecretMissing);
         };
-        let value = secret.data.and_then(|mut data| data.remove(key));
-        let value = value.and_then(|bytes| String::from_utf8(bytes.0).ok());
-        Ok(match value.as_deref().map(str::trim_end) {
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        let value = value.and_then(|bytes| std::str::from_utf8(&bytes.0).ok());
+        Ok(match value.map(str::trim_end) {
             Some(text) if !text.is_empty() => SecretValue::Found(Secret::new(text.to_owned())),
             Some(_) | None => SecretValue::KeyMissing,
         })

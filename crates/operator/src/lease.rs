@@ -16,15 +16,23 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::fence::Fence;
 
 const NAME: &str = "kluis-operator";
 /// A lease that has not changed for this long is free.
-const DURATION: Duration = Duration::from_secs(15);
-/// Renewed this often; three failures in a row are survived.
-const RENEW: Duration = Duration::from_secs(4);
-/// A holder that could not renew for this long stops acting: well before anyone else may begin.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DURATION: Duration = Duration::from_secs(12);
+/// Renewed this often; two failures in a row are survived.
+const RENEW: Duration = Duration::from_secs(2);
+/// A holder may write for this long after it asked for the renewal that it was given: well before anyone else may begin,
+/// who counts [`DURATION`] from when it saw that renewal, and that is later.
+const GOOD_FOR: Duration = Duration::from_secs(8);
+/// How often those who wait look. With [`DURATION`], a holder that is killed is replaced 14 seconds after its last
+/// renewal at the latest.
+const LOOK: Duration = Duration::from_secs(1);
+/// An API server that hasn't answered by then is asked again.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The lease was lost while it was held: stop acting at once.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +45,9 @@ pub(crate) struct Hold {
     me: String,
     /// What was last read of it, and when that was seen first.
     seen: Option<(Option<String>, Instant)>,
+    /// Open while it is ours.
+    fence: Fence,
+    good_until: Instant,
 }
 
 /// What to do about the lease as it is.
@@ -49,41 +60,48 @@ enum Move {
 }
 
 impl Hold {
-    pub(crate) fn new(client: Client, namespace: &str, me: String) -> Self {
+    /// `fence` is opened by each renewal, and closed when the lease is lost.
+    pub(crate) fn new(client: Client, namespace: &str, me: String, fence: Fence) -> Self {
         Self {
             leases: Api::namespaced(client, namespace),
             me,
             seen: None,
+            fence,
+            good_until: Instant::now(),
         }
     }
 
     /// Waits until the lease is ours.
     pub(crate) async fn acquire(&mut self) {
         loop {
-            match self.attempt().await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the lease could not be had"),
+            match timeout(PATIENCE, self.attempt()).await {
+                Ok(Ok(true)) => return,
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the lease could not be had"),
+                Err(_) => tracing::warn!("asking for the lease takes too long"),
             }
-            sleep(RENEW / 2).await;
+            sleep(LOOK).await;
         }
     }
 
-    /// Keeps the lease, and returns when it is lost.
+    /// Keeps the lease, and returns when it is lost: when another has it, or when it was not renewed for as long as it
+    /// is good for, whatever we were waiting for meanwhile.
     pub(crate) async fn keep(&mut self) -> Lost {
-        let mut renewed = Instant::now();
         loop {
             sleep(RENEW).await;
-            match timeout(RENEW, self.attempt()).await {
-                Ok(Ok(true)) => renewed = Instant::now(),
-                Ok(Ok(false)) => return Lost,
+            let by = self.good_until.min(Instant::now() + PATIENCE);
+            match timeout_at(by, self.attempt()).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => break,
                 Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed"),
                 Err(_) => tracing::warn!("renewing the lease takes too long"),
             }
-            if renewed.elapsed() > DEADLINE {
-                return Lost;
+            if Instant::now() >= self.good_until {
+                break;
             }
         }
+        self.fence.close();
+        Lost
     }
 
     /// Gives the lease back, so that the next one need not wait.
@@ -121,6 +139,7 @@ impl Hold {
             return Ok(false);
         }
         let lease = written(found, &self.me, Timestamp::now());
+        let asked = Instant::now();
         let result = match lease.metadata.resource_version {
             Some(_) => {
                 self.leases
@@ -130,7 +149,11 @@ impl Hold {
             None => self.leases.create(&PostParams::default(), &lease).await,
         };
         match result {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                self.good_until = asked + GOOD_FOR;
+                self.fence.renewed(asked.into_std(), GOOD_FOR);
+                Ok(true)
+            }
             // Somebody was faster.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(error),
@@ -191,8 +214,8 @@ mod tests {
         };
         assert_eq!(after(None, 0), Move::Write);
         assert_eq!(after(Some(&a), 0), Move::Write);
-        assert_eq!(after(Some(&b), 15), Move::Wait);
-        assert_eq!(after(Some(&b), 16), Move::Write);
+        assert_eq!(after(Some(&b), 12), Move::Wait);
+        assert_eq!(after(Some(&b), 13), Move::Write);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! It knows one protocol, ARM's. It refuses to know who answers: Azure and `kluis service` are told apart by their
 //! endpoint alone.
 
+pub mod access;
 pub mod arm;
 mod backoff;
 pub mod clock;
@@ -14,7 +15,10 @@ mod controller;
 pub mod crash;
 mod ctx;
 mod execute;
+mod face;
 mod failure;
+pub mod fence;
+mod graph;
 mod health;
 mod key;
 mod kubernetes;
@@ -22,15 +26,21 @@ mod lease;
 pub mod metrics;
 pub mod objects;
 mod observe;
+mod queue;
 mod reconcile;
 mod references;
 mod report;
 mod run;
 pub mod services;
+mod store;
+mod wake;
+mod watches;
 
 pub use backoff::Backoff;
 pub use ctx::Ctx;
+pub use graph::Graph;
 pub use key::{KINDS, Key, Kind};
 pub use lease::Lost;
 pub use reconcile::{Outcome, reconcile_once};
-pub use run::{OperatorConfig, OperatorError, run, run_with};
+pub use references::references;
+pub use run::{OperatorConfig, OperatorError, run};

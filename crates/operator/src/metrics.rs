@@ -11,7 +11,10 @@ use std::{
 
 use kluis_client::{ArmRequest, Class, Failure};
 
-use crate::key::{Key, Kind};
+use crate::{
+    access::Asked,
+    key::{Key, Kind},
+};
 
 /// Counters since the process began, and what is Ready now.
 #[derive(Debug, Default)]
@@ -22,10 +25,13 @@ struct Numbers {
     reconciles: BTreeMap<(Kind, &'static str), u64>,
     steps: BTreeMap<&'static str, u64>,
     arm_calls: BTreeMap<(String, u16), u64>,
+    kubernetes: BTreeMap<Asked, u64>,
+    kubernetes_refused: u64,
     failures: BTreeMap<(Kind, &'static str), u64>,
     rate_limit_remaining: Option<u32>,
     readiness: BTreeMap<Key, &'static str>,
     leader: bool,
+    waiting: usize,
 }
 
 impl Metrics {
@@ -60,6 +66,16 @@ impl Metrics {
         self.with(|numbers| *numbers.arm_calls.entry((operation, status)).or_default() += 1);
     }
 
+    /// One request to the API server.
+    pub(crate) fn asked_kubernetes(&self, asked: Asked) {
+        self.with(|numbers| *numbers.kubernetes.entry(asked).or_default() += 1);
+    }
+
+    /// One request that the API server did not allow us.
+    pub(crate) fn refused_by_kubernetes(&self) {
+        self.with(|numbers| numbers.kubernetes_refused += 1);
+    }
+
     /// What the service says is left.
     pub fn rate_limit_remaining(&self, left: u32) {
         self.with(|numbers| numbers.rate_limit_remaining = Some(left));
@@ -80,6 +96,11 @@ impl Metrics {
     /// Whether this replica is the one that acts.
     pub fn leads(&self, leader: bool) {
         self.with(|numbers| numbers.leader = leader);
+    }
+
+    /// How many objects wait for their turn to be looked at.
+    pub(crate) fn waiting(&self, objects: usize) {
+        self.with(|numbers| numbers.waiting = objects);
     }
 
     /// All of it, as `/metrics` shows it.
@@ -125,6 +146,12 @@ fn render(numbers: &Numbers) -> String {
         vec![(String::new(), u8::from(numbers.leader).to_string())],
     );
     family(
+        "kluis_queue_length",
+        "gauge",
+        "Objects that wait for their turn to be looked at.",
+        vec![(String::new(), numbers.waiting.to_string())],
+    );
+    family(
         "kluis_reconciles_total",
         "counter",
         "Reconciles, by kind and result.",
@@ -168,6 +195,28 @@ fn render(numbers: &Numbers) -> String {
             .iter()
             .map(|left| (String::new(), left.to_string()))
             .collect(),
+    );
+    family(
+        "kluis_kubernetes_requests_total",
+        "counter",
+        "Requests to the API server, by verb, API group and resource.",
+        numbers
+            .kubernetes
+            .iter()
+            .map(|(asked, n)| {
+                let labels = format!(
+                    "verb=\"{}\",group=\"{}\",resource=\"{}\"",
+                    asked.verb, asked.group, asked.resource
+                );
+                (labels, n.to_string())
+            })
+            .collect(),
+    );
+    family(
+        "kluis_kubernetes_refused_total",
+        "counter",
+        "Requests that the API server did not allow: a role is missing.",
+        vec![(String::new(), numbers.kubernetes_refused.to_string())],
     );
     let mut ready: BTreeMap<(Kind, &str), u64> = BTreeMap::new();
     for (key, status) in &numbers.readiness {
@@ -221,6 +270,9 @@ mod tests {
             # HELP kluis_leader Whether this replica is the one that acts.
             # TYPE kluis_leader gauge
             kluis_leader 0
+            # HELP kluis_queue_length Objects that wait for their turn to be looked at.
+            # TYPE kluis_queue_length gauge
+            kluis_queue_length 0
             # HELP kluis_reconciles_total Reconciles, by kind and result.
             # TYPE kluis_reconciles_total counter
             kluis_reconciles_total{kind="Vault",result="ok"} 1
@@ -235,6 +287,11 @@ mod tests {
             kluis_arm_calls_total{operation="GET vaults/backupJobs",status="200"} 2
             # HELP kluis_arm_rate_limit_remaining Calls left, as the service last said.
             # TYPE kluis_arm_rate_limit_remaining gauge
+            # HELP kluis_kubernetes_requests_total Requests to the API server, by verb, API group and resource.
+            # TYPE kluis_kubernetes_requests_total counter
+            # HELP kluis_kubernetes_refused_total Requests that the API server did not allow: a role is missing.
+            # TYPE kluis_kubernetes_refused_total counter
+            kluis_kubernetes_refused_total 0
             # HELP kluis_objects Objects, by kind and by their Ready (or Succeeded) condition.
             # TYPE kluis_objects gauge
             kluis_objects{kind="Vault",ready="True"} 1

@@ -20,8 +20,12 @@ pub trait Objects: Send + Sync {
     /// twice.
     async fn get(&self, key: &Key) -> Result<Option<Value>, ObjectsError>;
 
-    /// Every object of a kind, as a cache remembers them.
-    async fn list(&self, kind: Kind) -> Result<Vec<Value>, ObjectsError>;
+    /// The object as it is remembered: with all that we wrote ourselves, but perhaps without what others wrote a moment
+    /// ago.
+    async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError>;
+
+    /// The objects of a kind that name `used` (see [`crate::references()`]), as they are remembered, by name.
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError>;
 
     /// Writes the whole status as ours, by server-side apply. `version` is the object's uid and resourceVersion.
     async fn apply_status(
@@ -102,6 +106,9 @@ pub enum ObjectsError {
     Conflict(Key),
     #[error("{0} is gone")]
     Gone(Key),
+    /// Another replica may be acting now.
+    #[error("{0} was left as it is: the lease is no longer ours")]
+    Fenced(Key),
     /// `doing` is what was tried: "reading Vault shop/v".
     #[error("the API server failed while {doing}")]
     Failed {

@@ -8,6 +8,7 @@ mod lines;
 mod objects;
 mod protected_vm;
 mod read;
+mod rest;
 mod restore;
 mod rival;
 mod vault;
@@ -55,7 +56,7 @@ pub(crate) enum ObserveError {
 /// When Kubernetes does not answer, or the object is not of our form. ARM's failures are facts of the world.
 pub(crate) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     match key.kind {

@@ -2,6 +2,8 @@
 //!
 //! It is told which object and nothing of why. It remembers nothing but how often it failed.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use kluis_client::Class;
 use kluis_plan::{ArmFailure, Cause, Event, EventKind, Next, Outcome as StepOutcome};
@@ -10,7 +12,7 @@ use serde_json::Value;
 use crate::{
     ctx::Ctx,
     execute::execute,
-    key::Key,
+    key::{Key, Kind},
     objects::{ObjectsError, Version},
     observe::{Observation, ObserveError, observe},
     report::{ReportError, report},
@@ -94,7 +96,14 @@ async fn tell(key: &Key, uid: &str, failure: &str, ctx: &Ctx) {
 }
 
 async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
-    let Some(object) = ctx.objects.get(key).await? else {
+    let object = match key.kind {
+        // What ends is few, and what it starts must not be started twice: its status is read, not remembered.
+        Kind::BackupJob | Kind::Restore => ctx.objects.get(key).await?.map(Arc::new),
+        Kind::BackupService | Kind::Vault | Kind::BackupPolicy | Kind::ProtectedVM => {
+            ctx.objects.known(key).await?
+        }
+    };
+    let Some(object) = object else {
         ctx.metrics.readiness(key, None);
         ctx.backoff.succeeded(key);
         return Ok(Outcome::nothing());
@@ -105,7 +114,7 @@ async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
         world,
         mut lines,
         failure: unread,
-    } = observe(key, object, ctx).await?;
+    } = observe(key, &object, ctx).await?;
     let plan = world.plan();
     let execution = execute(&plan.steps, version, &mut lines, ctx).await?;
     let steps = plan.steps.iter().take(execution.outcomes.len());
@@ -178,10 +187,14 @@ fn after_failure(
 
 /// How long to leave an object alone that is well.
 fn rest(next: Next, patience: Option<SignedDuration>, ctx: &Ctx) -> Option<SignedDuration> {
-    let spread = 1.0 + ctx.ids.fraction() / 5.0;
+    // Objects that were looked at together are not all looked at together again.
+    let spread = 1.0 - ctx.ids.fraction() / 5.0;
     match next {
         Next::Soon => Some(SignedDuration::ZERO),
-        Next::After(delay) => Some(delay.min(patience.unwrap_or(RESYNC))),
+        Next::After(delay) => {
+            let longest = patience.unwrap_or(RESYNC).mul_f64(spread);
+            Some(delay.min(longest))
+        }
         Next::Await => Some(RESYNC.mul_f64(spread)),
     }
 }

@@ -2,21 +2,33 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use kube::Client;
+use http::{Request, Response, StatusCode};
+use kube::{
+    Client,
+    client::{Body, ClientBuilder, DynBody},
+    config::InferConfigError,
+};
 use tokio::sync::watch;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use crate::{
+    access,
+    arm::News,
     backoff::Backoff,
     clock::{Ids, RandomIds, SystemClock},
     controller,
     crash::CrashHook,
     ctx::Ctx,
+    fence::Fence,
     health::Health,
+    key::Key,
     kubernetes::KubeObjects,
     lease::{Hold, Lost},
     metrics::Metrics,
     objects::Objects,
-    services::HttpsServices,
+    services::{HttpsServices, Tell},
+    store::Store,
+    wake::{Wake, way_in},
 };
 
 /// How to run.
@@ -34,7 +46,9 @@ pub struct OperatorConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     #[error("no configuration for a cluster was found: set KUBECONFIG, or run inside a cluster")]
-    Configuration(#[source] Box<kube::Error>),
+    Configuration(#[source] Box<InferConfigError>),
+    #[error("the configuration of the cluster cannot be used")]
+    Client(#[source] Box<kube::Error>),
     #[error("{address} cannot be listened on")]
     Listen {
         address: SocketAddr,
@@ -53,22 +67,13 @@ pub enum OperatorError {
 /// # Errors
 /// When it cannot begin, or lost its turn.
 pub async fn run(config: OperatorConfig) -> Result<(), OperatorError> {
-    let client = Client::try_default()
+    let cluster = kube::Config::infer()
         .await
         .map_err(|error| OperatorError::Configuration(Box::new(error)))?;
-    run_with(config, client, told_to_end()?).await
-}
-
-/// Runs against a cluster until `end`.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_with(
-    config: OperatorConfig,
-    client: Client,
-    end: impl Future<Output = ()> + Send,
-) -> Result<(), OperatorError> {
+    let end = told_to_end()?;
     let metrics = Arc::new(Metrics::default());
+    let client =
+        client(cluster, &metrics).map_err(|error| OperatorError::Client(Box::new(error)))?;
     let listening = |source| OperatorError::Listen {
         address: config.listen,
         source,
@@ -84,6 +89,27 @@ pub async fn run_with(
     result
 }
 
+/// A client that counts what it asks for.
+fn client(cluster: kube::Config, metrics: &Arc<Metrics>) -> Result<Client, kube::Error> {
+    let (asked, refused) = (Arc::clone(metrics), Arc::clone(metrics));
+    let count = move |request: Request<Body>| {
+        let uri = request.uri();
+        let query = uri.query().unwrap_or_default();
+        access::count(&asked, request.method().as_str(), uri.path(), query);
+        request
+    };
+    let notice = move |response: Response<Box<DynBody>>| {
+        if response.status() == StatusCode::FORBIDDEN {
+            refused.refused_by_kubernetes();
+        }
+        response
+    };
+    Ok(ClientBuilder::try_from(cluster)?
+        .with_layer(&MapRequestLayer::new(count))
+        .with_layer(&MapResponseLayer::new(notice))
+        .build())
+}
+
 /// Waits for our turn, acts while we have it, and gives it back.
 async fn take_part(
     config: &OperatorConfig,
@@ -94,19 +120,34 @@ async fn take_part(
     let mut end = std::pin::pin!(end);
     let instance = instance();
     if !config.leader_election {
-        return act(config, client, metrics, instance, end).await;
+        return act(config, client, metrics, instance, Fence::open(), end).await;
     }
-    let mut hold = Hold::new(client.clone(), &config.namespace, instance.clone());
+    let fence = Fence::closed();
+    let mut hold = Hold::new(
+        client.clone(),
+        &config.namespace,
+        instance.clone(),
+        fence.clone(),
+    );
     tokio::select! {
         () = hold.acquire() => {}
         () = &mut end => return Ok(()),
     }
     tracing::info!(instance, "this replica acts now");
+    let acting = act(
+        config,
+        client,
+        Arc::clone(&metrics),
+        instance,
+        fence.clone(),
+        &mut end,
+    );
     let result = tokio::select! {
-        result = act(config, client, Arc::clone(&metrics), instance, &mut end) => result,
+        result = acting => result,
         lost = hold.keep() => Err(lost.into()),
     };
     metrics.leads(false);
+    fence.close();
     hold.release().await;
     result
 }
@@ -117,18 +158,27 @@ async fn act(
     client: Client,
     metrics: Arc<Metrics>,
     instance: String,
+    fence: Fence,
     end: impl Future<Output = ()> + Send,
 ) -> Result<(), OperatorError> {
     metrics.leads(true);
-    let (stores, writers) = controller::stores();
-    let objects: Arc<dyn Objects> = Arc::new(KubeObjects::new(
+    let store = Arc::new(Store::default());
+    let (wake, calls) = way_in();
+    let objects = Arc::new(KubeObjects::new(
         client.clone(),
         config.namespace.clone(),
-        Arc::clone(&stores),
+        Arc::clone(&store),
         instance,
+        fence.clone(),
     ));
+    let _watching = controller::watch(&client, &config.namespace, &objects, &store, &wake);
     let clock = Arc::new(SystemClock);
-    let services = HttpsServices::new(Arc::clone(&objects), clock.clone(), Arc::clone(&metrics));
+    let services = HttpsServices::new(
+        Arc::clone(&objects) as Arc<dyn Objects>,
+        clock.clone(),
+        Arc::clone(&metrics),
+        teller(&store, wake),
+    );
     let ctx = Arc::new(Ctx {
         objects,
         services: Arc::new(services),
@@ -137,13 +187,14 @@ async fn act(
         metrics,
         backoff: Backoff::default(),
         crash: CrashHook::from_env(),
+        fence,
     });
     let (stop, stopping) = watch::channel(false);
-    let running = controller::run(client, &config.namespace, ctx, stores, writers, stopping);
+    let running = controller::run(ctx, store, calls, stopping);
     let ending = async {
         end.await;
         tracing::info!("ending, when what is under way has ended");
-        // The runners hold the other end for as long as this matters.
+        // The runner holds the other end for as long as this matters.
         let _ = stop.send(true);
         std::future::pending::<()>().await;
     };
@@ -152,6 +203,22 @@ async fn act(
         () = ending => {}
     }
     Ok(())
+}
+
+/// What a line to a service notices, passed on to the objects that it is about.
+fn teller(store: &Arc<Store>, wake: Wake) -> Tell {
+    let store = Arc::clone(store);
+    Arc::new(move |service, news| match news {
+        News::Item(id) => {
+            let standing = store.standing_for(&id.to_string());
+            standing.into_iter().for_each(|key| wake.now(key));
+        }
+        News::ClockSet => {
+            let service = Key::service(service);
+            let all = store.graph(|graph| graph.affected(&service));
+            all.into_iter().for_each(|key| wake.now(key));
+        }
+    })
 }
 
 /// Who we are among replicas: the pod's name, or the machine's, and something that no restart repeats.

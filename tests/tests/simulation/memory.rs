@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kluis_client::Secret;
 use kluis_operator::objects::{Objects, ObjectsError, SecretValue, Version};
-use kluis_operator::{Key, Kind};
+use kluis_operator::{Graph, Key, Kind, references};
 use kluis_plan::Event;
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ pub(crate) struct Memory {
 #[derive(Default)]
 struct State {
     objects: BTreeMap<Key, Value>,
+    graph: Graph,
     versions: u64,
     events: Vec<String>,
 }
@@ -56,7 +57,10 @@ impl State {
             .is_some_and(|held| !held.is_empty());
         let written = Version::of(object);
         if !object["metadata"]["deletionTimestamp"].is_null() && !held {
+            self.graph.remove(key);
             self.objects.remove(key);
+        } else {
+            self.graph.set(key, references(key.kind, object));
         }
         written
     }
@@ -145,10 +149,15 @@ impl Objects for Memory {
         Ok(self.peek(key))
     }
 
-    async fn list(&self, kind: Kind) -> Result<Vec<Value>, ObjectsError> {
+    async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError> {
+        Ok(self.peek(key).map(Arc::new))
+    }
+
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
         let state = self.state();
-        let of_kind = state.objects.iter().filter(|(key, _)| key.kind == kind);
-        Ok(of_kind.map(|(_, object)| object.clone()).collect())
+        let users = state.graph.users(used).filter(|key| key.kind == kind);
+        let users = users.filter_map(|key| state.objects.get(key).cloned());
+        Ok(users.map(Arc::new).collect())
     }
 
     async fn apply_status(

@@ -19,6 +19,7 @@ use kluis_client::Failure;
 use kluis_operator::arm::{Limits, Line};
 use kluis_operator::clock::{Clock, Ids};
 use kluis_operator::crash::CrashHook;
+use kluis_operator::fence::Fence;
 use kluis_operator::metrics::Metrics;
 use kluis_operator::objects::{Objects, ObjectsError};
 use kluis_operator::services::Services;
@@ -223,6 +224,8 @@ fn operator(
         Limits::OWN,
         Arc::clone(&clock),
         Arc::clone(&metrics),
+        // Everybody is looked at in each round.
+        Arc::new(|_| {}),
     );
     Ctx {
         objects: Arc::clone(objects) as Arc<dyn Objects>,
@@ -232,6 +235,7 @@ fn operator(
         metrics,
         backoff: Backoff::default(),
         crash,
+        fence: Fence::open(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{ctx::Ctx, key::Key};
 
 pub(super) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     let job: BackupJob = objects::decode(key, object)?;

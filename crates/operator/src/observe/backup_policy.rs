@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kluis_api::{BackupPolicy, ProtectedVM, VaultRef};
 use kluis_plan::{PolicyVaultFacts, PolicyWorld};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Lines, Observation, ObserveError, complete, objects};
+use super::{Lines, Observation, ObserveError, complete, objects, rest::rests};
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
@@ -14,7 +15,7 @@ use crate::{
 
 pub(super) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     let policy: BackupPolicy = objects::decode(key, object)?;
@@ -51,6 +52,9 @@ pub(super) async fn observe(
             name,
         });
     }
+    if rests(object, lines.now()) {
+        lines.rest();
+    }
     let world = PolicyWorld {
         now: lines.now(),
         policy,
@@ -68,12 +72,9 @@ async fn items(
 ) -> Result<(Vec<Key>, BTreeMap<String, Vec<ProtectedVM>>), ObserveError> {
     let mut users = Vec::new();
     let mut by_vault: BTreeMap<String, Vec<ProtectedVM>> = BTreeMap::new();
-    for object in ctx.objects.list(Kind::ProtectedVM).await? {
-        if !objects::names(Kind::ProtectedVM, &object, policy) {
-            continue;
-        }
+    for object in ctx.objects.users(policy, Kind::ProtectedVM).await? {
         users.extend(objects::key(Kind::ProtectedVM, &object));
-        let Ok(item) = serde_json::from_value::<ProtectedVM>(object) else {
+        let Ok(item) = ProtectedVM::deserialize(&*object) else {
             continue;
         };
         let own = item.metadata.namespace.as_deref().unwrap_or_default();

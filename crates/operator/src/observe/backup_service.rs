@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     let service: BackupService = objects::decode(key, object)?;

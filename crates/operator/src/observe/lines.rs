@@ -9,7 +9,12 @@ use kluis_plan::{ArmFailure, Cause, Fact, Want};
 
 use super::read::{doing, failed, read, vault_of};
 use super::vault_key::VaultKey;
-use crate::{arm::Line, ctx::Ctx, failure::arm_failure, objects::ObjectsError};
+use crate::{
+    arm::{Freshness, Line},
+    ctx::Ctx,
+    failure::arm_failure,
+    objects::ObjectsError,
+};
 
 /// Lines, and the time that they tell.
 pub(crate) struct Lines {
@@ -17,6 +22,8 @@ pub(crate) struct Lines {
     local_now: Timestamp,
     /// The `Date` of the last answer.
     told: Option<Timestamp>,
+    /// The object is as declared, and nothing is under way or due.
+    rests: bool,
 }
 
 /// A service, the vault that is reached through it, and the line or why there is none.
@@ -33,7 +40,13 @@ impl Lines {
             lines: Vec::new(),
             local_now: ctx.clock.now(),
             told: None,
+            rests: false,
         }
+    }
+
+    /// The object is as declared, and nothing is under way or due: what is read may be old.
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
     }
 
     /// The line to one service, for all that is asked.
@@ -89,15 +102,19 @@ impl Lines {
 
     /// Reads what is wanted, from memory where that is a moment old at most.
     pub(crate) async fn read(&mut self, want: &Want) -> (Fact, Option<ArmFailure>) {
-        self.read_as(want, false).await
+        let fresh = match self.rests {
+            true => Freshness::Rest,
+            false => Freshness::Moment,
+        };
+        self.read_as(want, fresh).await
     }
 
     /// Reads what is wanted as it is now.
     pub(crate) async fn read_again(&mut self, want: &Want) -> (Fact, Option<ArmFailure>) {
-        self.read_as(want, true).await
+        self.read_as(want, Freshness::Now).await
     }
 
-    async fn read_as(&mut self, want: &Want, fresh: bool) -> (Fact, Option<ArmFailure>) {
+    async fn read_as(&mut self, want: &Want, fresh: Freshness) -> (Fact, Option<ArmFailure>) {
         let line = match self.line_for(want) {
             Ok(line) => line,
             Err(failure) => return (failed(want, failure.clone()), Some(failure)),
@@ -152,6 +169,10 @@ impl Lines {
             .lines
             .iter()
             .filter_map(|reach| reach.line.as_ref().ok());
-        lines.map(|line| line.limits().longest_rest).max()
+        let patience = lines.map(|line| match self.rests {
+            true => line.limits().rest_age,
+            false => line.limits().longest_wait,
+        });
+        patience.max()
     }
 }

@@ -12,13 +12,12 @@ use crate::{
     ctx::Ctx,
     key::{Key, Kind},
     objects::{ObjectsError, Version},
-    references::references,
 };
 
 /// The object itself.
-pub(super) fn decode<T: DeserializeOwned>(key: &Key, object: Value) -> Result<T, ObserveError> {
-    let uid = Version::of(&object).uid;
-    serde_json::from_value(object).map_err(|source| ObserveError::Undecodable {
+pub(super) fn decode<T: DeserializeOwned>(key: &Key, object: &Value) -> Result<T, ObserveError> {
+    let uid = Version::of(object).uid;
+    T::deserialize(object).map_err(|source| ObserveError::Undecodable {
         key: key.clone(),
         uid,
         source,
@@ -27,8 +26,8 @@ pub(super) fn decode<T: DeserializeOwned>(key: &Key, object: Value) -> Result<T,
 
 /// An object that is named.
 async fn named<T: DeserializeOwned>(key: &Key, ctx: &Ctx) -> Result<Option<T>, ObserveError> {
-    match ctx.objects.get(key).await? {
-        Some(object) => decode(key, object).map(Some),
+    match ctx.objects.known(key).await? {
+        Some(object) => decode(key, &object).map(Some),
         None => Ok(None),
     }
 }
@@ -103,16 +102,7 @@ async fn labels(namespace: &str, ctx: &Ctx) -> Result<BTreeMap<String, String>, 
 
 /// The objects of these kinds that name `used`, decodable or not.
 pub(super) async fn users(used: &Key, kinds: &[Kind], ctx: &Ctx) -> Result<Vec<Key>, ObjectsError> {
-    let mut users = Vec::new();
-    for kind in kinds {
-        for object in ctx.objects.list(*kind).await? {
-            if names(*kind, &object, used) {
-                users.extend(key(*kind, &object));
-            }
-        }
-    }
-    users.sort();
-    Ok(users)
+    users_that(used, kinds, ctx, |_| true).await
 }
 
 /// The objects of these kinds that name `used` and have not ended.
@@ -121,22 +111,23 @@ pub(super) async fn unfinished_users(
     kinds: &[Kind],
     ctx: &Ctx,
 ) -> Result<Vec<Key>, ObjectsError> {
+    users_that(used, kinds, ctx, |object| !is_finished(object)).await
+}
+
+async fn users_that(
+    used: &Key,
+    kinds: &[Kind],
+    ctx: &Ctx,
+    so: impl Fn(&Value) -> bool,
+) -> Result<Vec<Key>, ObjectsError> {
     let mut users = Vec::new();
     for kind in kinds {
-        for object in ctx.objects.list(*kind).await? {
-            if names(*kind, &object, used) && !is_finished(&object) {
-                users.extend(key(*kind, &object));
-            }
-        }
+        let found = ctx.objects.users(used, *kind).await?;
+        let found = found.iter().filter(|object| so(object));
+        users.extend(found.filter_map(|object| key(*kind, object)));
     }
     users.sort();
     Ok(users)
-}
-
-/// Whether an object uses another.
-pub(super) fn names(kind: Kind, object: &Value, used: &Key) -> bool {
-    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-    references(kind, namespace, object).contains(used)
 }
 
 pub(super) fn key(kind: Kind, object: &Value) -> Option<Key> {

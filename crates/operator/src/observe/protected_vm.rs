@@ -4,7 +4,7 @@ use kluis_api::ProtectedVM;
 use kluis_plan::ProtectedVmWorld;
 use serde_json::Value;
 
-use super::{Lines, Observation, ObserveError, complete, objects, rival};
+use super::{Lines, Observation, ObserveError, complete, objects, rest::rests, rival};
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
@@ -12,22 +12,31 @@ use crate::{
 
 pub(super) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     let item: ProtectedVM = objects::decode(key, object)?;
     let namespace = objects::namespace(key);
     let vault = objects::vault(namespace, &item.spec.vault_ref, ctx).await?;
+    let within = item.spec.vault_ref.namespace.as_deref();
+    let vault_key = Key::new(
+        Kind::Vault,
+        within.unwrap_or(namespace),
+        &item.spec.vault_ref.name,
+    );
     let policy = match &item.spec.policy_ref.name {
         Some(name) => objects::policy(namespace, name, ctx).await?,
         None => None,
     };
     let access = objects::access(namespace, vault.as_ref(), ctx).await?;
     let users = objects::unfinished_users(key, &[Kind::BackupJob, Kind::Restore], ctx).await?;
-    let lines = Lines::one(access.service.as_ref(), ctx).await?;
+    let mut lines = Lines::one(access.service.as_ref(), ctx).await?;
+    if rests(object, lines.now()) {
+        lines.rest();
+    }
     let world = ProtectedVmWorld {
         now: lines.now(),
-        rival: rival::of(&item, vault.as_ref(), ctx).await?,
+        rival: rival::of(object, &vault_key, vault.as_ref(), ctx).await?,
         item,
         vault,
         policy,

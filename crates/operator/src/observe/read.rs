@@ -1,25 +1,23 @@
 //! From a want to a request, and from the answer to a fact.
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use kluis_arm::{
     api_version::SENT,
     config::{StorageConfigResource, StorageTypeState},
-    filter::Filter,
-    id::{ItemId, PolicyId, VaultId, VmId},
-    item::Item,
-    job::{Job, JobDetail},
     operation::OperationState,
-    policy::Policy,
-    protectable::{Protectable, ProtectableItem},
-    time::in_filter,
 };
-use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, list, operation};
+use kluis_client::{Arm, ArmRequest, Failure, list, operation};
 use kluis_plan::{ArmFailure, Fact, Observed, Progress, SubscriptionFact, Want};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{compute, vault_key::VaultKey};
-use crate::{arm::Line, failure::arm_failure};
+use crate::{
+    arm::{Freshness, Line},
+    failure::arm_failure,
+};
 
 const SUBSCRIPTIONS: &str = "2022-12-01";
 const COMPUTE: &str = "2024-07-01";
@@ -87,46 +85,22 @@ fn absurd<T>(never: Never) -> T {
     match never {}
 }
 
-/// Reads a want: 404 is absence, everything else that is no answer is a failure. `fresh` passes over what is
-/// remembered.
+/// Reads a want: 404 is absence, everything else that is no answer is a failure.
 pub(super) async fn read(
     line: &Line,
     want: &Want,
-    fresh: bool,
+    fresh: Freshness,
     now: Timestamp,
 ) -> Result<Fact, ArmFailure> {
-    // Which jobs there were before an intent is only told by a list that is younger than the intent.
-    let after = match want {
-        Want::Jobs { since, .. } => Some(*since),
-        _ => None,
-    };
-    let recent = Recent { line, after };
-    let arm: &dyn Arm = if fresh { line } else { &recent };
-    match ask(arm, want).await {
+    match ask(line, want, fresh).await {
         Ok(fact) => Ok(fact),
         Err(failure) if failure.is_absent() => Ok(fact(want, Observed::Absent)),
         Err(failure) => Err(arm_failure(doing(want), &failure, now)),
     }
 }
 
-/// A line whose lists may be a moment old, if they are from after a moment that matters.
-struct Recent<'a> {
-    line: &'a Line,
-    after: Option<Timestamp>,
-}
-
-#[async_trait::async_trait]
-impl Arm for Recent<'_> {
-    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
-        self.line.recent(request, self.after).await
-    }
-
-    fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
-        self.line.follow(link)
-    }
-}
-
-async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
+async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure> {
+    let arm: &dyn Arm = line;
     Ok(match want {
         Want::Subscription { id } => {
             let request = ArmRequest::get(format!("/subscriptions/{id}"), SUBSCRIPTIONS);
@@ -138,8 +112,8 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
             let vault = get(arm, &ArmRequest::get(id.to_string(), SENT)).await?;
             Fact::Vault(Observed::Found(Box::new(vault)))
         }
-        Want::Policy(id) => Fact::Policy(policy(arm, id).await?),
-        Want::Item(id) => Fact::Item(item(arm, id).await?),
+        Want::Policy(id) => Fact::Policy(there(line.policy(id, fresh).await?)),
+        Want::Item(id) => Fact::Item(there(line.item(id, fresh).await?)),
         Want::Vm(id) => {
             let request = ArmRequest::get(id.to_string(), COMPUTE);
             let body: Value = get(arm, &request).await?;
@@ -147,7 +121,7 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
         }
         Want::Progress { url } => Fact::Progress(Observed::Found(progress(arm, url).await?)),
         Want::Protectable { vault, vm } => {
-            Fact::Protectable(Observed::Found(is_protectable(arm, vault, vm).await?))
+            Fact::Protectable(Observed::Found(line.is_protectable(vault, vm).await?))
         }
         Want::Job(id) => {
             let job = get(arm, &ArmRequest::get(id.to_string(), SENT)).await?;
@@ -158,7 +132,8 @@ async fn ask(arm: &dyn Arm, want: &Want) -> Result<Fact, Failure> {
             operation,
             since,
         } => Fact::Jobs(Observed::Found(
-            jobs(arm, vault, operation.to_string(), *since).await?,
+            line.jobs(vault, &operation.to_string(), *since, fresh)
+                .await?,
         )),
         Want::Points(id) => {
             let request = ArmRequest::get(format!("{id}/recoveryPoints"), SENT);
@@ -218,89 +193,10 @@ fn decoded<T: DeserializeOwned>(operation: &str, body: Value) -> Result<T, Failu
     })
 }
 
-fn of_vms() -> Filter {
-    Filter::default().and("backupManagementType", "AzureIaasVM")
-}
-
-fn in_vault(vault: &VaultId, what: &str, filter: &Filter) -> ArmRequest {
-    ArmRequest::get(format!("{vault}/{what}"), SENT).with_query("$filter", filter.to_string())
-}
-
-/// By list: a vault's policies are looked at by all its items.
-async fn policy(arm: &dyn Arm, id: &PolicyId) -> Result<Observed<Box<Policy>>, Failure> {
-    let policies: Vec<Policy> = each(arm, in_vault(&id.vault, "backupPolicies", &of_vms())).await?;
-    let found = policies.into_iter().find(|policy| {
-        let known = policy
-            .id
-            .as_ref()
-            .and_then(|id| id.to_string().parse::<PolicyId>().ok());
-        known.is_some_and(|known| known == *id)
-    });
-    Ok(found.map_or(Observed::Absent, |policy| Observed::Found(Box::new(policy))))
-}
-
-/// By list, as policies are. Soft-deleted items are in it.
-async fn item(arm: &dyn Arm, id: &ItemId) -> Result<Observed<Box<Item>>, Failure> {
-    let filter = of_vms().and("itemType", "VM");
-    let items: Vec<Item> = each(arm, in_vault(id.vault(), "backupProtectedItems", &filter)).await?;
-    let found = items.into_iter().find(|item| {
-        let known = item
-            .id
-            .as_ref()
-            .and_then(|id| id.to_string().parse::<ItemId>().ok());
-        known.is_some_and(|known| known == *id)
-    });
-    Ok(found.map_or(Observed::Absent, |item| Observed::Found(Box::new(item))))
-}
-
-async fn is_protectable(arm: &dyn Arm, vault: &VaultId, vm: &VmId) -> Result<bool, Failure> {
-    let found: Vec<Protectable> =
-        each(arm, in_vault(vault, "backupProtectableItems", &of_vms())).await?;
-    Ok(found.iter().any(|found| {
-        let ProtectableItem::VirtualMachine(machine) = &found.properties else {
-            return false;
-        };
-        let known = machine
-            .virtual_machine_id
-            .as_ref()
-            .and_then(|id| id.parse::<VmId>().ok());
-        known.is_some_and(|known| known == *vm)
-    }))
-}
-
-/// Jobs that began at or after `since`. Asked from the whole hour on, so that items of one vault ask the same thing
-/// and share the answer.
-async fn jobs(
-    arm: &dyn Arm,
-    vault: &VaultId,
-    operation: String,
-    since: Timestamp,
-) -> Result<Vec<Job>, Failure> {
-    let hour = since.round(
-        jiff::TimestampRound::new()
-            .smallest(Unit::Hour)
-            .mode(jiff::RoundMode::Floor),
-    );
-    let filter = of_vms()
-        .and("operation", operation)
-        .and("startTime", in_filter(hour.unwrap_or(since)));
-    let jobs: Vec<Job> = each(arm, in_vault(vault, "backupJobs", &filter)).await?;
-    Ok(jobs
-        .into_iter()
-        .filter(|job| began(job).is_none_or(|began| began >= whole_second(since)))
-        .collect())
-}
-
-fn began(job: &Job) -> Option<Timestamp> {
-    let JobDetail::VirtualMachine(job) = &job.properties else {
-        return None;
-    };
-    job.start_time.as_ref()?.moment().ok().flatten()
-}
-
-/// Times in status are whole seconds, and so is what they are compared with.
-fn whole_second(moment: Timestamp) -> Timestamp {
-    Timestamp::from_second(moment.as_second()).unwrap_or(moment)
+fn there<T: Clone>(found: Option<Arc<T>>) -> Observed<Box<T>> {
+    found.map_or(Observed::Absent, |found| {
+        Observed::Found(Box::new(T::clone(&found)))
+    })
 }
 
 async fn progress(arm: &dyn Arm, url: &str) -> Result<Progress, Failure> {

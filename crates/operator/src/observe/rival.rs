@@ -5,8 +5,9 @@
 //! it is the older one's wish that counts. One that the vault does not let in counts for nothing: else anybody could keep
 //! a machine from its owner by naming it first.
 
-use kluis_api::{ProtectedVM, Vault, VmRef};
+use kluis_api::Vault;
 use kluis_arm::id::VmId;
+use serde_json::Value;
 
 use crate::{
     ctx::Ctx,
@@ -14,88 +15,83 @@ use crate::{
     objects::ObjectsError,
 };
 
-/// The object that has the machine instead of this one, if there is one.
+/// The object that has the machine instead of this one, if there is one. `object` is this one as it is written.
 pub(super) async fn of(
-    item: &ProtectedVM,
+    object: &Value,
+    vault_key: &Key,
     vault: Option<&Vault>,
     ctx: &Ctx,
 ) -> Result<Option<Key>, ObjectsError> {
-    let others = ctx.objects.list(Kind::ProtectedVM).await?;
-    let others = others
-        .into_iter()
-        .filter_map(|other| serde_json::from_value(other).ok());
-    Ok(among(item, others.filter(|other| is_let_in(other, vault))))
+    let others = ctx.objects.users(vault_key, Kind::ProtectedVM).await?;
+    let others = others.iter().map(|other| &**other);
+    Ok(among(
+        object,
+        others.filter(|other| is_let_in(other, vault)),
+    ))
 }
 
 /// Whether the vault serves the object's namespace. Without the vault nobody has anything.
-fn is_let_in(item: &ProtectedVM, vault: Option<&Vault>) -> bool {
-    let own = item.metadata.namespace.as_deref().unwrap_or_default();
+fn is_let_in(item: &Value, vault: Option<&Vault>) -> bool {
+    let own = item["metadata"]["namespace"].as_str().unwrap_or_default();
     vault.is_some_and(|vault| vault.metadata.namespace.as_deref() == Some(own) || vault.allows(own))
 }
 
-fn among(item: &ProtectedVM, others: impl Iterator<Item = ProtectedVM>) -> Option<Key> {
-    let going = item.metadata.deletion_timestamp.is_some();
+/// A vault has a thousand of them, and each is compared with all: so they are compared as they are written, undecoded.
+fn among<'a>(item: &Value, others: impl Iterator<Item = &'a Value>) -> Option<Key> {
+    let mine = machine(item);
+    let is_going = |item: &Value| item["metadata"]["deletionTimestamp"].is_string();
+    let going = is_going(item);
     others
         .filter(|other| {
-            other.metadata.uid != item.metadata.uid && declares(other) == declares(item)
+            other["metadata"]["uid"] != item["metadata"]["uid"] && machine(other) == mine
         })
-        .filter(|other| {
-            age(other) < age(item) || (going && other.metadata.deletion_timestamp.is_none())
-        })
-        .min_by(|a, b| age(a).cmp(&age(b)))
-        .map(|other| key(&other))
+        .filter(|other| age(other) < age(item) || (going && !is_going(other)))
+        .min_by_key(|other| age(other))
+        .map(key)
 }
 
-/// The vault and the machine, however they are written.
-fn declares(item: &ProtectedVM) -> (String, (String, String)) {
-    let own = item.metadata.namespace.as_deref().unwrap_or_default();
-    let vault = &item.spec.vault_ref;
-    let namespace = vault.namespace.as_deref().unwrap_or(own);
-    (
-        format!("{namespace}/{}", vault.name),
-        machine(&item.spec.vm),
-    )
-}
-
-fn machine(vm: &VmRef) -> (String, String) {
-    let id = vm.resource_id.as_ref();
+/// The machine, however it is written.
+fn machine(item: &Value) -> (String, String) {
+    let vm = &item["spec"]["vm"];
+    let id = vm["resourceId"].as_str();
     match id.and_then(|id| id.parse::<VmId>().ok()) {
         Some(id) => (id.resource_group.folded(), id.name.folded()),
         None => {
-            let folded =
-                |text: &Option<String>| text.as_deref().unwrap_or_default().to_ascii_lowercase();
-            (folded(&vm.resource_group), folded(&vm.name))
+            let folded = |text: &Value| text.as_str().unwrap_or_default().to_ascii_lowercase();
+            (folded(&vm["resourceGroup"]), folded(&vm["name"]))
         }
     }
 }
 
 /// Of two made in the same second the name decides, so that both come to the same answer.
-fn age(item: &ProtectedVM) -> (Option<jiff::Timestamp>, Key) {
-    let made = item.metadata.creation_timestamp.as_ref();
-    (made.map(|made| made.0), key(item))
+fn age(item: &Value) -> (Option<jiff::Timestamp>, Key) {
+    let made = item["metadata"]["creationTimestamp"].as_str();
+    (made.and_then(|made| made.parse().ok()), key(item))
 }
 
-fn key(item: &ProtectedVM) -> Key {
+fn key(item: &Value) -> Key {
     Key {
         kind: Kind::ProtectedVM,
-        namespace: item.metadata.namespace.clone(),
-        name: item.metadata.name.clone().unwrap_or_default(),
+        namespace: item["metadata"]["namespace"].as_str().map(str::to_owned),
+        name: item["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    fn item(name: &str, made: u8, vm: &Value) -> ProtectedVM {
-        serde_json::from_value(json!({
+    fn item(name: &str, made: u8, vm: &Value) -> Value {
+        json!({
             "apiVersion": "kluis.dev/v1alpha1", "kind": "ProtectedVM",
             "metadata": { "namespace": "shop", "name": name, "uid": name,
                 "creationTimestamp": format!("2026-11-22T05:00:{made:02}Z") },
             "spec": { "vaultRef": { "name": "v" }, "policyRef": { "name": "p" }, "vm": vm },
-        }))
-        .unwrap()
+        })
     }
 
     fn name(rival: Option<Key>) -> Option<String> {
@@ -113,18 +109,19 @@ mod tests {
             0,
             &json!({ "resourceGroup": "rg", "name": "web-2" }),
         );
-        let all = || [old.clone(), new.clone(), other.clone()].into_iter();
+        let all = || [&old, &new, &other].into_iter();
         assert_eq!(name(among(&new, all())), Some("old".to_owned()));
         assert_eq!(among(&old, all()), None);
         assert_eq!(among(&other, all()), None);
 
         let mut going = old.clone();
-        going.metadata.deletion_timestamp = going.metadata.creation_timestamp.clone();
+        going["metadata"]["deletionTimestamp"] = going["metadata"]["creationTimestamp"].clone();
         assert_eq!(name(among(&going, all())), Some("new".to_owned()));
 
         let mut also_going = new.clone();
-        also_going.metadata.deletion_timestamp = going.metadata.deletion_timestamp.clone();
-        let both = || [going.clone(), also_going.clone()].into_iter();
+        also_going["metadata"]["deletionTimestamp"] =
+            going["metadata"]["deletionTimestamp"].clone();
+        let both = || [&going, &also_going].into_iter();
         assert_eq!(among(&going, both()), None);
         assert_eq!(name(among(&also_going, both())), Some("old".to_owned()));
     }
@@ -151,7 +148,7 @@ mod tests {
         assert!(is_let_in(&outsider, Some(&vault(&["*"]))));
         assert!(!is_let_in(&outsider, None));
         let mut own = outsider;
-        own.metadata.namespace = Some("vaults".to_owned());
+        own["metadata"]["namespace"] = json!("vaults");
         assert!(is_let_in(&own, Some(&vault(&[]))));
     }
 
@@ -159,7 +156,7 @@ mod tests {
     fn two_made_in_one_second_agree_on_which_is_older() {
         let vm = || json!({ "resourceGroup": "rg", "name": "web-1" });
         let (a, b) = (item("a", 1, &vm()), item("b", 1, &vm()));
-        let both = || [a.clone(), b.clone()].into_iter();
+        let both = || [&a, &b].into_iter();
         assert_eq!(among(&a, both()), None);
         assert_eq!(name(among(&b, both())), Some("a".to_owned()));
     }

@@ -4,7 +4,7 @@ use kluis_api::Vault;
 use kluis_plan::{Access, VaultWorld};
 use serde_json::Value;
 
-use super::{Lines, Observation, ObserveError, complete, objects};
+use super::{Lines, Observation, ObserveError, complete, objects, rest::rests};
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
@@ -12,13 +12,16 @@ use crate::{
 
 pub(super) async fn observe(
     key: &Key,
-    object: Value,
+    object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
     let place = place(&object);
     let vault: Vault = objects::decode(key, object)?;
     let access = objects::access(objects::namespace(key), Some(&vault), ctx).await?;
-    let lines = Lines::one(access.service.as_ref(), ctx).await?;
+    let mut lines = Lines::one(access.service.as_ref(), ctx).await?;
+    if rests(object, lines.now()) {
+        lines.rest();
+    }
     let users = objects::users(key, &[Kind::ProtectedVM, Kind::BackupPolicy], ctx).await?;
     let world = VaultWorld {
         now: lines.now(),

@@ -1,0 +1,216 @@
+//! A list that many objects look at, remembered entry by entry.
+//!
+//! An entry that a write of ours was about is no longer known from the list: it is asked for by itself, and is known
+//! again. So a thousand writes into a vault cost a thousand small reads and not a thousand lists.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// When something was asked or done: a number that grows, because clocks have equal times.
+pub(super) type Moment = u64;
+
+#[derive(Debug)]
+pub(super) struct Listing<K, V> {
+    /// When the list was asked for, by both measures; none before it was.
+    listed: Option<Asked>,
+    entries: HashMap<K, Entry<V>>,
+    /// When entries were last written, or a work on them ended.
+    touched: HashMap<K, Moment>,
+    /// The same of everything.
+    all_touched: Moment,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) moment: Moment,
+    pub(super) at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    /// None when it was asked for by itself and is not there.
+    value: Option<Arc<V>>,
+    asked: Asked,
+}
+
+/// What is known of an entry.
+#[derive(Debug, PartialEq)]
+pub(super) enum Known<V> {
+    /// It is this, or it is not there.
+    Is(Option<Arc<V>>),
+    /// The list can't tell: ask for the entry.
+    AskForIt,
+    /// The list is too old, or was never read.
+    List,
+}
+
+impl<K, V> Default for Listing<K, V> {
+    fn default() -> Self {
+        Self {
+            listed: None,
+            entries: HashMap::new(),
+            touched: HashMap::new(),
+            all_touched: 0,
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
+    /// Looks an entry up. Nothing that is as old as `age` counts.
+    pub(super) fn look(&self, key: &K, now: Timestamp, age: SignedDuration) -> Known<V> {
+        let touched = self.touched.get(key).copied().unwrap_or_default();
+        let touched = touched.max(self.all_touched);
+        let counts = |asked: Asked| asked.moment > touched && is_younger(asked.at, now, age);
+        let entry = self.entries.get(key);
+        if let Some(entry) = entry.filter(|entry| counts(entry.asked)) {
+            return Known::Is(entry.value.clone());
+        }
+        match self.listed {
+            Some(listed) if entry.is_none() && counts(listed) => Known::Is(None),
+            Some(listed) if listed.moment > self.all_touched && is_younger(listed.at, now, age) => {
+                Known::AskForIt
+            }
+            Some(_) | None => Known::List,
+        }
+    }
+
+    /// Takes in the whole list. The entries that are not what they were when they were last known, if they were.
+    pub(super) fn learn(&mut self, asked: Asked, entries: Vec<(K, V)>) -> Vec<K> {
+        let mut before = std::mem::take(&mut self.entries);
+        let mut changed = Vec::new();
+        let mut there = HashSet::new();
+        for (key, value) in entries {
+            there.insert(key.clone());
+            let known = before.remove(&key);
+            // What was asked for by itself while the list came in is younger than the list.
+            if let Some(known) = known
+                .as_ref()
+                .filter(|known| known.asked.moment > asked.moment)
+            {
+                let (value, asked) = (known.value.clone(), known.asked);
+                self.entries.insert(key, Entry { value, asked });
+                continue;
+            }
+            let was = known.map(|known| known.value);
+            if was.is_some_and(|was| was.as_deref() != Some(&value)) {
+                changed.push(key.clone());
+            }
+            let value = Some(Arc::new(value));
+            self.entries.insert(key, Entry { value, asked });
+        }
+        for (key, entry) in before {
+            if entry.asked.moment > asked.moment {
+                self.entries.insert(key, entry);
+            } else if entry.value.is_some() {
+                changed.push(key);
+            }
+        }
+        self.touched.retain(|_, touched| *touched > asked.moment);
+        self.listed = Some(asked);
+        changed
+    }
+
+    /// Takes in one entry that was asked for by itself.
+    pub(super) fn learn_one(&mut self, key: K, asked: Asked, value: Option<Arc<V>>) {
+        let newer = |entry: &Entry<V>| entry.asked.moment > asked.moment;
+        if !self.entries.get(&key).is_some_and(newer) {
+            self.entries.insert(key, Entry { value, asked });
+        }
+    }
+
+    /// An entry was written, or a work on it has ended.
+    pub(super) fn touch(&mut self, key: K, moment: Moment) {
+        self.touched.insert(key, moment);
+    }
+
+    /// Anything may have changed.
+    pub(super) fn touch_all(&mut self, moment: Moment) {
+        self.all_touched = moment;
+        self.touched.clear();
+    }
+
+    /// Whether the list was read at all, and not too long ago.
+    pub(super) fn is_of_use(&self, now: Timestamp, age: SignedDuration) -> bool {
+        self.listed
+            .is_some_and(|listed| is_younger(listed.at, now, age))
+    }
+}
+
+fn is_younger(at: Timestamp, now: Timestamp, than: SignedDuration) -> bool {
+    let age = now.duration_since(at);
+    age >= SignedDuration::ZERO && age < than
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+    }
+
+    fn asked(moment: Moment, second: i64) -> Asked {
+        Asked {
+            moment,
+            at: at(second),
+        }
+    }
+
+    fn is(value: u8) -> Known<u8> {
+        Known::Is(Some(Arc::new(value)))
+    }
+
+    #[test]
+    fn a_list_tells_of_all_its_entries_for_a_while() {
+        let mut list = Listing::default();
+        assert_eq!(list.look(&"a", at(0), MINUTE), Known::List);
+        list.learn(asked(1, 0), vec![("a", 1)]);
+        assert_eq!(list.look(&"a", at(59), MINUTE), is(1));
+        assert_eq!(list.look(&"b", at(59), MINUTE), Known::Is(None));
+        assert_eq!(list.look(&"a", at(60), MINUTE), Known::List);
+        assert_eq!(list.look(&"b", at(60), MINUTE), Known::List);
+    }
+
+    #[test]
+    fn what_was_written_is_asked_for_by_itself() {
+        let mut list = Listing::default();
+        list.learn(asked(1, 0), vec![("a", 1), ("b", 2)]);
+        list.touch("a", 2);
+        assert_eq!(list.look(&"a", at(1), MINUTE), Known::AskForIt);
+        assert_eq!(list.look(&"b", at(1), MINUTE), is(2));
+        list.learn_one("a", asked(3, 1), Some(Arc::new(9)));
+        assert_eq!(list.look(&"a", at(2), MINUTE), is(9));
+        // A list that was asked for before the write knows nothing of it.
+        assert_eq!(list.learn(asked(0, 2), vec![("a", 1), ("b", 2)]), [""; 0]);
+        assert_eq!(list.look(&"a", at(2), MINUTE), is(9));
+        list.touch_all(4);
+        assert_eq!(list.look(&"a", at(2), MINUTE), Known::List);
+    }
+
+    #[test]
+    fn a_new_list_says_what_has_changed() {
+        let mut list = Listing::default();
+        assert_eq!(
+            list.learn(asked(1, 0), vec![("a", 1), ("b", 2), ("c", 3)]),
+            [""; 0]
+        );
+        let changed = list.learn(asked(2, 0), vec![("a", 1), ("b", 9), ("d", 4)]);
+        assert_eq!(changed, ["b", "c"]);
+    }
+
+    #[test]
+    fn an_absence_that_was_asked_for_is_known() {
+        let mut list = Listing::<_, u8>::default();
+        list.learn(asked(1, 0), Vec::new());
+        list.touch("a", 2);
+        list.learn_one("a", asked(3, 0), None);
+        assert_eq!(list.look(&"a", at(1), MINUTE), Known::Is(None));
+    }
+}
