@@ -148,6 +148,12 @@ impl Objects for KubeObjects {
         Ok(self.store.get(key))
     }
 
+    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        self.store.is_complete().await;
+        let keys = self.store.of_kind(kind);
+        Ok(keys.iter().filter_map(|key| self.store.get(key)).collect())
+    }
+
     async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
         self.store.is_complete().await;
         Ok(self.store.users(used, kind))

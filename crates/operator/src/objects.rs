@@ -24,6 +24,9 @@ pub trait Objects: Send + Sync {
     /// ago.
     async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError>;
 
+    /// Every object of a kind, as it is remembered. For what can't be told from who names whom.
+    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError>;
+
     /// The objects of a kind that name `used` (see [`crate::references()`]), as they are remembered, by name.
     async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError>;
 

@@ -153,6 +153,14 @@ impl Objects for Memory {
         Ok(self.peek(key).map(Arc::new))
     }
 
+    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        let state = self.state();
+        let of_kind = state.objects.iter().filter(|(key, _)| key.kind == kind);
+        Ok(of_kind
+            .map(|(_, object)| Arc::new(object.clone()))
+            .collect())
+    }
+
     async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
         let state = self.state();
         let users = state.graph.users(used).filter(|key| key.kind == kind);

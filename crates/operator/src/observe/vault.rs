@@ -2,6 +2,7 @@
 
 use kluis_api::Vault;
 use kluis_plan::{Access, VaultWorld};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Lines, Observation, ObserveError, complete, objects, rest::rests};
@@ -15,7 +16,7 @@ pub(super) async fn observe(
     object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
-    let place = place(&object);
+    let place = place(object);
     let vault: Vault = objects::decode(key, object)?;
     let access = objects::access(objects::namespace(key), Some(&vault), ctx).await?;
     let mut lines = Lines::one(access.service.as_ref(), ctx).await?;
@@ -47,7 +48,7 @@ async fn namesakes(
         if place(&object) != *own || objects::key(Kind::Vault, &object).as_ref() == Some(key) {
             continue;
         }
-        let Ok(other) = serde_json::from_value::<Vault>(object) else {
+        let Ok(other) = Vault::deserialize(&*object) else {
             continue;
         };
         let namespace = other.metadata.namespace.as_deref().unwrap_or_default();
