@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod core;
 pub mod estate;
+pub mod extension;
 pub mod inventory;
 pub mod offer;
 pub mod operations;

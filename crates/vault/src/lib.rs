@@ -35,6 +35,7 @@ mod parent;
 mod proof;
 mod qemu;
 mod restore;
+mod restore_files;
 mod rewrite;
 mod room;
 mod rustic;

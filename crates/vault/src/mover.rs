@@ -24,7 +24,7 @@ use crate::{
     key::MasterKey,
     lock,
     repository::Vault,
-    restore, target,
+    restore, restore_files, target,
 };
 
 /// Why a job failed.
@@ -74,17 +74,24 @@ pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
                 .try_for_each(|path| target::remove_hidden(path, &job.job))
         }
         Task::Snapshot(task) => instant::clean_up(&job.job, task),
-        Task::Backup(_) | Task::RestoreFiles(_) | Task::Forget(_) | Task::Check => Ok(()),
+        Task::RestoreFiles(task) => restore_files::remove_hidden(&task.to, &job.job),
+        Task::Backup(_) | Task::Forget(_) | Task::Check => Ok(()),
     }
 }
 
-/// Removes the files that a restore had finished before it was given up, and the folders that are empty then. What another
-/// job made, or nobody says who, stays. Not while the job's mover still runs.
+/// Removes the files that a restore had finished before it was given up, and the folders that are empty then; or the folder
+/// that it had restored files to. What another job made, or nobody says who, stays. Not while the job's mover still runs.
 ///
 /// # Errors
 /// A file that cannot be removed.
 pub fn discard(job: &str, paths: &[PathBuf]) -> Result<(), MoverError> {
-    paths.iter().try_for_each(|path| target::discard(path, job))
+    paths.iter().try_for_each(|path| {
+        if path.is_dir() {
+            restore_files::discard(path, job)
+        } else {
+            target::discard(path, job)
+        }
+    })
 }
 
 /// The process: the job file by its path, the key from standard input, events to standard output.
@@ -126,6 +133,9 @@ fn work(
         return instant::run(&job.job, task, emit);
     }
     let key = key.ok_or(VaultError::Internal("a vault's job without a key"))?;
+    if let Task::RestoreFiles(task) = &job.task {
+        return restore_files::run(&job.vault, &key, &job.job, task, emit);
+    }
     let vault = Vault::open(&job.vault, key)?;
     match &job.task {
         Task::Backup(task) => backup::run(&vault, &job.job, task, emit),

@@ -16,7 +16,7 @@ use rustix::{
 use crate::{error::VaultError, id::Id, store};
 
 /// The extended attribute that says which job made a file, where the file system keeps such.
-const MADE_BY: &str = "user.kluis.job";
+pub(crate) const MADE_BY: &str = "user.kluis.job";
 
 /// What is at a target's path.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ pub(crate) fn discard(path: &Path, job: &str) -> Result<(), VaultError> {
     }
 }
 
-fn made_by(path: &Path) -> Option<Vec<u8>> {
+pub(crate) fn made_by(path: &Path) -> Option<Vec<u8>> {
     let mut value = [0_u8; 256];
     let length = rustix::fs::lgetxattr(path, MADE_BY, &mut value[..]).ok()?;
     value.get(..length).map(<[u8]>::to_vec)

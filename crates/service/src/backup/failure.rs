@@ -38,6 +38,9 @@ pub(super) fn reported(code: FailureCode, message: &str, recommendation: &str) -
         FailureCode::SourceTruncated => (900_023, "UserErrorDiskTruncated"),
         FailureCode::SourceFormat => (900_024, "UserErrorDiskFormatNotSupported"),
         FailureCode::ToolMissing => (900_025, "UserErrorProgramMissing"),
+        FailureCode::VaultBusy => (900_030, "VaultBusy"),
+        FailureCode::FileNotFound => (900_031, "UserErrorFileNotFound"),
+        FailureCode::FileSystemUnreadable => (900_032, "UserErrorFileSystemNotReadable"),
         _ => (900_000, "UnknownError"),
     };
     let advice: &[&str] = if recommendation.is_empty() {

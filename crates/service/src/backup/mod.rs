@@ -8,6 +8,7 @@
 //! It does not know sockets, processes or files; where a decision depends on one, the [`Context`] is asked.
 
 mod around;
+mod browse;
 mod cancel;
 mod cleanup;
 mod containers;
@@ -52,6 +53,7 @@ use crate::core::{Context, Effect, MoverReport, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
+pub use browse::{FilesPoint, FilesSource, files_source, restore_files};
 pub use questions::asked;
 pub use recovery::Interrupted;
 pub use restore::files::FilesRequest;

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::extension::BASE;
+
 /// `GET /metadata/endpoints`: one object, as `az cloud register` reads it, with our extensions announced.
 pub(super) fn endpoints(origin: &str, tenant: &str) -> Value {
     let host = origin.trim_start_matches("https://");
@@ -15,7 +17,7 @@ pub(super) fn endpoints(origin: &str, tenant: &str) -> Value {
         "activeDirectoryDataLake": origin, "sqlManagement": origin, "microsoftGraphResourceId": origin,
         "resourceManager": origin,
         "suffixes": { "storage": host, "keyVaultDns": host, "sqlServerHostname": host, "azureFrontDoorEndpointSuffix": host },
-        "kluis": { "version": env!("CARGO_PKG_VERSION"), "extensions": ["/_kluis/clock"] },
+        "kluis": { "version": "v1", "release": env!("CARGO_PKG_VERSION"), "files": BASE, "extensions": ["/_kluis/clock"] },
     })
 }
 

@@ -47,7 +47,7 @@ impl Running {
 pub(super) struct Hands {
     pub(super) engine: Arc<Engine>,
     pub(super) mover: Box<dyn Mover>,
-    pub(super) keys: Keys,
+    pub(super) keys: Arc<Keys>,
     pub(super) vaults: PathBuf,
     pub(super) orders: Sender<Order>,
 }

@@ -13,10 +13,12 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::advance;
+use super::browse::{self, Browser};
 use super::cloud;
 use super::engine::Engine;
 use super::sign_in::SignIn;
 use crate::core::{self, Principal, Query, Refusal, Role};
+use crate::extension;
 
 /// The largest body that is read. Azure's own requests are a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
@@ -30,15 +32,22 @@ pub(super) struct App {
     pub(super) engine: Arc<Engine>,
     pub(super) sign_in: SignIn,
     pub(super) endpoint: String,
+    pub(super) browser: Browser,
     places: Semaphore,
 }
 
 impl App {
-    pub(super) fn new(engine: Arc<Engine>, sign_in: SignIn, endpoint: String) -> Arc<Self> {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        sign_in: SignIn,
+        endpoint: String,
+        browser: Browser,
+    ) -> Arc<Self> {
         Arc::new(Self {
             engine,
             sign_in,
             endpoint,
+            browser,
             places: Semaphore::new(MOST_REQUESTS),
         })
     }
@@ -203,6 +212,9 @@ async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
         Ok(request) => request,
         Err(refusal) => return app.respond(refusal.response()),
     };
+    if extension::is_of(&request.path) {
+        return browse::answer(app, request).await;
+    }
     let engine = Arc::clone(&app.engine);
     match tokio::task::spawn_blocking(move || (engine.answer(&request), request)).await {
         Ok((response, request)) => {
@@ -273,14 +285,14 @@ impl App {
         self.respond(core::Response::json(status, body.clone()))
     }
 
-    fn failed(&self, error: &tokio::task::JoinError) -> Response {
+    pub(super) fn failed(&self, error: &tokio::task::JoinError) -> Response {
         tracing::error!(%error, "a request was not answered");
         let message = "The service failed to answer; nothing was changed. Its log has the cause.";
         self.respond(Refusal::new(500, kluis_arm::error::code::INTERNAL, message).response())
     }
 
     /// The response on the wire, dated by the service's clock: clients take the time from it, virtual or not.
-    fn respond(&self, response: core::Response) -> Response {
+    pub(super) fn respond(&self, response: core::Response) -> Response {
         let mut wire = Response::new(
             response
                 .body

@@ -4,6 +4,7 @@
 //! back once they are committed.
 
 mod advance;
+mod browse;
 mod certificates;
 mod clock;
 mod cloud;

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use kluis_vault::repository;
 use serde::{Deserialize, Serialize};
 
+use super::browse::Browser;
 use super::clock::Clock;
 use super::engine::{Engine, Parts};
 use super::hands::{Hands, Order};
@@ -80,7 +81,7 @@ pub(super) fn prepare(
         &jobs,
     ))?;
     repositories::discard_leftovers(&vaults).map_err(ServiceError::io("look into", &vaults))?;
-    let keys = Keys::load(&dir, config.passphrase_file.as_deref())?;
+    let keys = Arc::new(Keys::load(&dir, config.passphrase_file.as_deref())?);
     let mut store = Store::open(&dir.join("state.db"))?;
     let (identities, credentials) = Identities::load(
         &dir,
@@ -104,6 +105,7 @@ pub(super) fn prepare(
     }));
     go_on(&engine, &keys)?;
     let mover = mover(config.movers, jobs, mover_lock)?;
+    let browser = Browser::new(Arc::clone(&keys));
     let hands = Hands {
         engine: Arc::clone(&engine),
         mover,
@@ -116,7 +118,7 @@ pub(super) fn prepare(
         tokens,
         tenant: credentials.tenant_id.clone(),
     };
-    let app = App::new(engine, sign_in, endpoint);
+    let app = App::new(engine, sign_in, endpoint, browser);
     Ok(Ready {
         app,
         hands,

@@ -20,9 +20,12 @@ mod system;
 use jiff::Timestamp;
 
 pub use explorer::Explorer;
-use name::{join, text};
 pub use system::Kind;
-use system::Node;
+pub(crate) use {
+    mounted::Mounted,
+    name::{components, join, text},
+    system::Node,
+};
 
 /// A partition with what is on it, or a disk that has no partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]

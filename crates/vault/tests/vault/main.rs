@@ -11,6 +11,8 @@ mod files_images;
 #[cfg(test)]
 mod files_read;
 #[cfg(test)]
+mod files_restore;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod incremental;

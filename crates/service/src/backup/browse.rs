@@ -1,0 +1,128 @@
+//! Where the files of a recovery point can be read: in the vault, or in the snapshot files while it is nowhere else.
+
+use std::path::PathBuf;
+
+use kluis_vault::DiskFormat;
+
+use super::items::Named;
+use super::points;
+use super::restore::files::{self, FilesRequest};
+use super::rows::{Item, Point};
+use crate::core::{Answer, Context, Refusal, Request, VaultPath};
+use crate::estate;
+use crate::inventory::Encryption;
+use crate::store::Tx;
+use crate::vaults::VaultRow;
+
+/// A recovery point as a path names it, in the client's case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesPoint {
+    /// The container's name.
+    pub container: String,
+    /// The item's name.
+    pub item: String,
+    /// The point's own name.
+    pub name: String,
+}
+
+/// Where a point's files are read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FilesSource {
+    /// In the vault.
+    Vault {
+        /// The repository's folder.
+        path: PathBuf,
+        /// The snapshot, its id in full.
+        snapshot: String,
+        /// The machine's name in it.
+        vm: String,
+    },
+    /// In raw snapshot files: each disk's name, and its file.
+    Images(Vec<(String, PathBuf)>),
+}
+
+/// Where the files of a point are.
+///
+/// # Errors
+/// 404 when there is no such point; 400 or 409 when it is soft-deleted, going, encrypted, or a snapshot that can't be read yet.
+pub fn files_source(
+    named: &FilesPoint,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<FilesSource, Refusal> {
+    let (item, point) = find(named, at, tx)?;
+    if item.is_soft_deleted() {
+        return Err(Refusal::bad_request(
+            "UserErrorItemInSoftDeletedState",
+            format!(
+                "'{}' is soft-deleted; undelete it before reading its files.",
+                item.vm
+            ),
+        ));
+    }
+    let machine = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
+    if machine.is_some_and(|machine| machine.encryption == Encryption::Ade) {
+        return Err(Refusal::bad_request(
+            "UserErrorOperationNotSupportedForEncryptedVm",
+            format!(
+                "'{}' is encrypted: its files can't be read out of a recovery point. Restore all of its disks.",
+                item.vm
+            ),
+        ));
+    }
+    if point.removing {
+        return Err(Refusal::conflict(
+            "UserErrorRecoveryPointBeingDeleted",
+            format!(
+                "The recovery point '{}' is no longer kept and is being removed; choose a newer one.",
+                point.name
+            ),
+        ));
+    }
+    if let Some(hardened) = &point.hardened {
+        return Ok(FilesSource::Vault {
+            path: ctx.vault_path(&at.resource_group, &at.name),
+            snapshot: hardened.snapshot.clone(),
+            vm: point.vm.clone(),
+        });
+    }
+    let files = point.instant.map(|instant| instant.files);
+    let raw = files.filter(|files| files.iter().all(|file| file.format == DiskFormat::Raw));
+    raw.map(|files| {
+        let files = files.into_iter().map(|file| (file.disk, file.path));
+        FilesSource::Images(files.collect())
+    })
+    .ok_or_else(|| {
+        Refusal::conflict(
+            "RecoveryPointNotInVault",
+            format!(
+                "The recovery point '{}' is a snapshot that is not in the vault yet; wait until its backup has ended.",
+                point.name
+            ),
+        )
+    })
+}
+
+/// `POST …/restoreFiles`: a job that writes files of a point.
+///
+/// # Errors
+/// What stands against it, in ARM's form.
+pub fn restore_files(
+    request: &Request,
+    named: &FilesPoint,
+    at: &VaultPath,
+    vault: &VaultRow,
+    wanted: FilesRequest,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    let (item, point) = find(named, at, tx)?;
+    files::trigger(request, at, vault, &item, &point, wanted, ctx, tx)
+}
+
+fn find(named: &FilesPoint, at: &VaultPath, tx: &Tx<'_>) -> Result<(Item, Point), Refusal> {
+    let item = Named::new(&named.container, &named.item)?.item(at, tx)?;
+    let point = points::find(&item, &named.name, tx)?;
+    Ok((item, point))
+}

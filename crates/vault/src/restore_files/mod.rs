@@ -1,0 +1,102 @@
+//! A restore of files: what is asked for appears below one directory, whole and compared, or nothing does.
+//!
+//! Everything lies below the target by the path it has on its volume, `/etc/hosts` at `<target>/etc/hosts`: the path that it
+//! truly has, without symbolic links on the way. It is written into a hidden directory beside the target, read back from
+//! disk, compared, and then given the target's name at once. Whatever names and links the volume holds, nothing is written
+//! anywhere else: every step goes through the directory above it, opened without following links, and makes what was not
+//! there. Modes and times are kept; owners too where we are root, and else no bit that would lend out our own rights. What
+//! cannot be restored (devices, sockets, what is damaged) is told of and left out.
+
+mod batch;
+mod place;
+mod tell;
+mod walk;
+
+use std::path::Path;
+
+use crate::{
+    error::VaultError, event::Event, files::Explorer, job::RestoreFilesTask, key::MasterKey,
+    lock::Lock, meter::Meter,
+};
+use place::{Found, Place};
+use tell::Told;
+use walk::{Survey, Walk, Way};
+
+pub(crate) use place::{discard, remove_hidden};
+
+pub(crate) fn run(
+    vault: &Path,
+    key: &MasterKey,
+    job: &str,
+    task: &RestoreFilesTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
+    check_task(task)?;
+    let (explorer, _lock) = if task.images.is_empty() {
+        let lock = Lock::shared(vault)?;
+        let explorer = Explorer::open(vault, key, &task.snapshot, &task.vm)?;
+        (explorer, Some(lock))
+    } else {
+        let images = task.images.iter();
+        let images: Vec<_> = images
+            .map(|image| (image.name.clone(), image.path.clone()))
+            .collect();
+        (Explorer::of_images(&images)?, None)
+    };
+    let found = Found::at(&task.to, job)?;
+    let volume = task.volume.as_deref();
+    let told = Told::default();
+    let survey = explorer.with(volume, |mounted| Survey::of(mounted, &task.paths, &told))?;
+    if matches!(found, Found::Nothing) {
+        place::preflight(&task.to, survey.bytes)?;
+    }
+    let meter = Meter::new(survey.bytes);
+    // What the survey left out is left out again, and told of once.
+    let told = Told::default();
+    let counted = meter.watch(emit, || {
+        explorer.with(volume, |mounted| {
+            let place = match found {
+                Found::Ours => None,
+                Found::Nothing => Some(Place::make(&task.to, job)?),
+            };
+            let root = place.as_ref().map_or(task.to.as_path(), Place::path);
+            let way = if place.is_some() {
+                Way::Write
+            } else {
+                Way::Compare
+            };
+            let counted = Walk::new(mounted, root, way, &meter, &told)?.go(&survey)?;
+            if let Some(place) = place {
+                place.keep()?;
+            }
+            Ok(counted)
+        })
+    })?;
+    told.emit(emit);
+    let walk::Counted {
+        files,
+        directories,
+        bytes,
+    } = counted;
+    emit(Event::FilesRestored {
+        files,
+        directories,
+        bytes,
+    });
+    Ok(())
+}
+
+fn check_task(task: &RestoreFilesTask) -> Result<(), VaultError> {
+    if task.paths.is_empty() {
+        return Err(VaultError::InvalidJob(
+            "a restore of files needs paths".to_owned(),
+        ));
+    }
+    let up = |path: &&String| path.split('/').any(|name| name == "..");
+    match task.paths.iter().find(up) {
+        None => Ok(()),
+        Some(path) => Err(VaultError::InvalidJob(format!(
+            "the path {path:?} must be absolute, without '..'"
+        ))),
+    }
+}
