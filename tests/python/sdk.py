@@ -12,6 +12,7 @@ import disks
 import policies
 import protection
 import requests_refused
+import restores
 import vaults
 from session import Session
 
@@ -35,6 +36,9 @@ STEPS = [
     disks.recovery_points,
     disks.restore,
     disks.cancel,
+    restores.new_machine,
+    restores.in_place,
+    restores.one_disk,
     protection.stop,
     vaults.vault_in_use,
     requests_refused.bad_requests,

@@ -1,7 +1,7 @@
 //! Protecting the example VM by hand, over ARM, without Kubernetes: for what is
 //! asked of the service alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -70,9 +70,13 @@ impl Portal {
 
     /// POST of a restore into a resource group.
     pub fn post_restore(&self, point: &str, into: &str) -> Result<Answer> {
-        let subscription = &self.service.credentials().subscription_id;
-        let groups = format!("/subscriptions/{subscription}/resourceGroups");
-        let body = json!({ "properties": {
+        self.post_restore_of(point, into, &json!({}))
+    }
+
+    /// POST of a restore of another kind: one of disks into a resource group, but for these properties.
+    pub fn post_restore_of(&self, point: &str, into: &str, changes: &Value) -> Result<Answer> {
+        let groups = self.groups();
+        let mut body = json!({ "properties": {
             "objectType": "IaasVMRestoreRequest",
             "recoveryPointId": point,
             "recoveryType": "RestoreDisks",
@@ -83,10 +87,63 @@ impl Portal {
             "createNewCloudService": false,
             "originalStorageAccountOption": false,
         }});
+        let changes = changes.as_object().into_iter().flatten();
+        for (name, value) in changes {
+            body["properties"][name] = value.clone();
+        }
         self.service.arm().post(
             &self.path(&format!("{}/recoveryPoints/{point}/restore", item(VM))),
             &body,
         )
+    }
+
+    /// What a restore to a new machine in a resource group says besides.
+    pub fn new_machine(&self, into: &str, name: &str) -> Value {
+        let groups = self.groups();
+        let network = format!(
+            "{groups}/{RESOURCE_GROUP}/providers/Microsoft.Network/virtualNetworks/shop-net"
+        );
+        json!({
+            "recoveryType": "AlternateLocation",
+            "targetVirtualMachineId": format!("{groups}/{into}/providers/Microsoft.Compute/virtualMachines/{name}"),
+            "virtualNetworkId": network,
+            "subnetId": format!("{network}/subnets/default"),
+        })
+    }
+
+    /// What a restore in place says besides.
+    pub fn in_place(&self) -> Value {
+        json!({ "recoveryType": "OriginalLocation" })
+    }
+
+    /// The job that an answer to a POST began.
+    pub fn job_begun_by(&self, answer: &Answer) -> Result<String> {
+        self.job_of(answer)
+    }
+
+    /// The files of the disks that a machine has now, as ARM names them: the OS disk first.
+    pub fn files_of(&self, resource_group: &str, vm: &str) -> Result<Vec<PathBuf>> {
+        let path = format!(
+            "resourceGroups/{resource_group}/providers/Microsoft.Compute/virtualMachines/{vm}"
+        );
+        let profile = self.service.read(&path)?["properties"]["storageProfile"].clone();
+        let data = profile["dataDisks"].as_array().cloned().unwrap_or_default();
+        let disks = std::iter::once(profile["osDisk"].clone()).chain(data);
+        let folder = self
+            .estate
+            .inventory
+            .with_file_name("restored")
+            .join(resource_group);
+        let file = |disk: Value| {
+            let name = disk["name"].as_str().context("a disk has no name")?;
+            Ok(folder.join(format!("{name}.raw")))
+        };
+        disks.map(file).collect()
+    }
+
+    fn groups(&self) -> String {
+        let subscription = &self.service.credentials().subscription_id;
+        format!("/subscriptions/{subscription}/resourceGroups")
     }
 
     /// One backup to its end, which must be a good one.

@@ -26,6 +26,7 @@ resourceGroups:
         disks:
           - path: disks/big-1/os.raw
     storageAccounts: { stagingweu: {} }
+    virtualNetworks: { shop-net: { subnets: [default] } }
   restored-rg:
     location: westeurope
 restored: restored/

@@ -31,6 +31,7 @@ mod protect;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod restores;
 mod sign_in;
 #[cfg(test)]
 mod simulation;

@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod files_damaged;
 #[cfg(test)]
 mod files_images;
