@@ -316,6 +316,9 @@ impl Inner {
                     };
                     self.to_come.push_back(ToCome::Repository(report));
                 }
+                Effect::RemoveFiles { paths, .. } => {
+                    self.files.0.retain(|path| !paths.contains(path));
+                }
                 Effect::StartMover(file) => self.to_come.push_back(ToCome::Begins(file)),
                 Effect::KillMover { job } => {
                     self.to_come.retain(|thing| match thing {
@@ -376,7 +379,7 @@ impl Inner {
             }
             Task::Restore(task) => {
                 assert!(
-                    self.snapshots.contains(&task.snapshot),
+                    task.disks.is_empty() || self.snapshots.contains(&task.snapshot),
                     "restored from what is not there"
                 );
                 for disk in &task.disks {
@@ -388,6 +391,21 @@ impl Inner {
                         sha256,
                     });
                 }
+                for document in &task.documents {
+                    self.files.0.insert(document.path.clone());
+                    events.push(Event::Written {
+                        path: document.path.clone(),
+                        bytes: document.text.len() as u64,
+                    });
+                }
+            }
+            Task::RestoreFiles(task) => {
+                self.files.0.insert(task.to.clone());
+                events.push(Event::FilesRestored {
+                    files: 1,
+                    directories: 1,
+                    bytes: GIB,
+                });
             }
             Task::Forget(task) => {
                 self.snapshots
@@ -399,7 +417,7 @@ impl Inner {
                     pruned: true,
                 });
             }
-            Task::Snapshot(_) | Task::RestoreFiles(_) | Task::Check => {}
+            Task::Snapshot(_) | Task::Check => {}
         }
         events.push(Event::Finished);
         for event in events {
