@@ -13,15 +13,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
 use serde_json::json;
 
 use crate::controlplane;
 use crate::https::Https;
 use crate::kubectl::Kubectl;
+use crate::pki::Pki;
 use crate::place::{self, Scratch, scratch};
 use crate::process::{Daemon, Life, free_port, patience};
 use crate::until::Look;
@@ -60,7 +57,7 @@ impl Cluster {
     pub fn start_in(dir: &Path, life: Life) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let binary = controlplane::binary()?;
-        let pki = Pki::make(dir)?;
+        let (ca, token) = identities(dir)?;
         let (client, peer, secure) = (free_port()?, free_port()?, free_port()?);
         let log = |name: &str| dir.join(format!("{name}.log"));
 
@@ -68,11 +65,7 @@ impl Cluster {
         let server = kube_apiserver(&binary, dir, client, secure);
         let mut server = Daemon::start("kube-apiserver", server, &log("kube-apiserver"), life)?;
 
-        let api = Https::new(
-            &format!("https://127.0.0.1:{secure}"),
-            &pki.ca,
-            Some(&pki.token),
-        )?;
+        let api = Https::new(&format!("https://127.0.0.1:{secure}"), &ca, Some(&token))?;
         server.ready(patience(), || {
             Ok(match api.get("/readyz") {
                 Ok(answer) if answer.status == 200 => Look::Done(()),
@@ -81,7 +74,7 @@ impl Cluster {
             })
         })?;
 
-        let kubeconfig = kubeconfig(dir, secure, &pki)?;
+        let kubeconfig = kubeconfig(dir, secure, &token)?;
         let controllers = controller_manager(&binary, &kubeconfig, dir);
         let controllers = Daemon::start(
             "kube-controller-manager",
@@ -150,57 +143,14 @@ pub fn apply_crds(kubectl: &Kubectl) -> Result<()> {
     Ok(())
 }
 
-/// The keys and the token of one cluster.
-struct Pki {
-    ca: String,
-    token: String,
-}
-
-impl Pki {
-    /// Writes `ca.crt`, `api.crt`, `api.key`, `accounts.key`, `accounts.pub` and `tokens.csv`.
-    fn make(dir: &Path) -> Result<Self> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kluis test cluster");
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        let key = KeyPair::generate()?;
-        let ca = params.self_signed(&key)?.pem();
-        let issuer = Issuer::new(params, key);
-
-        let mut params =
-            CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &issuer)?;
-
-        let token = uuid::Uuid::new_v4().simple().to_string();
-        let write = |name: &str, text: &str| {
-            fs::write(dir.join(name), text)
-                .with_context(|| format!("writing {name} of the cluster"))
-        };
-        write("ca.crt", &ca)?;
-        write("api.crt", &certificate.pem())?;
-        write("api.key", &key.serialize_pem())?;
-        let accounts = KeyPair::generate()?;
-        write("accounts.key", &accounts.serialize_pem())?;
-        write("accounts.pub", &accounts.public_key_pem())?;
-        write(
-            "tokens.csv",
-            &format!("{token},admin,admin,\"system:masters\"\n"),
-        )?;
-        Ok(Self { ca, token })
-    }
+/// Makes the cluster's keys and the one token that may do everything.
+fn identities(dir: &Path) -> Result<(String, String)> {
+    let pki = Pki::make(dir)?;
+    pki.server("api", &["127.0.0.1", "localhost"])?;
+    let token = uuid::Uuid::new_v4().simple().to_string();
+    let tokens = format!("{token},admin,admin,\"system:masters\"\n");
+    fs::write(dir.join("tokens.csv"), tokens).context("writing tokens.csv of the cluster")?;
+    Ok((pki.ca, token))
 }
 
 fn etcd(binary: &Path, dir: &Path, client: u16, peer: u16) -> Command {
@@ -266,7 +216,7 @@ fn controller_manager(binary: &Path, kubeconfig: &Path, dir: &Path) -> Command {
     command
 }
 
-fn kubeconfig(dir: &Path, port: u16, pki: &Pki) -> Result<PathBuf> {
+fn kubeconfig(dir: &Path, port: u16, token: &str) -> Result<PathBuf> {
     let path = dir.join("kubeconfig");
     let text = json!({
         "apiVersion": "v1",
@@ -275,7 +225,7 @@ fn kubeconfig(dir: &Path, port: u16, pki: &Pki) -> Result<PathBuf> {
             "server": format!("https://127.0.0.1:{port}"),
             "certificate-authority": dir.join("ca.crt"),
         }}],
-        "users": [{ "name": "admin", "user": { "token": pki.token } }],
+        "users": [{ "name": "admin", "user": { "token": token } }],
         "contexts": [{ "name": "kluis", "context": { "cluster": "kluis", "user": "admin" } }],
         "current-context": "kluis",
     });

@@ -5,6 +5,7 @@
 //! to them as a person would (kubectl, HTTPS, files) and waits for what they
 //! say with a deadline, never with a pause that is hoped to be long enough.
 
+pub mod audit;
 pub mod azure;
 pub mod bench;
 pub mod binary;
@@ -14,11 +15,16 @@ pub mod debian;
 pub mod demo;
 pub mod disk;
 pub mod files;
+pub mod go;
+pub mod helm;
 pub mod https;
 pub mod image;
 pub mod kubectl;
+pub mod node;
 pub mod operator;
+pub mod pki;
 pub mod place;
+pub mod pods;
 pub mod portal;
 pub mod process;
 pub mod qemu;

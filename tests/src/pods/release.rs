@@ -1,0 +1,184 @@
+//! A release's life after its first day: upgraded, rolled back, a namespace
+//! deleted under it, removed, and installed again on what it left.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::install;
+use super::installed::{Installed, RELEASE, SYSTEM, path};
+use super::waiting::ESTATE;
+use crate::node;
+use crate::world::{NAMESPACE, VAULT, VM};
+
+/// To another image, and other values.
+pub(super) fn upgrade(kluis: &Installed) -> Result<()> {
+    let next = next_image(kluis)?;
+    kluis.node.tag(&kluis.image, &next)?;
+    let before = pods(kluis)?;
+    helm_upgrade(kluis, "next", "120s")?;
+    let after = pods(kluis)?;
+    ensure!(
+        after.len() == 3 && !after.iter().any(|(_, image)| *image != next),
+        "not every pod runs {next}: {after:?}"
+    );
+    ensure!(
+        before
+            .iter()
+            .all(|(uid, _)| !after.iter().any(|(other, _)| other == uid)),
+        "a pod of before the upgrade is still there: {after:?}"
+    );
+    install::ready(kluis)
+}
+
+/// One that cannot come up leaves the old one working until it is taken back.
+pub(super) fn rollback(kluis: &Installed) -> Result<()> {
+    if helm_upgrade(kluis, "nowhere", "8s").is_ok() {
+        bail!("helm upgraded to an image that does not exist");
+    }
+    kluis.helm.run([
+        "rollback",
+        RELEASE,
+        "2",
+        "--namespace",
+        SYSTEM,
+        "--wait",
+        "--timeout=120s",
+    ])?;
+    let next = next_image(kluis)?;
+    let now = pods(kluis)?;
+    ensure!(
+        now.len() == 3 && now.iter().all(|(_, image)| *image == next),
+        "not every pod is back at {next}: {now:?}"
+    );
+    install::ready(kluis)
+}
+
+/// Everything in it goes at once, in whatever order, and nothing hangs.
+pub(super) fn namespace(kluis: &Installed) -> Result<()> {
+    let kubectl = kluis.node.kubectl();
+    kubectl.run(["delete", "namespace", ESTATE, "--timeout=90s"])?;
+    ensure!(
+        kubectl.get("namespace", ESTATE)?.is_none(),
+        "the namespace {ESTATE} is still there"
+    );
+    install::ready(kluis)
+}
+
+pub(super) fn uninstall(kluis: &Installed) -> Result<()> {
+    let definitions = definitions(kluis)?;
+    ensure!(definitions.len() >= 6, "only {definitions:?} are defined");
+    kluis.helm.run([
+        "uninstall",
+        RELEASE,
+        "--namespace",
+        SYSTEM,
+        "--wait",
+        "--timeout=120s",
+    ])?;
+    ensure!(
+        self::definitions(kluis)? == definitions,
+        "the uninstall took definitions with it"
+    );
+    ensure!(
+        kluis.shop.get("protectedvm", VM)?.is_some() && kluis.shop.get("vault", VAULT)?.is_some(),
+        "the uninstall took objects with it"
+    );
+    ensure!(pods(kluis)?.is_empty(), "pods are left: {:?}", pods(kluis)?);
+    node::bound(&kluis.system, "data-kluis-service-0").context("the service's claim")?;
+    let left = kluis.system.run([
+        "get",
+        "all,configmaps,secrets,roles,rolebindings,serviceaccounts,poddisruptionbudgets",
+        "--selector=app.kubernetes.io/instance=kluis",
+        "--output=name",
+    ])?;
+    ensure!(left.trim().is_empty(), "the uninstall left {left}");
+    install::restic_check(kluis).context("the vault that is left, read by stock restic")
+}
+
+/// On the same volume and objects: same identity, same recovery points.
+pub(super) fn again(kluis: &Installed) -> Result<()> {
+    let credentials = kluis.volume()?.join("credentials.json");
+    let client = |text: String| {
+        text.lines()
+            .find(|line| line.contains("clientSecret"))
+            .map(str::to_owned)
+    };
+    let before = client(fs::read_to_string(&credentials)?);
+    install::helm_install(kluis)?;
+    let after = client(fs::read_to_string(&credentials)?);
+    ensure!(
+        before.is_some() && before == after,
+        "the service forgot who may sign in"
+    );
+    kluis.until_condition(
+        kluis.node.kubectl(),
+        ("backupservice", "backup"),
+        "Ready",
+        "True",
+    )?;
+    install::ready(kluis)?;
+    let vm = kluis
+        .shop
+        .get("protectedvm", VM)?
+        .context("the machine's object")?;
+    let points = vm["status"]["recoveryPoints"]["total"].as_u64();
+    ensure!(
+        points >= Some(2),
+        "there are {points:?} recovery points in {NAMESPACE} where there were two"
+    );
+    Ok(())
+}
+
+fn next_image(kluis: &Installed) -> Result<String> {
+    let (repository, _) = kluis
+        .image
+        .rsplit_once(':')
+        .context("the image has no tag")?;
+    Ok(format!("{repository}:next"))
+}
+
+fn helm_upgrade(kluis: &Installed, tag: &str, timeout: &str) -> Result<()> {
+    kluis.helm.run([
+        "upgrade",
+        RELEASE,
+        &path("charts/kluis"),
+        "--namespace",
+        SYSTEM,
+        "--reuse-values",
+        "--wait",
+        &format!("--timeout={timeout}"),
+        &format!("--set=image.tag={tag}"),
+        "--set=log.format=text",
+    ])?;
+    Ok(())
+}
+
+/// The pods of the release that are not on their way out: who each is, and what it runs.
+fn pods(kluis: &Installed) -> Result<Vec<(String, String)>> {
+    let found = kluis.system.list("pods")?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(found
+        .iter()
+        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        .map(|pod| {
+            (
+                text(&pod["metadata"]["uid"]),
+                text(&pod["spec"]["containers"][0]["image"]),
+            )
+        })
+        .collect())
+}
+
+fn definitions(kluis: &Installed) -> Result<BTreeSet<String>> {
+    let told = kluis
+        .node
+        .kubectl()
+        .run(["get", "customresourcedefinitions", "--output=name"])?;
+    Ok(told
+        .lines()
+        .filter(|name| name.ends_with(".kluis.dev"))
+        .map(str::to_owned)
+        .collect())
+}
