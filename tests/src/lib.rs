@@ -20,6 +20,7 @@ pub mod helm;
 pub mod https;
 pub mod image;
 pub mod kubectl;
+pub mod lua;
 pub mod node;
 pub mod operator;
 pub mod pki;

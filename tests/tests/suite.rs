@@ -5,9 +5,13 @@ mod apiserver;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod argocd;
+#[cfg(test)]
 mod az;
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod chart;
 #[cfg(test)]
 mod convergence;
 #[cfg(test)]
@@ -20,6 +24,8 @@ mod disks;
 mod examples;
 #[cfg(test)]
 mod full_disk;
+#[cfg(test)]
+mod image;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]
