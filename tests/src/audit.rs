@@ -39,6 +39,8 @@ pub struct Request {
     /// When it came in, in RFC 3339 with microseconds: text that sorts as time does.
     pub at: String,
     pub code: u64,
+    /// RBAC refused it. (What admission refuses has the same code, and is no matter of rights.)
+    pub forbidden: bool,
     /// What was sent, where the audit policy keeps that.
     pub body: Value,
 }
@@ -93,6 +95,7 @@ pub fn requests(log: &Path, account: &str) -> Result<Vec<Request>> {
             pod: part(&event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0]),
             at: part(&event["requestReceivedTimestamp"]),
             code: event["responseStatus"]["code"].as_u64().unwrap_or(0),
+            forbidden: event["annotations"]["authorization.k8s.io/decision"] == "forbid",
             body: event["requestObject"].clone(),
         });
     }

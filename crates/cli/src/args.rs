@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use crate::definitions::CrdsArgs;
 pub(crate) use person::{
     BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs, ValidateArgs,
 };
@@ -37,8 +38,8 @@ pub(crate) enum Command {
     Operator(OperatorArgs),
     /// Run the backup service that speaks Azure Backup's REST protocol.
     Service(ServiceArgs),
-    /// Print the custom resource definitions.
-    Crds,
+    /// Print the custom resource definitions, or apply them.
+    Crds(CrdsArgs),
     /// Print the Secret and the BackupService that lead an operator to this service.
     Connection(crate::connection::ConnectionArgs),
     /// Check manifests without a cluster, with file and line; exit 1 on any error.

@@ -4,6 +4,7 @@
 
 mod args;
 mod connection;
+mod definitions;
 mod logging;
 mod manual;
 mod output;

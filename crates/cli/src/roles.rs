@@ -8,7 +8,7 @@ use kluis_operator::OperatorConfig;
 use kluis_service::{ClockMode, Config, Movers};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
-use crate::{connection, manual, person, validate};
+use crate::{connection, definitions, manual, person, validate};
 
 /// Does what the command says; `Ok(false)` when what was asked for is not so, which has been told.
 pub(crate) fn run(command: Command) -> Result<bool> {
@@ -18,7 +18,8 @@ pub(crate) fn run(command: Command) -> Result<bool> {
     match command {
         Command::Operator(args) => operator(args).map(done),
         Command::Service(args) => service(args).map(done),
-        Command::Crds => crds(out).map(done),
+        Command::Crds(args) if args.apply => waited(definitions::apply(out)).map(done),
+        Command::Crds(_) => definitions::print(out).map(done),
         Command::Connection(args) => connection::print(&args, out).map(done),
         Command::Validate(args) => validate::run(&args.filename, args.output, out),
         Command::Points(args) => waited(person::points(&args, out)).map(done),
@@ -77,15 +78,6 @@ fn service(args: ServiceArgs) -> Result<()> {
     tls_provider()?;
     // The service builds a runtime of its own: its core is synchronous and must not run on one of ours.
     kluis_service::run(config).context("running the backup service")
-}
-
-/// One YAML document a definition, in the order in which they may be applied.
-fn crds(out: &mut impl Write) -> Result<()> {
-    for definition in kluis_api::crds() {
-        let text = serde_yaml::to_string(&definition).context("writing a definition as YAML")?;
-        writeln!(out, "---\n{}", text.trim_end()).context("writing to standard output")?;
-    }
-    Ok(())
 }
 
 /// One mover a core keeps the cores busy without holding more snapshots open than they can read.

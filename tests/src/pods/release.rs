@@ -12,12 +12,13 @@ use super::waiting::ESTATE;
 use crate::node;
 use crate::world::{NAMESPACE, VAULT, VM};
 
-/// To another image, and other values.
+/// To another image, and other values, from a version whose definitions were older.
 pub(super) fn upgrade(kluis: &Installed) -> Result<()> {
     let next = next_image(kluis)?;
+    age(kluis)?;
     kluis.node.tag(&kluis.image, &next)?;
     let before = pods(kluis)?;
-    helm_upgrade(kluis, "next", "120s")?;
+    helm_upgrade(kluis, "next", "120s", true)?;
     let after = pods(kluis)?;
     ensure!(
         after.len() == 3 && !after.iter().any(|(_, image)| *image != next),
@@ -29,12 +30,34 @@ pub(super) fn upgrade(kluis: &Installed) -> Result<()> {
             .all(|(uid, _)| !after.iter().any(|(other, _)| other == uid)),
         "a pod of before the upgrade is still there: {after:?}"
     );
+    ensure!(
+        columns(kluis)?.is_some(),
+        "the upgrade left the definitions as they were"
+    );
     install::ready(kluis)
+}
+
+/// Takes something out of a definition that this version has in it.
+fn age(kluis: &Installed) -> Result<()> {
+    let patch = format!(r#"[{{"op":"remove","path":"{COLUMNS}"}}]"#);
+    let kubectl = kluis.node.kubectl();
+    kubectl.run(["patch", "crd", DEFINITION, "--type=json", "--patch", &patch])?;
+    ensure!(columns(kluis)?.is_none(), "the columns are still there");
+    Ok(())
+}
+
+const DEFINITION: &str = "protectedvms.kluis.dev";
+const COLUMNS: &str = "/spec/versions/0/additionalPrinterColumns";
+
+fn columns(kluis: &Installed) -> Result<Option<serde_json::Value>> {
+    let found = kluis.node.kubectl().get("crd", DEFINITION)?;
+    Ok(found.and_then(|found| found.pointer(COLUMNS).cloned()))
 }
 
 /// One that cannot come up leaves the old one working until it is taken back.
 pub(super) fn rollback(kluis: &Installed) -> Result<()> {
-    if helm_upgrade(kluis, "nowhere", "8s").is_ok() {
+    // With the Job that comes first, nothing of the release would even be touched.
+    if helm_upgrade(kluis, "nowhere", "8s", false).is_ok() {
         bail!("helm upgraded to an image that does not exist");
     }
     kluis.helm.run([
@@ -139,7 +162,7 @@ fn next_image(kluis: &Installed) -> Result<String> {
     Ok(format!("{repository}:next"))
 }
 
-fn helm_upgrade(kluis: &Installed, tag: &str, timeout: &str) -> Result<()> {
+fn helm_upgrade(kluis: &Installed, tag: &str, timeout: &str, definitions: bool) -> Result<()> {
     kluis.helm.run([
         "upgrade",
         RELEASE,
@@ -151,6 +174,7 @@ fn helm_upgrade(kluis: &Installed, tag: &str, timeout: &str) -> Result<()> {
         &format!("--timeout={timeout}"),
         &format!("--set=image.tag={tag}"),
         "--set=log.format=text",
+        &format!("--set=definitions.apply={definitions}"),
     ])?;
     Ok(())
 }

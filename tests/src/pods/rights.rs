@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 
 use super::installed::{Installed, SYSTEM};
-use crate::audit::{Act, allowed};
+use crate::audit::{Act, Request, allowed};
 
 /// Allowed though no run can be made to use it, with the reason.
 const UNUSED: [(&str, &str, &str); 0] = [];
@@ -16,8 +16,8 @@ pub(super) fn compare(kluis: &Installed) -> Result<()> {
     let requests = kluis.requests()?;
     let refused: Vec<String> = requests
         .iter()
-        .filter(|request| request.code == 403)
-        .map(|request| request.told())
+        .filter(|request| request.forbidden)
+        .map(Request::told)
         .collect();
     ensure!(
         refused.is_empty(),
