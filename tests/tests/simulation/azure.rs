@@ -18,7 +18,7 @@ use kluis_service::core::{
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError, Tx};
-use kluis_vault::{Event, JobFile, Task};
+use kluis_vault::{DiskFormat, Event, JobFile, SnapshotMethod, Task};
 use serde_json::Value;
 
 pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
@@ -319,6 +319,9 @@ impl Inner {
                 Effect::RemoveFiles { paths, .. } => {
                     self.files.0.retain(|path| !paths.contains(path));
                 }
+                Effect::RemoveSnapshots { folder } => {
+                    self.files.0.retain(|path| !path.starts_with(&folder));
+                }
                 Effect::StartMover(file) => self.to_come.push_back(ToCome::Begins(file)),
                 Effect::RemoveFiles { paths, .. } => {
                     self.files.0.retain(|file| !paths.contains(file));
@@ -420,7 +423,19 @@ impl Inner {
                     pruned: true,
                 });
             }
-            Task::Snapshot(_) | Task::Check => {}
+            Task::Snapshot(task) => {
+                for disk in &task.disks {
+                    self.files.0.insert(disk.to.clone());
+                    events.push(Event::Snapshotted {
+                        disk: disk.name.clone(),
+                        size: GIB,
+                        format: DiskFormat::Raw,
+                        method: SnapshotMethod::Copy,
+                        tracked: false,
+                    });
+                }
+            }
+            Task::Check => {}
         }
         events.push(Event::Finished);
         for event in events {

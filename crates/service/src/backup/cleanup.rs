@@ -184,13 +184,21 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
     forget_jobs(ctx, tx, vault)
 }
 
-/// The points that an unfinished job reads or removes already.
+/// The points that an unfinished job makes, reads or removes already.
 fn in_use(job: &Job) -> Vec<String> {
     let removed = job
         .forget()
         .into_iter()
         .flat_map(|work| work.points.iter().map(|point| point.key.clone()));
-    removed.chain(job.reads().map(str::to_owned)).collect()
+    let made = job
+        .item
+        .iter()
+        .zip(job.backup())
+        .map(|(item, work)| Point::key_of(item, &work.point));
+    removed
+        .chain(job.reads().map(str::to_owned))
+        .chain(made)
+        .collect()
 }
 
 /// Queues the end of the soft-deleted items whose time is over.

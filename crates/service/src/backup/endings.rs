@@ -1,6 +1,8 @@
 //! How jobs end: by evidence, by a failure, by a person; and what that means for the item and whoever waits.
 
-use super::rows::{Fault, Item, Job, Kind, LastBackup, Outcome, Stage, Work};
+use jiff::Timestamp;
+
+use super::rows::{Fault, Item, Job, Kind, LastBackup, Outcome, Point, Stage, Work};
 use super::{failure, restore};
 use crate::core::Context;
 use crate::operations::{self, Progress};
@@ -62,8 +64,22 @@ pub(super) fn fail(
         job.warnings.push(fault);
         return complete(ctx, tx, job);
     }
-    job.fault = Some(fault);
+    job.fault = Some(match left_as_snapshot(tx, job)? {
+        Some(until) => failure::left_as_snapshot(fault, until),
+        None => fault,
+    });
     end(ctx, tx, job, Outcome::Failed)
+}
+
+/// Until when the point of a backup that got no further than its snapshots is there.
+fn left_as_snapshot(tx: &Tx<'_>, job: &Job) -> Result<Option<Timestamp>, StoreError> {
+    let (Some(item), Some(work)) = (&job.item, job.backup()) else {
+        return Ok(None);
+    };
+    let point = tx.get::<Point>(&Point::key_of(item, &work.point))?;
+    Ok(point
+        .and_then(|point| point.instant)
+        .map(|instant| instant.until))
 }
 
 /// Ends a job that a person cancelled. One whose work is done all the same was too late to be cancelled.
@@ -72,6 +88,16 @@ pub(super) fn cancel(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Resul
         return complete(ctx, tx, job);
     }
     end(ctx, tx, job, Outcome::Cancelled)
+}
+
+/// How the cancellation of a job ends that was too far to be cancelled.
+pub(super) fn too_late(job: &str) -> Progress {
+    Progress::Failed {
+        code: kluis_arm::error::code::JOB_NOT_CANCELLABLE.to_owned(),
+        message: format!(
+            "The job {job} was too far to be cancelled: its work was done before it could be stopped."
+        ),
+    }
 }
 
 fn end(
@@ -91,10 +117,7 @@ fn end(
         let progress = if outcome == Outcome::Cancelled {
             Progress::Succeeded { result: None }
         } else {
-            Progress::Failed {
-                code: kluis_arm::error::code::JOB_NOT_CANCELLABLE.to_owned(),
-                message: format!("The job {} ended before it could be cancelled.", job.id),
-            }
+            too_late(&job.id)
         };
         operations::finish(tx, ctx, operation, progress)?;
     }

@@ -4,7 +4,11 @@
 
 use kluis_vault::FailureCode;
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::job_words;
 use super::rows::Fault;
+use crate::inventory::Disk;
 
 fn fault(code: i64, title: &str, message: impl Into<String>, recommendations: &[&str]) -> Fault {
     Fault {
@@ -195,4 +199,228 @@ pub(super) fn remark(message: &str) -> Fault {
             "If a disk was in use while it was read, back the machine up again while it is shut down, or from snapshots of its disks.",
         ],
     )
+}
+
+/// The agent in the machine does not answer, so that nobody in it is asked before its snapshots.
+pub(super) fn no_agent(vm: &str, consistency: &str) -> Fault {
+    fault(
+        NO_AGENT,
+        "UserErrorGuestAgentStatusUnavailable",
+        format!(
+            "The agent of the virtual machine '{vm}' does not answer: the recovery point is {consistency} only."
+        ),
+        &["Install or restart the agent in the machine, then back it up again."],
+    )
+}
+
+/// A script failed: the point is less consistent than it was to be.
+pub(super) fn script(name: &str, end: &str, output: &str) -> Fault {
+    let said = if output.is_empty() {
+        String::new()
+    } else {
+        format!(" It said: {output}")
+    };
+    fault(
+        SCRIPT,
+        "UserErrorConsistencyScriptFailed",
+        format!(
+            "The {name} {end}: the recovery point is file-system consistent, not application consistent.{said}"
+        ),
+        &["Mend the script, or give it more time with the inventory's scripts.timeout."],
+    )
+}
+
+/// A disk that nobody chose to leave out can't be backed up.
+pub(super) fn disk_skipped(disk: &Disk) -> Fault {
+    let lun = disk.lun.map(|lun| lun.to_string()).unwrap_or_default();
+    let advice = format!(
+        "Leave the disk out (LUN {lun}) if that is meant, or turn its write accelerator off."
+    );
+    fault(
+        DISK_SKIPPED,
+        "UserErrorWriteAcceleratedDiskSkipped",
+        format!(
+            "The disk '{}' has its write accelerator on and is not in the recovery point.",
+            disk.name
+        ),
+        &[&advice],
+    )
+}
+
+/// A list of disks to take names some that the machine does not have.
+pub(super) fn luns_missing(vm: &str, luns: &[u32]) -> Fault {
+    let luns: Vec<_> = luns.iter().map(u32::to_string).collect();
+    fault(
+        LUNS_MISSING,
+        "UserErrorSelectedDiskNotAttached",
+        format!(
+            "The virtual machine '{vm}' has no disk at LUN {}, which its protection lists: it is not in the recovery point.",
+            luns.join(", ")
+        ),
+        &["Attach the disk, or take its LUN off the list of disks to back up."],
+    )
+}
+
+/// Whether a warning came of the last attempt to take snapshots.
+pub(super) fn is_of_snapshot(fault: &Fault) -> bool {
+    [NO_AGENT, SCRIPT, DISK_SKIPPED, LUNS_MISSING].contains(&fault.code)
+}
+
+const NO_AGENT: i64 = 900_040;
+const SCRIPT: i64 = 900_041;
+const DISK_SKIPPED: i64 = 900_042;
+const LUNS_MISSING: i64 = 900_043;
+
+/// The snapshot files that a transfer was to read are gone.
+pub(super) fn snapshots_gone() -> Fault {
+    fault(
+        900_044,
+        "SnapshotNotFound",
+        "The snapshots that were to be transferred to the vault are no longer there.",
+        &["Back the machine up again."],
+    )
+}
+
+/// The same failure of a backup whose snapshots are there all the same.
+pub(super) fn left_as_snapshot(mut fault: Fault, until: Timestamp) -> Fault {
+    fault.message.push_str(&format!(
+        " The recovery point is not in the vault; it can be restored from its snapshot until {} UTC.",
+        job_words::moment(until)
+    ));
+    fault
+}
+
+/// A run of a daily policy took longer than the day that the next one comes after.
+pub(super) fn longer_than_a_day(took: SignedDuration) -> Fault {
+    fault(
+        900_045,
+        "BackupExceededOneDay",
+        format!(
+            "The backup took {}, more than the 24 h from its snapshot to the vault that a daily policy allows; the next run waited for it.",
+            job_words::length(took)
+        ),
+        &[
+            "Leave disks out, back up less often, or let the service have faster disks and more jobs at once (--max-jobs).",
+        ],
+    )
+}
+
+/// A limit of Azure's that a machine is beyond.
+pub(super) enum Limit<'a> {
+    Disks {
+        vm: &'a str,
+        has: usize,
+        most: usize,
+    },
+    DiskSize {
+        disk: &'a str,
+        has: u64,
+        most: u64,
+    },
+    DisksTogether {
+        vm: &'a str,
+        has: u64,
+        most: u64,
+    },
+    MachineSize {
+        vm: &'a str,
+        cores: u32,
+        memory_gib: f64,
+        fewest_cores: u32,
+        least_gib: f64,
+    },
+    Shared {
+        disk: &'a str,
+        lun: Option<u32>,
+    },
+    EnhancedOnly {
+        disk: &'a str,
+        sku: &'a str,
+    },
+    Kind {
+        disk: &'a str,
+        sku: &'a str,
+    },
+}
+
+/// A machine that can't be backed up as it is.
+pub(super) fn limit(limit: Limit<'_>) -> Fault {
+    let tib = |bytes: u64| {
+        let hundredths = u128::from(bytes) * 100 / (1 << 40);
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    match limit {
+        Limit::Disks { vm, has, most } => fault(
+            900_050,
+            "UserErrorDiskCountLimitExceeded",
+            format!(
+                "{has} disks of the virtual machine '{vm}' are to be backed up; no more than {most} can be."
+            ),
+            &["Leave some of its data disks out of the backup."],
+        ),
+        Limit::DiskSize { disk, has, most } => fault(
+            900_051,
+            "UserErrorDiskSizeLimitExceeded",
+            format!(
+                "The disk '{disk}' has {} TB; a disk of up to {} TB can be backed up.",
+                tib(has),
+                most >> 40
+            ),
+            &["Leave the disk out of the backup, or spread its data over smaller disks."],
+        ),
+        Limit::DisksTogether { vm, has, most } => fault(
+            900_052,
+            "UserErrorTotalDiskSizeLimitExceeded",
+            format!(
+                "The disks of the virtual machine '{vm}' have {} TB together; up to {} TB can be backed up.",
+                tib(has),
+                most >> 40
+            ),
+            &["Leave some of its data disks out of the backup."],
+        ),
+        Limit::MachineSize {
+            vm,
+            cores,
+            memory_gib,
+            fewest_cores,
+            least_gib,
+        } => fault(
+            900_053,
+            "UserErrorVmSizeNotSupported",
+            format!(
+                "The virtual machine '{vm}' has {cores} cores and {memory_gib} GB of memory; one that is backed up has at least {fewest_cores} cores and {least_gib} GB."
+            ),
+            &["Give the machine a larger size."],
+        ),
+        Limit::Shared { disk, lun } => {
+            let advice = lun.map_or_else(
+                || "Use an OS disk that one machine has for itself.".to_owned(),
+                |lun| format!("Leave the disk out of the backup (LUN {lun})."),
+            );
+            fault(
+                900_054,
+                "UserErrorSharedDiskNotSupported",
+                format!(
+                    "The disk '{disk}' is shared by machines; shared disks can't be backed up with one of them."
+                ),
+                &[&advice],
+            )
+        }
+        Limit::EnhancedOnly { disk, sku } => fault(
+            900_055,
+            "UserErrorDiskTypeNeedsEnhancedPolicy",
+            format!(
+                "The disk '{disk}' is of type {sku}, which only an enhanced policy (V2) backs up."
+            ),
+            &["Use an enhanced policy, or leave the disk out of the backup."],
+        ),
+        Limit::Kind { disk, sku } => fault(
+            900_056,
+            "UserErrorDiskTypeNotSupported",
+            format!(
+                "The disk '{disk}' is of type {sku}, which can't be backed up; Standard_*, StandardSSD_* and Premium_* can, and with an enhanced policy UltraSSD_* and PremiumV2_*."
+            ),
+            &["Leave the disk out of the backup."],
+        ),
+    }
 }

@@ -1,10 +1,12 @@
 //! Reading jobs: the list with its filters, and one whole.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::job_words::{render, status, value};
-use super::refusals;
-use super::rows::{Job, Kind};
+use super::job_words::{Shown, render, status, value};
+use super::rows::{Job, Kind, Stage};
+use super::{queue, refusals};
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
 };
@@ -13,9 +15,18 @@ use crate::store::Tx;
 /// `GET V/backupJobs[?$filter=…]`, the newest first.
 pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
     let jobs = filtered(request, at, tx)?;
-    let entries = jobs
-        .iter()
-        .map(|job| (place(job), value(&render(job, &at.id, ctx.now, false))));
+    let waiting = jobs.iter().any(|job| job.stage == Stage::Queued);
+    let places = if waiting {
+        queue::places(tx)?
+    } else {
+        BTreeMap::new()
+    };
+    let entries = jobs.iter().map(|job| {
+        let shown = Shown::Listed {
+            place: places.get(&job.id).copied(),
+        };
+        (place(job), value(&render(job, &at.id, ctx.now, shown)))
+    });
     Ok((page_newest_first(request, entries)?, Vec::new()))
 }
 
@@ -64,10 +75,13 @@ fn place(job: &Job) -> PageKey {
 /// `GET V/backupJobs/{job}`.
 pub(super) fn get(id: &str, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
     let job = find(id, at, tx)?;
-    Ok((
-        Response::ok(value(&render(&job, &at.id, ctx.now, true))),
-        Vec::new(),
-    ))
+    let place = match job.stage {
+        Stage::Queued => queue::places(tx)?.get(&job.id).copied(),
+        _ => None,
+    };
+    let shown = Shown::Whole { place };
+    let body = value(&render(&job, &at.id, ctx.now, shown));
+    Ok((Response::ok(body), Vec::new()))
 }
 
 /// The job of this vault by its id.

@@ -1,24 +1,34 @@
 //! Jobs in the wire's words.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::container::BackupManagementType;
-use kluis_arm::job::{
-    JobAction, JobDetail, JobError, JobStatus, JobTask, TaskStatus, VmJob, VmJobExtendedInfo,
-};
+use kluis_arm::job::{JobAction, JobDetail, JobError, JobStatus, VmJob, VmJobExtendedInfo};
 use kluis_arm::resource::Resource;
-use kluis_arm::time::{WireTime, job_duration};
-use serde_json::{Number, Value, json};
+use kluis_arm::time::{job_duration, time_remaining};
+use serde_json::Value;
 
-use super::rows::{Fault, Goal, Job, Kind, Outcome, Stage, Work};
+use super::job_tasks;
+use super::rows::{Cause, Fault, Goal, Job, Kind, Outcome, Phase, Stage, Work};
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupJobs";
 
-/// The job as a list shows it, or whole, with its tasks, when `whole`.
+/// How much of a job is shown; `place` is its place in the queue, while it waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shown {
+    /// As a list shows it.
+    Listed { place: Option<usize> },
+    /// With its tasks and all that it says of itself.
+    Whole { place: Option<usize> },
+}
+
+/// The job as the wire has it.
 pub(super) fn render(
     job: &Job,
     vault_id: &str,
     now: Timestamp,
-    whole: bool,
+    shown: Shown,
 ) -> Resource<JobDetail> {
     let ended = ended(job);
     let error_details: Vec<JobError> = job.fault.iter().chain(&job.warnings).map(error).collect();
@@ -38,9 +48,19 @@ pub(super) fn render(
         actions_info: is_cancellable(job).then(|| vec![JobAction::Cancellable]),
         error_details: (!error_details.is_empty()).then_some(error_details),
         virtual_machine_version: Some("Compute".to_owned()),
-        extended_info: whole.then(|| extended(job, now)),
+        extended_info: match shown {
+            Shown::Listed { place: None } => None,
+            // A list has no extended information but of a job that waits, whose place is worth a read less.
+            Shown::Listed { place } => Some(VmJobExtendedInfo {
+                property_bag: Some(bag(job, place)),
+                ..VmJobExtendedInfo::default()
+            }),
+            Shown::Whole { place } => Some(extended(job, now, place)),
+        },
         container_name: Some(job.container.clone()),
-        is_user_triggered: job.backup().map(|work| work.due().is_none()),
+        is_user_triggered: job
+            .backup()
+            .map(|work| matches!(work.cause, Cause::Demand { .. })),
         ..VmJob::default()
     };
     Resource::new(
@@ -65,13 +85,14 @@ pub(super) fn status(job: &Job) -> JobStatus {
     }
 }
 
-/// Whether a person can still stop the job. A backup can be stopped while its machine's disks are being read, which is our
-/// snapshot phase: Azure allows no later moment either. A restore can be stopped until it is done.
+/// Whether a person can still stop the job: a backup until its snapshots are taken, a restore until it is done.
 pub(super) fn is_cancellable(job: &Job) -> bool {
     let running = matches!(job.stage, Stage::Queued | Stage::Running);
     running
         && match job.kind {
-            Kind::Backup => job.copied.read.is_none(),
+            Kind::Backup => job
+                .backup()
+                .is_some_and(|work| work.phase == Phase::Snapshot),
             Kind::Restore => true,
             _ => false,
         }
@@ -92,7 +113,8 @@ pub(super) fn length(of: SignedDuration) -> String {
     }
 }
 
-fn ended(job: &Job) -> Option<(Timestamp, Outcome)> {
+/// When and how a job ended.
+pub(super) fn ended(job: &Job) -> Option<(Timestamp, Outcome)> {
     if let Stage::Ended { when, outcome } = job.stage {
         Some((when, outcome))
     } else {
@@ -110,12 +132,7 @@ fn error(fault: &Fault) -> JobError {
     }
 }
 
-fn extended(job: &Job, now: Timestamp) -> VmJobExtendedInfo {
-    let total = job.copied.total;
-    let percent = (total > 0).then(|| {
-        let thousandths = u128::from(job.copied.done.min(total)) * 1000 / u128::from(total);
-        u32::try_from(thousandths).map_or(0.0, |t| f64::from(t) / 10.0)
-    });
+fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInfo {
     let internal = match &job.work {
         Work::Restore(work) => Some((
             "restoreLocationType",
@@ -128,85 +145,33 @@ fn extended(job: &Job, now: Timestamp) -> VmJobExtendedInfo {
         _ => None,
     };
     VmJobExtendedInfo {
-        tasks_list: Some(tasks(job, now)),
-        property_bag: Some(job.facts.iter().cloned().collect()),
+        tasks_list: Some(job_tasks::tasks(job, now)),
+        property_bag: Some(bag(job, place)),
         internal_property_bag: internal
             .map(|(name, value)| [(name.to_owned(), value.to_owned())].into()),
-        progress_percentage: percent.and_then(Number::from_f64),
+        progress_percentage: job_tasks::percentage(job),
+        estimated_remaining_duration: job_tasks::remaining(job, now).map(time_remaining),
         dynamic_error_message: job.fault.as_ref().map(|fault| fault.message.clone()),
         ..VmJobExtendedInfo::default()
     }
 }
 
-fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
-    let copied = &job.copied;
-    let done = ended(job).map(|(when, _)| when);
-    match &job.work {
-        Work::Nothing | Work::Forget(_) => Vec::new(),
-        Work::Backup(work) => {
-            let saved = work.saved.as_ref().and(done.or(Some(now)));
-            let transferring = copied
-                .started
-                .filter(|_| copied.done > 0 || copied.read.is_some());
-            vec![
-                task("Take Snapshot", copied.started, copied.read, job, now),
-                task("Transfer data to vault", transferring, saved, job, now),
-            ]
-        }
-        Work::Restore(work) => {
-            let all = work.disks.iter().all(|disk| disk.sha256.is_some());
-            vec![task(
-                "Transfer data from vault",
-                copied.started,
-                done.filter(|_| all),
-                job,
-                now,
-            )]
-        }
-        Work::Files(work) => {
-            let made = done.filter(|_| work.made.is_some());
-            vec![task(
-                "Transfer data from vault",
-                copied.started,
-                made,
-                job,
-                now,
-            )]
-        }
+/// What the job says about itself, its place in the queue while it waits, and how far its bytes are.
+fn bag(job: &Job, place: Option<usize>) -> BTreeMap<String, String> {
+    let mut bag: BTreeMap<String, String> = job.facts.iter().cloned().collect();
+    if let Some(place) = place {
+        bag.insert("Queue Place".to_owned(), place.to_string());
     }
-}
-
-/// A task that began and ended then, as far as it did; the job's end ends what had not.
-fn task(
-    name: &str,
-    began: Option<Timestamp>,
-    over: Option<Timestamp>,
-    job: &Job,
-    now: Timestamp,
-) -> JobTask {
-    let outcome = ended(job);
-    let status = match (began, over, outcome) {
-        (_, Some(_), _) => TaskStatus::Completed,
-        (Some(_), None, None) => TaskStatus::InProgress,
-        (None, None, None) => TaskStatus::NotStarted,
-        (_, None, Some((_, Outcome::Cancelled))) => TaskStatus::Cancelled,
-        (None, None, Some(_)) => TaskStatus::NotStarted,
-        (Some(_), None, Some(_)) => TaskStatus::Failed,
-    };
-    let end = over.or(began.and(outcome.map(|(when, _)| when)));
-    let taken = began
-        .map(|began| end.unwrap_or(now).duration_since(began))
-        .unwrap_or_default();
-    let mut task = JobTask {
-        task_id: Some(name.to_owned()),
-        start_time: Some(began.map_or_else(WireTime::not_yet, WireTime::from)),
-        end_time: Some(end.map_or_else(WireTime::not_yet, WireTime::from)),
-        duration: Some(job_duration(taken)),
-        status: Some(status),
-        ..JobTask::default()
-    };
-    task.extra.insert("taskType".to_owned(), json!("Normal"));
-    task
+    if job.copied.total > 0 {
+        let megabytes = |bytes: u64| (bytes >> 20).to_string();
+        let done = job.copied.done.min(job.copied.total);
+        bag.insert("Data Transferred (in MB)".to_owned(), megabytes(done));
+        bag.insert(
+            "Data To Transfer (in MB)".to_owned(),
+            megabytes(job.copied.total),
+        );
+    }
+    bag
 }
 
 /// A value of the wire as JSON. Nothing on the wire has keys that are not text, which is all that could fail.

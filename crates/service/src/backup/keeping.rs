@@ -1,6 +1,7 @@
 //! Until when the points of an item are kept, and why; and which of them are to go.
 //!
-//! The newest point never goes by its age: a machine whose backups keep failing does not lose the last copy it has. A point
+//! The newest point never goes by its age, nor does the newest in the vault: a machine whose backups keep failing does not
+//! lose the last copy it has, and the last away from the machine even less. A point
 //! whose removal has begun is no copy any more: it is never the newest, and always goes.
 
 use kluis_policy::{Verdict, pruning};
@@ -50,14 +51,20 @@ pub(super) fn expired(
     item: &Item,
 ) -> Result<Vec<Point>, StoreError> {
     let judged = judged(ctx, tx, item)?;
-    let newest = judged
-        .iter()
-        .map(|(point, _)| point)
-        .find(|point| !point.removing)
-        .map(|point| point.name.clone());
+    let usable = || {
+        let points = judged.iter().map(|(point, _)| point);
+        points.filter(|point| !point.removing)
+    };
+    let newest = usable().next();
+    let in_the_vault = usable().find(|point| point.hardened.is_some());
+    let last: Vec<String> = newest
+        .into_iter()
+        .chain(in_the_vault)
+        .map(|point| point.name.clone())
+        .collect();
     let goes = |point: &Point, verdict: Option<Verdict>| {
         let over = verdict.is_some_and(|verdict| !verdict.is_kept());
-        point.removing || over && newest.as_ref() != Some(&point.name)
+        point.removing || over && !last.contains(&point.name)
     };
     Ok(judged
         .into_iter()

@@ -2,8 +2,8 @@
 //!
 //! Everything here is synchronous and runs in a transaction: a request, the clock's tick or a mover's report comes in, rows
 //! change, and effects go out for the shell to carry out once the transaction is committed. Two things hold everywhere. A
-//! recovery point exists from the moment a mover proved that its snapshot is in the vault until the moment one proved that
-//! it is gone, and nothing else makes or removes one. An item is held by one job at a time.
+//! recovery point exists from the moment a mover proved that the disks' snapshots were taken, is in the vault from the moment
+//! one proved that, and goes when one proved that it is gone from there. An item is held by one job at a time.
 //!
 //! It does not know sockets, processes or files; where a decision depends on one, the [`Context`] is asked.
 
@@ -11,16 +11,20 @@ mod around;
 mod browse;
 mod cancel;
 mod cleanup;
+mod consistency;
 mod containers;
 mod default_policies;
 mod discovery;
+mod disks;
 mod eligibility;
 mod endings;
 mod export_jobs;
 mod failure;
+mod instants;
 mod intents;
 mod items;
 mod job_reads;
+mod job_tasks;
 mod job_words;
 mod jobs;
 mod keeping;
@@ -40,12 +44,14 @@ mod route;
 mod rows;
 mod rules;
 mod scheduler;
+mod snapshot;
 mod status;
 mod transfer;
 mod usage_summaries;
 mod validate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -106,12 +112,18 @@ pub fn redundancy_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreErr
 pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     scheduler::run_due(ctx, tx)?;
     cleanup::run_due(ctx, tx)?;
-    queue::dispatch(ctx, tx)
+    let mut effects = instants::run_due(ctx, tx)?;
+    effects.extend(queue::dispatch(ctx, tx)?);
+    Ok(effects)
 }
 
 /// The next moment at which [`tick`] has something to do; `None` while nothing is protected.
 pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
-    let due = [scheduler::next_due(ctx, tx)?, cleanup::next_due(ctx, tx)?];
+    let due = [
+        scheduler::next_due(ctx, tx)?,
+        cleanup::next_due(ctx, tx)?,
+        instants::next_due(ctx, tx)?,
+    ];
     Ok(due.into_iter().flatten().min())
 }
 
@@ -126,7 +138,7 @@ pub fn on_mover(
 
 /// Whether a job is queued or running.
 pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    Ok(!Job::active(tx)?.is_empty())
+    Job::any_active(tx)
 }
 
 /// Whether a job is queued or running in this vault.
@@ -156,6 +168,12 @@ pub fn paper(
     tx: &Tx<'_>,
 ) -> Result<Option<serde_json::Value>, StoreError> {
     restore::read_paper(account, container, name, tx)
+}
+
+/// The folders of the snapshot files that are there or being made; what else is below [`Context::snapshots_path`] was left
+/// behind by a crash.
+pub fn snapshot_folders(tx: &Tx<'_>) -> Result<BTreeSet<PathBuf>, StoreError> {
+    instants::folders(tx)
 }
 
 /// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own

@@ -163,6 +163,16 @@ fn render(
     Resource::new(&id, point.name.clone(), TYPE, detail.into())
 }
 
+/// Where the point is, as a job tells it.
+pub(super) fn tier_words(point: &Point) -> String {
+    let places: Vec<_> = tiers(point)
+        .into_iter()
+        .filter_map(|tier| tier.tier)
+        .map(|place| place.as_str().to_owned())
+        .collect();
+    places.join(", ")
+}
+
 fn disk(disk: &PointDisk) -> DiskInformation {
     DiskInformation {
         lun: Some(

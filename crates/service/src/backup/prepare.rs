@@ -2,9 +2,9 @@
 
 use kluis_vault::{ForgetTask, JobFile, Task};
 
-use super::rows::{Fault, ForgetWork, Job, Point, Work};
-use super::{cleanup, failure, restore, transfer};
-use crate::core::Context;
+use super::rows::{Fault, ForgetWork, Forgetting, Item, Job, Phase, Point, Work};
+use super::{cleanup, failure, instants, restore, snapshot, transfer};
+use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
@@ -28,6 +28,7 @@ pub(super) fn prepare(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
     job: &mut Job,
+    effects: &mut Vec<Effect>,
 ) -> Result<Prepared, StoreError> {
     let Some(vault) = tx.get::<VaultRow>(job.vault.as_str())? else {
         return Ok(Prepared::Impossible(failure::vault_gone()));
@@ -35,10 +36,13 @@ pub(super) fn prepare(
     cleanup::recheck(ctx, tx, job)?;
     let next = match &mut job.work {
         Work::Nothing => Next::Nothing,
-        Work::Backup(_) => transfer::next(ctx, tx, job)?,
+        Work::Backup(work) => match work.phase {
+            Phase::Snapshot => snapshot::next(ctx, tx, job, &vault)?,
+            Phase::Taken | Phase::Transfer => transfer::next(tx, job)?,
+        },
         Work::Restore(_) => restore::next(ctx, tx, job)?,
         Work::Files(work) => restore::files_task(tx, work)?,
-        Work::Forget(work) => forget(tx, work)?,
+        Work::Forget(work) => forget(tx, work, effects)?,
     };
     Ok(match next {
         Next::Task(task) => Prepared::Start(JobFile {
@@ -51,9 +55,25 @@ pub(super) fn prepare(
     })
 }
 
-/// The snapshots that are to go. From now on their points can't be used any more.
-fn forget(tx: &mut Tx<'_>, work: &mut ForgetWork) -> Result<Next, StoreError> {
-    if work.points.is_empty() && work.items.is_empty() {
+/// The snapshots that are to go from the vault. From now on their points can't be used any more. Points that never got there
+/// are gone with their rows.
+fn forget(
+    tx: &mut Tx<'_>,
+    work: &mut ForgetWork,
+    effects: &mut Vec<Effect>,
+) -> Result<Next, StoreError> {
+    let (snapshots, nowhere): (Vec<Forgetting>, _) = work
+        .points
+        .drain(..)
+        .partition(|point| point.snapshot.is_some());
+    for forgetting in nowhere {
+        effects.extend(instants::remove_point(tx, &forgetting.key)?);
+    }
+    work.points = snapshots;
+    if work.points.is_empty() {
+        for item in work.items.drain(..) {
+            tx.delete::<Item>(&item)?;
+        }
         return Ok(Next::Nothing);
     }
     work.begun = true;

@@ -1,18 +1,10 @@
 //! What movers report, and what it means: rows appear and vanish on a mover's evidence and on nothing else.
 
-use jiff::Timestamp;
-use kluis_policy::Tags;
 use kluis_vault::Event;
 
-use super::rows::{
-    Cause, Consistency, Copied, FilesMade, Hardened, Item, Job, Kind, Origin, Point, Policy, Saved,
-    Shape, Stage, Work,
-};
-use super::rules::Rules;
-use super::{endings, failure, queue, restore, scheduler};
+use super::rows::{Copied, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
+use super::{endings, failure, instants, queue, restore, scheduler, snapshot, transfer};
 use crate::core::{Context, Effect, MoverReport, What};
-use crate::estate;
-use crate::inventory::Os;
 use crate::store::{StoreError, Tx};
 
 /// A job whose mover has ended this often without a word is not run again.
@@ -34,15 +26,17 @@ pub(super) fn on_mover(
     if says_little(&report.what, &job) {
         return Ok(Vec::new());
     }
+    let mut effects = Vec::new();
     match &report.what {
-        What::Event(event) => heard(event, ctx, tx, &mut job)?,
+        What::Event(event) => heard(event, ctx, tx, &mut job, &mut effects)?,
         What::Exited { code, stderr } => exited(*code, stderr, ctx, tx, &mut job)?,
     }
     if job.has_mover() {
         job.keep(tx)?;
-        return Ok(Vec::new());
+    } else {
+        effects.extend(released(ctx, tx, &job)?);
     }
-    released(ctx, tx, &job)
+    Ok(effects)
 }
 
 /// Whether a report is progress of less than a thousandth: not worth a write to the disk.
@@ -60,13 +54,26 @@ pub(super) fn released(
     tx: &mut Tx<'_>,
     job: &Job,
 ) -> Result<Vec<Effect>, StoreError> {
-    if !job.is_active()
-        && let Some(key) = &job.item
-        && let Some(item) = tx.get::<Item>(key)?
-    {
+    let mut effects = let_go(ctx, tx, job)?;
+    effects.extend(queue::dispatch(ctx, tx)?);
+    Ok(effects)
+}
+
+/// A job that has ended lets go of its item: what was due for it meanwhile is queued or done.
+pub(super) fn let_go(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &Job,
+) -> Result<Vec<Effect>, StoreError> {
+    let Some(key) = job.item.as_ref().filter(|_| !job.is_active()) else {
+        return Ok(Vec::new());
+    };
+    if let Some(item) = tx.get::<Item>(key)? {
         scheduler::consider(ctx, tx, item)?;
     }
-    queue::dispatch(ctx, tx)
+    let mut effects = instants::run_due_of(ctx, tx, key)?;
+    effects.extend(instants::given_up(job));
+    Ok(effects)
 }
 
 fn heard(
@@ -74,19 +81,10 @@ fn heard(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
     job: &mut Job,
+    effects: &mut Vec<Effect>,
 ) -> Result<(), StoreError> {
     match event {
-        Event::Started { .. } => {
-            job.copied.started.get_or_insert(ctx.now);
-        }
-        Event::Disk { name, size } => {
-            if let Work::Backup(work) = &mut job.work {
-                work.disks
-                    .iter_mut()
-                    .filter(|disk| disk.name == *name)
-                    .for_each(|disk| disk.size = Some(*size));
-            }
-        }
+        Event::Started { .. } => started(ctx, job),
         Event::Progress { done, total } => {
             job.copied.done = job.copied.done.max(*done);
             job.copied.total = *total;
@@ -107,7 +105,7 @@ fn heard(
                 read: *read,
                 stored: *stored,
             };
-            self::saved(saved, ctx, tx, job)?;
+            transfer::saved(saved, ctx, tx, job)?;
         }
         Event::Restored {
             disk,
@@ -127,8 +125,9 @@ fn heard(
             };
             restore::files_restored(made, job);
         }
-        Event::Forgotten { .. } => forgotten(tx, job)?,
-        Event::Script { .. } | Event::Snapshotted { .. } | Event::Checked { .. } => {}
+        Event::Forgotten { .. } => effects.extend(forgotten(tx, job)?),
+        Event::Script { .. } | Event::Snapshotted { .. } => snapshot::heard(event, job),
+        Event::Disk { .. } | Event::Checked { .. } => {}
         Event::Failed {
             code,
             message,
@@ -141,9 +140,26 @@ fn heard(
                 endings::fail(ctx, tx, job, fault)?;
             }
         }
+        Event::Finished if phase(job) == Some(Phase::Snapshot) => snapshot::finished(ctx, tx, job)?,
         Event::Finished => endings::evidence(ctx, tx, job)?,
     }
     Ok(())
+}
+
+fn phase(job: &Job) -> Option<Phase> {
+    job.backup().map(|work| work.phase)
+}
+
+fn started(ctx: &Context<'_>, job: &mut Job) {
+    job.copied.started.get_or_insert(ctx.now);
+    if let Work::Backup(work) = &mut job.work {
+        let span = if work.phase == Phase::Snapshot {
+            &mut work.snapshot
+        } else {
+            &mut work.transfer
+        };
+        span.began.get_or_insert(ctx.now);
+    }
 }
 
 /// Adds a remark to those that the job has, as long as they can be read at a glance. A backup warns of it, too: a recovery
@@ -168,110 +184,19 @@ fn note(job: &mut Job, message: &str) {
     }
 }
 
-/// The snapshot is in the vault: now, and not before, there is a recovery point.
-pub(super) fn saved(
-    saved: Saved,
-    ctx: &Context<'_>,
-    tx: &mut Tx<'_>,
-    job: &mut Job,
-) -> Result<(), StoreError> {
-    let (Some(key), Work::Backup(work)) = (job.item.clone(), &mut job.work) else {
-        return Ok(());
-    };
-    if work.saved.is_some() {
-        return Ok(());
-    }
-    let Some(mut item) = tx.get::<Item>(&key)? else {
-        return Ok(());
-    };
-    let time = work.taken.unwrap_or(ctx.now);
-    let rules = tx
-        .get::<Policy>(&Policy::key_of(&job.vault, &work.policy))?
-        .and_then(|policy| Rules::of(&policy));
-    let cause = work.cause;
-    let origin = origin(cause, time, rules.as_ref(), &key, tx)?;
-    let vm = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
-    let point = Point {
-        vault: job.vault.clone(),
-        item: key,
-        name: work.point.clone(),
-        time,
-        origin,
-        consistency: Consistency::Crash,
-        instant: None,
-        hardened: Some(Hardened {
-            snapshot: saved.snapshot.clone(),
-            logical: saved.logical,
-            read: saved.read,
-            stored: saved.stored,
-            tracked: Vec::new(),
-        }),
-        job: job.id.clone(),
-        enhanced: rules.is_some_and(|rules| rules.enhanced),
-        vm: item.vm.clone(),
-        vm_size: vm.as_ref().map(|vm| vm.size.clone()).unwrap_or_default(),
-        windows: vm.as_ref().is_some_and(|vm| vm.os == Os::Windows),
-        shape: vm.as_ref().map(Shape::from),
-        disks: work.disks.clone(),
-        excluded: work.excluded.clone(),
-        removing: false,
-    };
-    let size = saved.logical;
-    work.saved = Some(saved);
-    tx.put(&point)?;
-    item.has_point(time);
-    tx.put(&item)?;
-    job.state("Backup Size", format!("{} MB", size.div_ceil(1 << 20)));
-    job.copied.read.get_or_insert(ctx.now);
-    Ok(())
-}
-
-/// What the point expires by. One that is made before disks are replaced is kept like a run of the schedule, but takes no
-/// run's tags.
-fn origin(
-    cause: Cause,
-    time: Timestamp,
-    rules: Option<&Rules>,
-    item: &str,
-    tx: &Tx<'_>,
-) -> Result<Origin, StoreError> {
-    Ok(match cause {
-        Cause::Schedule { due } => {
-            let earlier: Vec<_> = Point::of(tx, item)?
-                .iter()
-                .filter_map(|point| match point.origin {
-                    Origin::Schedule { due, .. } => Some(due),
-                    Origin::Demand { .. } | Origin::BeforeReplacing { .. } => None,
-                })
-                .collect();
-            let tags = rules
-                .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
-                .unwrap_or_default();
-            Origin::Schedule { due, tags }
-        }
-        Cause::Demand { until } => Origin::Demand { until },
-        Cause::BeforeReplacing => Origin::BeforeReplacing {
-            at: time,
-            tags: Tags {
-                weekly: rules.is_some_and(|rules| rules.retention.daily.is_none()),
-                ..Tags::default()
-            },
-        },
-    })
-}
-
 /// The snapshots are gone: now, and not before, so are their points, and the items that were to go with them.
-fn forgotten(tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
+fn forgotten(tx: &mut Tx<'_>, job: &mut Job) -> Result<Vec<Effect>, StoreError> {
+    let mut effects = Vec::new();
     let Work::Forget(work) = &mut job.work else {
-        return Ok(());
+        return Ok(effects);
     };
     for point in work.points.drain(..) {
-        tx.delete::<Point>(&point.key)?;
+        effects.extend(instants::remove_point(tx, &point.key)?);
     }
     for item in work.items.drain(..) {
         tx.delete::<Item>(&item)?;
     }
-    Ok(())
+    Ok(effects)
 }
 
 fn exited(
@@ -281,6 +206,10 @@ fn exited(
     tx: &mut Tx<'_>,
     job: &mut Job,
 ) -> Result<(), StoreError> {
+    if phase(job) == Some(Phase::Taken) {
+        // The mover of the snapshots, which has done its work.
+        return again(tx, job);
+    }
     if job.stage == Stage::Cancelling {
         return endings::cancel(ctx, tx, job);
     }

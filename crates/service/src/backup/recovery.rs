@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::rows::{Job, Saved, Stage};
-use super::{endings, progress, queue};
+use super::rows::{Job, Phase, Saved, Stage};
+use super::{endings, progress, queue, transfer};
 use crate::core::{Context, Effect, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -24,7 +24,11 @@ pub struct Interrupted {
 pub(super) fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrupted>, StoreError> {
     let mut found = Vec::new();
     for job in Job::active(tx)? {
-        let unsaved = job.backup().is_some_and(|work| work.saved.is_none());
+        // A version that took no snapshots read the disks straight into the vault.
+        let unsaved = job.backup().is_some_and(|work| {
+            let transfers = work.phase == Phase::Transfer || work.shots.is_empty();
+            work.saved.is_none() && transfers
+        });
         if !job.has_mover() || !unsaved {
             continue;
         }
@@ -46,9 +50,10 @@ pub(super) fn resume(
     tx: &mut Tx<'_>,
     saved: &BTreeMap<String, Saved>,
 ) -> Result<Vec<Effect>, StoreError> {
+    let mut effects = Vec::new();
     for mut job in Job::active(tx)?.into_iter().filter(Job::has_mover) {
         if let Some(saved) = saved.get(&job.id) {
-            progress::saved(saved.clone(), ctx, tx, &mut job)?;
+            transfer::saved(saved.clone(), ctx, tx, &mut job)?;
         }
         if endings::missing(&job).is_none() {
             endings::complete(ctx, tx, &mut job)?;
@@ -57,6 +62,8 @@ pub(super) fn resume(
         } else {
             progress::again(tx, &mut job)?;
         }
+        effects.extend(progress::let_go(ctx, tx, &job)?);
     }
-    queue::dispatch(ctx, tx)
+    effects.extend(queue::dispatch(ctx, tx)?);
+    Ok(effects)
 }

@@ -12,6 +12,10 @@ pub(super) struct Rules {
     pub(super) retention: Retention,
     /// Whether it is an enhanced policy (V2).
     pub(super) enhanced: bool,
+    /// Days that snapshots stay beside the machine.
+    pub(super) instant_days: u32,
+    /// Whether snapshots are to be crash consistent and no more.
+    pub(super) crash_only: bool,
 }
 
 impl Rules {
@@ -22,6 +26,10 @@ impl Rules {
         Some(Self {
             schedule: terms.schedule().ok()?,
             enhanced: terms.generation == Generation::Enhanced,
+            instant_days: terms.instant_restore_days,
+            crash_only: policy.properties["snapshotConsistencyType"]
+                .as_str()
+                .is_some_and(|wanted| wanted.eq_ignore_ascii_case("OnlyCrashConsistent")),
             retention: terms.retention,
         })
     }

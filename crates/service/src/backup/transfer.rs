@@ -1,80 +1,127 @@
-//! The transfer: a machine's disks become a snapshot in the vault.
+//! The second part of a backup: the snapshot files are read into the vault.
+//!
+//! Where an image has recorded what was written to it since a point that the vault still holds, only that is read. The
+//! record goes once the vault has the newer point, and not before: a transfer that fails loses nothing of it.
 
-use kluis_vault::{BackupTask, DiskSource, Task};
+use jiff::SignedDuration;
+use kluis_policy::Frequency;
+use kluis_vault::{BackupTask, DiskSource, Retire, Task};
 
-use super::failure;
 use super::prepare::Next;
-use super::rows::{Item, Job, Point, PointDisk, Work};
+use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Work};
+use super::{failure, snapshot};
 use crate::core::Context;
-use crate::estate;
-use crate::store::{StoreError, Tx};
+use crate::store::{Row as _, StoreError, Tx};
 
-/// Azure's limit of recovery points an item.
-const MOST_POINTS: usize = 9_999;
+/// A backup under a daily policy has to be over by then.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the mover reads.
-pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
-    let Some(key) = job.item.clone() else {
+pub(super) fn next(tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
+    let item = match &job.item {
+        Some(key) => tx.get::<Item>(key)?,
+        None => None,
+    };
+    let (Some(item), Work::Backup(work)) = (item, &mut job.work) else {
         return Ok(Next::Impossible(failure::vault_gone()));
     };
-    let Some(item) = tx.get::<Item>(&key)? else {
-        return Ok(Next::Impossible(failure::vault_gone()));
+    let point = tx.get::<Point>(&Point::key_of(&item.key(), &work.point))?;
+    let Some(point) = point.filter(|point| point.instant.is_some()) else {
+        return Ok(Next::Impossible(failure::snapshots_gone()));
     };
-    let Some(vm) = estate::vm(ctx, tx, &item.resource_group, &item.vm)? else {
-        let fault = failure::vm_not_found(&item.vm, &item.resource_group);
-        return Ok(Next::Impossible(fault));
+    let parent = Point::newest_hardened(tx, &item.key())?;
+    let bitmap_of = |disk: &str| {
+        let parent = parent.as_ref()?;
+        let tracked = &parent.hardened.as_ref()?.tracked;
+        tracked
+            .iter()
+            .any(|tracked| tracked == disk)
+            .then(|| Point::bitmap(&parent.name))
     };
-    let taken: Vec<_> = vm
-        .disks
-        .iter()
-        .filter(|disk| {
-            item.disks
-                .as_ref()
-                .is_none_or(|choice| choice.takes(disk.lun))
-        })
-        .collect();
-    if taken.is_empty() {
-        return Ok(Next::Impossible(failure::no_disks(&item.vm)));
-    }
-    let points = Point::of(tx, &key)?;
-    if points.len() >= MOST_POINTS {
-        return Ok(Next::Impossible(failure::too_many_points(MOST_POINTS)));
-    }
-    let Work::Backup(work) = &mut job.work else {
-        return Ok(Next::Impossible(failure::vault_gone()));
-    };
-    work.taken = Some(ctx.now);
-    work.disks = taken
-        .iter()
-        .map(|disk| PointDisk {
-            name: disk.name.clone(),
-            lun: disk.lun,
-            sku: disk.sku.clone(),
-            size: None,
-            os: disk.lun.is_none().then(|| vm.os.into()),
-            format: kluis_vault::DiskFormat::Raw,
-        })
-        .collect();
-    Ok(Next::Task(Task::Backup(BackupTask {
+    let disks = work.shots.iter().map(|shot| {
+        let bitmap = bitmap_of(&shot.disk);
+        DiskSource {
+            name: shot.disk.clone(),
+            path: shot.to.clone(),
+            lun: point
+                .disks
+                .iter()
+                .find(|disk| disk.name == shot.disk)
+                .and_then(|disk| disk.lun),
+            changed: None,
+            retire: bitmap.clone().map(|bitmap| Retire {
+                path: shot.image.clone(),
+                bitmap,
+            }),
+            bitmap,
+        }
+    });
+    let task = BackupTask {
         vm: item.vm.clone(),
-        time: ctx.now,
-        tags: vec![format!("rp={}", work.point)],
+        time: point.time,
+        tags: vec![format!("rp={}", point.name)],
         description: format!("{} in {}", item.vm_id, job.vault),
-        parent: points
-            .iter()
-            .filter(|point| !point.removing)
-            .find_map(|point| point.hardened.as_ref())
-            .map(|newest| newest.snapshot.clone()),
-        disks: taken
-            .iter()
-            .map(|disk| DiskSource {
-                name: disk.name.clone(),
-                path: disk.path.clone(),
-                lun: disk.lun,
-                changed: None,
-                bitmap: None,
-                retire: None,
-            })
+        parent: parent
+            .as_ref()
+            .and_then(|parent| parent.hardened.as_ref())
+            .map(|hardened| hardened.snapshot.clone()),
+        disks: disks.collect(),
+    };
+    work.phase = Phase::Transfer;
+    Ok(Next::Task(Task::Backup(task)))
+}
+
+/// The snapshot is in the vault: now, and not before, the point is there, too.
+pub(super) fn saved(
+    saved: Saved,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
+    let item = match &job.item {
+        Some(key) => tx.get::<Item>(key)?,
+        None => None,
+    };
+    let (Some(mut item), Work::Backup(work)) = (item, &mut job.work) else {
+        return Ok(());
+    };
+    if work.saved.is_some() {
+        return Ok(());
+    }
+    let rules = snapshot::rules(tx, job.vault.as_str(), work)?;
+    let mut point = match tx.get::<Point>(&Point::key_of(&item.key(), &work.point))? {
+        Some(point) => point,
+        // A version that took no snapshots began it.
+        None => snapshot::point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?,
+    };
+    let files = point.instant.iter().flat_map(|instant| &instant.files);
+    point.hardened = Some(Hardened {
+        snapshot: saved.snapshot.clone(),
+        logical: saved.logical,
+        read: saved.read,
+        stored: saved.stored,
+        tracked: files
+            .filter(|file| file.tracked)
+            .map(|file| file.disk.clone())
             .collect(),
-    })))
+    });
+    tx.put(&point)?;
+    item.has_point(point.time);
+    tx.put(&item)?;
+    let size = saved.logical;
+    work.phase = Phase::Transfer;
+    work.transfer.ended = Some(ctx.now);
+    work.saved = Some(saved);
+    let is_daily = |frequency: &Frequency| !matches!(frequency, Frequency::Weekly { .. });
+    let took = ctx.now.duration_since(job.began);
+    let late = work.due().is_some()
+        && took > A_DAY
+        && rules.is_some_and(|rules| is_daily(&rules.schedule.frequency));
+    if late {
+        job.warnings.push(failure::longer_than_a_day(took));
+    }
+    job.state("Recovery Point Tier", super::points::tier_words(&point));
+    job.state("Backup Size", format!("{} MB", size.div_ceil(1 << 20)));
+    job.copied.read.get_or_insert(ctx.now);
+    Ok(())
 }

@@ -19,6 +19,11 @@ pub trait Facts {
     fn exists(&self, path: &Path) -> bool;
     /// The size in bytes of a file's content (for a disk image: of the disk inside); `None` when it can't be read.
     fn size(&self, path: &Path) -> Option<u64>;
+    /// Whether an image is one of qcow2; by its name, where nobody can look into it.
+    fn is_qcow2(&self, path: &Path) -> bool {
+        path.extension()
+            .is_some_and(|extension| extension == "qcow2")
+    }
     /// The bytes free to this service on the file system that holds `path` or its nearest existing parent.
     fn free_bytes(&self, path: &Path) -> Option<u64>;
 }
@@ -67,6 +72,12 @@ impl Context<'_> {
     #[must_use]
     pub fn deleted_vault_path(&self, name: &str) -> PathBuf {
         self.data_dir.join("vaults").join(".deleted").join(name)
+    }
+
+    /// The folder of all snapshot files: `DIR/snapshots/<resource group>/<vault>/<recovery point>/`.
+    #[must_use]
+    pub fn snapshots_path(&self) -> PathBuf {
+        self.data_dir.join("snapshots")
     }
 
     /// The canonical id of a vault: `/subscriptions/…/resourceGroups/…/providers/Microsoft.RecoveryServices/vaults/…`.

@@ -36,6 +36,11 @@ pub enum Effect {
         /// Whether it comes back: what its report calls `made`.
         back: bool,
     },
+    /// Remove the snapshot files of a recovery point that no longer has them. What is left behind is found at the next start.
+    RemoveSnapshots {
+        /// Their folder.
+        folder: PathBuf,
+    },
     /// Run a job in a mover. Ends in [`MoverReport`]s for `file.job`.
     StartMover(JobFile),
     /// Remove what a restore had made before it was given up. Asked again until the files are gone.

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_yaml::Spanned;
 
 use super::{
-    Disk, Encryption, Identity, Inventory, Os, Power, ResourceGroup, Scripts, VirtualMachine, same,
+    Disk, Encryption, Identity, Inventory, Os, Power, ResourceGroup, VirtualMachine, same, scripts,
 };
 use crate::core::Role;
 
@@ -159,7 +159,7 @@ struct Machine {
     #[serde(default)]
     encryption: Encryption,
     agent: Option<bool>,
-    scripts: Option<Scripts>,
+    scripts: Option<scripts::Written>,
 }
 
 #[derive(Deserialize)]
@@ -273,7 +273,11 @@ impl Machine {
             managed: self.managed.unwrap_or(true),
             encryption: self.encryption,
             agent: self.agent.unwrap_or(true),
-            scripts: self.scripts,
+            scripts: self
+                .scripts
+                .map(|scripts| scripts.understood(folder))
+                .transpose()
+                .map_err(|message| (line, message))?,
             disks,
         })
     }

@@ -6,6 +6,7 @@
 mod file;
 mod reads;
 mod render;
+mod scripts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::core::Role;
 
 pub use file::InventoryError;
 pub use reads::route;
+pub use scripts::Scripts;
 
 /// All that there is to be protected, and where restores go.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -74,18 +76,6 @@ pub enum Encryption {
     /// By Azure Disk Encryption.
     #[serde(rename = "ADE")]
     Ade,
-}
-
-/// The scripts that make a backup consistent for applications on Linux.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scripts {
-    /// Run before the snapshot.
-    pub pre: Option<String>,
-    /// Run after the snapshot.
-    pub post: Option<String>,
-    /// How long one may run, for example `60s`.
-    pub timeout: Option<String>,
 }
 
 /// A virtual machine with the facts that rules look at.

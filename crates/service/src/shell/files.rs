@@ -31,6 +31,12 @@ impl Facts for Files {
         Some(length)
     }
 
+    fn is_qcow2(&self, path: &Path) -> bool {
+        let mut magic = [0_u8; 4];
+        File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
+            && magic == *b"QFI\xfb"
+    }
+
     fn free_bytes(&self, path: &Path) -> Option<u64> {
         let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
         let stat = rustix::fs::statvfs(existing).ok()?;

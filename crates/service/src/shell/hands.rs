@@ -11,7 +11,7 @@ use kluis_vault::{Event, JobFile};
 use super::engine::Engine;
 use super::keys::Keys;
 use super::mover::{Kill, Mover, Tell, Witness};
-use super::repositories;
+use super::{repositories, snapshots};
 use crate::core::{Effect, MoverReport, RepositoryReport, What};
 
 /// How long a service that stops waits for its movers to be gone: they use files that the next one will use.
@@ -94,6 +94,7 @@ impl Hands {
                         tracing::warn!(%job, error = %kluis_vault::error::describe(&error), "a restore that was given up left files behind");
                     }
                 }
+                Order::Do(Effect::RemoveSnapshots { folder }) => snapshots::remove(&folder),
                 Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
                 Order::Do(Effect::KillMover { job }) => match movers.kills.get_mut(&job) {
                     Some((_, kill)) => kill(),

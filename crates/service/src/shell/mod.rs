@@ -21,6 +21,7 @@ mod private;
 mod repositories;
 mod serve;
 mod sign_in;
+mod snapshots;
 mod startup;
 mod ticker;
 mod token;

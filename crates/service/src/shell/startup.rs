@@ -19,7 +19,7 @@ use super::keys::Keys;
 use super::mover::{Mover, Processes, end_orphans};
 use super::sign_in::SignIn;
 use super::token::Tokens;
-use super::{Config, Movers, ServiceError, private, repositories};
+use super::{Config, Movers, ServiceError, private, repositories, snapshots};
 use crate::backup;
 use crate::core;
 use crate::inventory::Inventory;
@@ -196,5 +196,8 @@ fn go_on(engine: &Engine, keys: &Keys) -> Result<(), ServiceError> {
         Ok::<_, ServiceError>(((), effects))
     })?;
     engine.tick()?;
-    Ok(())
+    // After the resumed jobs have said what they still need, and before any mover makes more.
+    let root = engine.data_dir.join("snapshots");
+    let keep = engine.read(|_, tx| backup::snapshot_folders(tx))?;
+    snapshots::sweep(&root, &keep).map_err(ServiceError::io("look into", &root))
 }

@@ -113,6 +113,50 @@ impl<'a> Tx<'a> {
         self.rows(&sql, params![subject, since.map_or(i64::MIN, micros)])
     }
 
+    /// A table's documents about `subject` whose keys begin with `prefix`, in the order of their moments.
+    pub fn about_starting<R: Row>(
+        &self,
+        subject: &str,
+        prefix: &str,
+    ) -> Result<Vec<R>, StoreError> {
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE subject = ?1 AND key >= ?2 AND key < ?2 || char(1114111) ORDER BY moment, key",
+            R::TABLE
+        );
+        self.rows(&sql, params![subject, prefix])
+    }
+
+    /// A table's documents whose keys begin with `prefix` and whose moment is `now` or before, in the order of their keys.
+    pub fn due_starting<R: Row>(&self, prefix: &str, now: Timestamp) -> Result<Vec<R>, StoreError> {
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE key >= ?1 AND key < ?1 || char(1114111) AND moment <= ?2 ORDER BY key",
+            R::TABLE
+        );
+        self.rows(&sql, params![prefix, micros(now)])
+    }
+
+    /// A table's documents that have a moment, in that order.
+    pub fn having_moment<R: Row>(&self) -> Result<Vec<R>, StoreError> {
+        let sql = format!(
+            "SELECT key, body FROM {} WHERE moment IS NOT NULL ORDER BY moment, key",
+            R::TABLE
+        );
+        self.rows(&sql, params![])
+    }
+
+    /// How many documents of a table have keys that begin with `prefix`.
+    pub fn count_starting<R: Row>(&self, prefix: &str) -> Result<usize, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE key >= ?1 AND key < ?1 || char(1114111)",
+            R::TABLE
+        );
+        let count: i64 = self
+            .transaction
+            .prepare(&sql)?
+            .query_row([prefix], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
     /// A table's documents whose moment is `now` or before, in that order.
     pub fn due<R: Row>(&self, now: Timestamp) -> Result<Vec<R>, StoreError> {
         let sql = format!(

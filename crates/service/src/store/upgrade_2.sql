@@ -39,5 +39,5 @@ UPDATE jobs SET body = json_remove(
 WHERE json_extract(body, '$.work.kind') = 'backup';
 
 -- Jobs are found by their item, from a time on.
-UPDATE jobs SET subject = json_extract(body, '$.item'),
+UPDATE jobs SET subject = coalesce(json_extract(body, '$.item'), 'cleanup'),
   moment = CAST(strftime('%s', json_extract(body, '$.began')) AS INTEGER) * 1000000;

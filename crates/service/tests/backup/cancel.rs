@@ -50,39 +50,42 @@ fn a_running_backup_is_cancelled_once_its_mover_is_gone() {
 }
 
 #[test]
-fn a_backup_that_has_read_everything_is_not_cancelled_any_more() {
+fn a_backup_whose_snapshots_are_taken_is_not_cancelled_any_more() {
     let mut world = World::new();
     world.protect();
     let job = world.backup_now();
-    world.hear(&job, Event::Started { pid: 7 });
-    world.hear(
-        &job,
-        Event::Progress {
-            done: 10,
-            total: 10,
-        },
-    );
-    assert_eq!(world.job(&job)["actionsInfo"], json!(null));
-    let refused = world.refused(Method::POST, &format!("backupJobs/{job}/cancel"), None);
-    assert!(
-        refused.starts_with("400 UserErrorJobNotCancellable"),
-        "{refused}"
-    );
+    world.evidence(&job);
+    world.hear(&job, Event::Finished);
+    for mover in ["that took the snapshots", "that transfers them"] {
+        assert_eq!(world.job(&job)["actionsInfo"], json!(null));
+        let refused = world.refused(Method::POST, &format!("backupJobs/{job}/cancel"), None);
+        assert!(
+            refused.starts_with("400 UserErrorJobNotCancellable"),
+            "the mover {mover}: {refused}"
+        );
+        if world.job(&job)["extendedInfo"]["tasksList"][1]["status"] == "NotStarted" {
+            world.exit(&job, Some(0));
+            world.hear(&job, Event::Started { pid: 8 });
+        }
+    }
     world.succeed(&job);
     assert_eq!(world.job(&job)["status"], "Completed");
 }
 
 #[test]
-fn a_backup_that_was_saved_before_its_mover_died_is_complete_however_it_was_to_end() {
+fn a_backup_whose_snapshots_were_taken_before_its_mover_was_ended_goes_on_to_the_vault() {
     let mut world = World::new();
     world.protect();
     let job = world.backup_now();
     let url = cancel(&mut world, &job);
     world.evidence(&job);
+    world.hear(&job, Event::Finished);
     world.exit(&job, None);
+    assert_eq!(world.request(Method::GET, &url, None).status, 400);
+    assert_eq!(world.job(&job)["status"], "InProgress");
+    world.succeed(&job);
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.points().len(), 1);
-    assert_eq!(world.request(Method::GET, &url, None).status, 400);
 }
 
 #[test]

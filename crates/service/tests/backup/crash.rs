@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use kluis_vault::{Event, FailureCode, Task};
+use kluis_vault::{DiskFormat, Event, FailureCode, Task};
 
 use super::world::{ITEM, World, at, restore_request};
 
@@ -12,10 +12,15 @@ fn a_mover_that_dies_is_replaced_and_the_job_stays_the_same() {
     let mut world = World::new();
     world.protect();
     let job = world.backup_now();
-    world.hear(&job, Event::Started { pid: 1 });
-    world.exit(&job, None);
-    assert_eq!(world.movers.keys().collect::<Vec<_>>(), [&job]);
-    world.settle();
+    for phase in ["snapshot", "backup"] {
+        // Its patience begins anew with each phase.
+        for pid in 1..=2 {
+            world.hear(&job, Event::Started { pid });
+            world.exit(&job, None);
+            assert_eq!(world.started.last(), Some(&format!("{phase} {job}")));
+        }
+        world.succeed_once(&job);
+    }
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.points().len(), 1);
 }
@@ -99,7 +104,7 @@ fn every_failure_has_its_name_and_its_way_out() {
 fn a_backup_that_was_saved_when_the_service_died_is_complete_and_not_done_again() {
     let mut world = World::new();
     world.protect();
-    let job = world.backup_now();
+    let job = world.backup_to_the_vault();
     world.work(&job);
     world.restart();
     assert!(world.movers.is_empty());
@@ -108,20 +113,129 @@ fn a_backup_that_was_saved_when_the_service_died_is_complete_and_not_done_again(
 }
 
 #[test]
-fn a_backup_that_was_not_saved_when_the_service_died_runs_again_as_the_same_job() {
+fn snapshots_that_were_being_taken_when_the_service_died_are_taken_again_by_the_same_job() {
     let mut world = World::new();
     world.protect();
     let job = world.backup_now();
     world.hear(&job, Event::Started { pid: 1 });
-    world.hear(&job, Event::Progress { done: 5, total: 10 });
+    world.hear(&job, super::world::snapshotted("web-1-os", DiskFormat::Raw));
     world.restart();
+    assert_eq!(world.points(), Vec::<String>::new());
     assert_eq!(
         world.started,
-        [format!("backup {job}"), format!("backup {job}")]
+        [format!("snapshot {job}"), format!("snapshot {job}")]
     );
     world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.points().len(), 1);
+}
+
+#[test]
+fn a_transfer_that_was_not_saved_when_the_service_died_runs_again_from_the_same_snapshots() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_to_the_vault();
+    let point = world.newest_point();
+    world.hear(&job, Event::Started { pid: 1 });
+    world.hear(&job, Event::Progress { done: 5, total: 10 });
+    world.restart();
+    world.restart();
+    assert_eq!(
+        world.started,
+        [
+            format!("snapshot {job}"),
+            format!("backup {job}"),
+            format!("backup {job}"),
+            format!("backup {job}")
+        ]
+    );
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    assert_eq!(world.newest_point(), point);
+    assert_eq!(world.points().len(), 1);
+}
+
+#[test]
+fn a_service_that_died_between_the_phases_goes_on_with_the_second() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_now();
+    world.evidence(&job);
+    world.hear(&job, Event::Finished);
+    world.restart();
+    assert_eq!(
+        world.started,
+        [format!("snapshot {job}"), format!("backup {job}")]
+    );
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    assert_eq!(world.points().len(), 1);
+}
+
+#[test]
+fn a_transfer_that_fails_leaves_the_point_as_a_snapshot_and_the_next_run_takes_a_new_one() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_to_the_vault();
+    world.fail(&job, FailureCode::NoSpace);
+    let seen = world.job(&job);
+    assert_eq!(seen["status"], "Failed");
+    let tasks = &seen["extendedInfo"]["tasksList"];
+    assert_eq!(
+        (&tasks[0]["status"], &tasks[1]["status"]),
+        (&"Completed".into(), &"Failed".into())
+    );
+    assert_eq!(
+        seen["extendedInfo"]["propertyBag"]["Recovery Point Tier"],
+        "InstantRP"
+    );
+    let said = seen["errorDetails"][0]["errorString"].as_str().unwrap();
+    assert!(
+        said.ends_with("it can be restored from its snapshot until 3/4/2026 9:00:00 AM UTC."),
+        "{said}"
+    );
+    let tiers = |world: &mut World| -> Vec<String> {
+        let page = world.get(&format!("{ITEM}/recoveryPoints"));
+        let tiers = |point: &serde_json::Value| {
+            point["properties"]["recoveryPointTierDetails"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|tier| tier["type"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+                .join("+")
+        };
+        page["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(tiers)
+            .collect()
+    };
+    assert_eq!(tiers(&mut world), ["InstantRP"]);
+    assert_eq!(world.item()["healthStatus"], "ActionRequired");
+    world.live(12);
+    assert_eq!(tiers(&mut world), ["InstantRP+HardenedRP", "InstantRP"]);
+    assert_eq!(world.folders.len(), 2);
+    world.live(24 * 2);
+    assert_eq!(
+        tiers(&mut world).last().map(String::as_str),
+        Some("HardenedRP"),
+        "what never reached the vault goes with its snapshot, when it is not the last copy"
+    );
+    assert_eq!(world.folders.len(), 2);
+}
+
+#[test]
+fn the_last_copy_stays_as_a_snapshot_however_long_its_days_are_over() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_to_the_vault();
+    world.fail(&job, FailureCode::VaultDamaged);
+    world.inventory_without("web-1");
+    world.live(24 * 40);
+    assert_eq!(world.points(), ["2026-03-02T09:00:00Z"]);
+    assert_eq!(world.folders.len(), 1);
 }
 
 #[test]

@@ -67,6 +67,8 @@ struct Ledger {
     begun: BTreeSet<String>,
     condemned: BTreeSet<String>,
     groups: usize,
+    /// The machines that had a point.
+    had: BTreeSet<&'static str>,
 }
 
 fn name(vm: bool) -> &'static str {
@@ -109,6 +111,7 @@ impl Ledger {
             begun: BTreeSet::new(),
             condemned: BTreeSet::new(),
             groups: 0,
+            had: BTreeSet::new(),
         }
     }
 
@@ -176,7 +179,7 @@ impl Ledger {
                 world.now += SignedDuration::from_hours(*hours);
                 world.tick();
             }
-            Act::Succeed(which) => self.with_mover(*which, World::succeed),
+            Act::Succeed(which) => self.with_mover(*which, World::succeed_once),
             Act::Fail(which) => {
                 self.with_mover(*which, |world, job| world.fail(job, FailureCode::Io));
             }
@@ -240,9 +243,15 @@ impl Ledger {
             .values()
             .filter(|file| matches!(file.task, Task::Forget(_)))
             .count();
+        let snapshots = self
+            .world
+            .movers
+            .values()
+            .filter(|file| matches!(file.task, Task::Snapshot(_)))
+            .count();
         assert!(
-            removals == 0 || self.world.movers.len() == 1,
-            "a removal of snapshots runs beside something else"
+            removals == 0 || self.world.movers.len() - snapshots == 1,
+            "a removal of snapshots runs beside something that uses the vault"
         );
         assert!(self.world.movers.len() <= self.world.max_jobs);
         for file in self.world.movers.values() {
@@ -280,7 +289,7 @@ impl Ledger {
             for vm in [true, false] {
                 let going = of.iter().filter(|which| **which == vm).count();
                 assert!(
-                    going == 0 || going < self.count(vm),
+                    going == 0 || going < self.points(vm).len(),
                     "{} loses its newest point",
                     name(vm)
                 );
@@ -317,14 +326,43 @@ impl Ledger {
         Some(vm)
     }
 
-    fn count(&mut self, vm: bool) -> usize {
+    fn points(&mut self, vm: bool) -> Vec<Value> {
         let page = self
             .world
             .request(Method::GET, &format!("{}/recoveryPoints", item(vm)), None);
         page.body
-            .as_ref()
-            .and_then(|page| page["value"].as_array())
-            .map_or(0, Vec::len)
+            .and_then(|page| page["value"].as_array().cloned())
+            .unwrap_or_default()
+    }
+
+    /// How many points there are in this place.
+    fn count(&mut self, tier: &str) -> usize {
+        let points = [self.points(true), self.points(false)].concat();
+        let is_there = |point: &&Value| {
+            let tiers = point["properties"]["recoveryPointTierDetails"].as_array();
+            tiers.unwrap().iter().any(|known| known["type"] == tier)
+        };
+        points.iter().filter(is_there).count()
+    }
+
+    /// An item that had a point has one, whatever failed, until a person's deletion reaches it.
+    fn has_a_copy(&mut self) {
+        for vm in [true, false] {
+            let seen = self.world.request(Method::GET, &item(vm), None);
+            if seen.status != 200 {
+                self.had.remove(name(vm));
+                continue;
+            }
+            let has = !self.points(vm).is_empty();
+            assert!(
+                has || !self.had.contains(name(vm)) || self.deletes(vm),
+                "{} has lost its last copy",
+                name(vm)
+            );
+            if has {
+                self.had.insert(name(vm));
+            }
+        }
     }
 
     /// Whether the item's data are to go: a person deleted them, and their time is over or there is none.
@@ -348,11 +386,16 @@ impl Ledger {
         // A removal that failed is done by the next day's.
         self.world.live(48);
         assert!(!self.world.busy());
-        let points = self.count(true) + self.count(false);
+        let hardened = self.count("HardenedRP");
         let snapshots: usize = self.world.snapshots.values().map(BTreeMap::len).sum();
         assert_eq!(
-            points, snapshots,
-            "points and snapshots are one and the same"
+            hardened, snapshots,
+            "points in the vault and the vault's snapshots are one and the same"
+        );
+        assert_eq!(
+            self.count("InstantRP"),
+            self.world.folders.len(),
+            "points beside their machine and folders of snapshot files are one and the same"
         );
     }
 }
@@ -371,6 +414,7 @@ fn whatever_happens_points_are_kept_jobs_end_and_nobody_writes_beside_another() 
             for act in &acts {
                 ledger.step(act);
                 ledger.hold();
+                ledger.has_a_copy();
             }
             ledger.end();
             Ok(())

@@ -178,16 +178,33 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
     let mut world = World::new();
     world.protect();
     let job = world.backup_now();
-    assert_eq!(world.started, [format!("backup {job}")]);
+    assert_eq!(world.started, [format!("snapshot {job}")]);
     assert_eq!(world.job(&job)["actionsInfo"], json!(["Cancellable"]));
+    world.evidence(&job);
     assert_eq!(world.points(), Vec::<String>::new());
     assert_eq!(world.item()["protectionState"], "IRPending");
 
+    world.hear(&job, kluis_vault::Event::Finished);
+    let tiers = |world: &mut World| {
+        let points = world.get(&format!("{ITEM}/recoveryPoints"));
+        points["value"][0]["properties"]["recoveryPointTierDetails"].clone()
+    };
+    assert_eq!(
+        tiers(&mut world),
+        json!([{"type": "InstantRP", "status": "Valid"}]),
+        "a point exists from the moment that its snapshots are taken"
+    );
+    assert_eq!(world.item()["protectionState"], "Protected");
+    assert_eq!(world.started.len(), 1, "the first mover is not gone yet");
+    world.exit(&job, Some(0));
+    assert_eq!(
+        world.started,
+        [format!("snapshot {job}"), format!("backup {job}")]
+    );
     world.evidence(&job);
     assert_eq!(
-        world.points().len(),
-        1,
-        "a point exists from the moment that its snapshot is in the vault"
+        tiers(&mut world),
+        json!([{"type": "InstantRP", "status": "Valid"}, {"type": "HardenedRP", "status": "Valid"}])
     );
     assert_eq!(world.job(&job)["status"], "InProgress");
     world.hear(&job, kluis_vault::Event::Finished);
@@ -217,6 +234,7 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
                   "endTime": "2026-03-02T09:00:00Z",
                   "duration": "PT0S",
                   "status": "Completed",
+                  "taskExecutionDetails": "The recovery point is file-system consistent.",
                   "taskType": "Normal"
                 },
                 {
@@ -225,12 +243,16 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
                   "endTime": "2026-03-02T09:00:00Z",
                   "duration": "PT0S",
                   "status": "Completed",
+                  "progressPercentage": 100.0,
                   "taskType": "Normal"
                 }
               ],
               "propertyBag": {
                 "Backup Size": "3072 MB",
+                "Data To Transfer (in MB)": "3072",
+                "Data Transferred (in MB)": "3072",
                 "Recovery Point Expiry Time in UTC": "6/12/2026 12:00:00 AM",
+                "Recovery Point Tier": "InstantRP, HardenedRP",
                 "VM Name": "web-1"
               },
               "progressPercentage": 100.0
@@ -248,13 +270,17 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
           "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints",
           "properties": {
             "objectType": "IaasVMRecoveryPoint",
-            "recoveryPointType": "CrashConsistent",
+            "recoveryPointType": "FileSystemConsistent",
             "recoveryPointTime": "2026-03-02T09:00:00Z",
             "recoveryPointAdditionalInfo": "",
             "sourceVMStorageType": "NormalStorage",
             "isSourceVMEncrypted": false,
             "isInstantIlrSessionActive": false,
             "recoveryPointTierDetails": [
+              {
+                "type": "InstantRP",
+                "status": "Valid"
+              },
               {
                 "type": "HardenedRP",
                 "status": "Valid"
@@ -321,7 +347,7 @@ fn the_next_backup_follows_the_newest_point() {
     world.protect();
     let first = world.backup_now();
     world.settle();
-    let second = world.backup_now();
+    let second = world.backup_to_the_vault();
     let kluis_vault::Task::Backup(task) = world.movers[&second].task.clone() else {
         panic!("no backup")
     };
@@ -349,7 +375,7 @@ fn chosen_disks_are_left_out_and_the_os_disk_never_is() {
         body["properties"]["extendedProperties"] =
             json!({"diskExclusionProperties": {"diskLunList": luns, "isInclusionList": inclusion}});
         world.accept(Method::PUT, ITEM, Some(&body));
-        let job = world.backup_now();
+        let job = world.backup_to_the_vault();
         let kluis_vault::Task::Backup(task) = world.movers[&job].task.clone() else {
             panic!("no backup")
         };
@@ -381,7 +407,7 @@ fn stopping_keeps_every_point_and_resuming_goes_on() {
     );
     world.live(24 * 400);
     assert_eq!(world.points().len(), 1);
-    assert_eq!(world.started.len(), 1, "nothing runs for a stopped item");
+    assert_eq!(world.started.len(), 2, "nothing runs for a stopped item");
 
     world.protect();
     assert_eq!(world.item()["protectionState"], "Protected");

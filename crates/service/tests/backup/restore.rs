@@ -62,6 +62,8 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
               }
             ],
             "propertyBag": {
+              "Data To Transfer (in MB)": "3072",
+              "Data Transferred (in MB)": "1024",
               "Job Type": "Recover disks",
               "Recovery point time": "3/2/2026 9:00:00 AM",
               "Recovery point time ": "3/2/2026 9:00:00 AM",
@@ -72,7 +74,8 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
             "internalPropertyBag": {
               "restoreLocationType": "RestoreDisks"
             },
-            "progressPercentage": 33.3
+            "progressPercentage": 33.3,
+            "estimatedRemainingDuration": "00:00:00"
           },
           "containerName": "iaasvmcontainerv2;shop-rg;web-1"
         }

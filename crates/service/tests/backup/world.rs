@@ -17,7 +17,9 @@ use kluis_service::inventory::{
     Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine,
 };
 use kluis_service::store::{Store, StoreError, Tx};
-use kluis_vault::{Event, FailureCode, JobFile, Task};
+use kluis_vault::{
+    DiskFormat, Event, FailureCode, JobFile, ScriptOutcome, SnapshotMethod, Task, Which,
+};
 use serde_json::{Value, json};
 
 pub(super) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
@@ -38,12 +40,14 @@ impl Ids for Counter {
 /// What there is of files: restored disks, and some room.
 pub(super) struct Files {
     pub(super) there: RefCell<BTreeSet<PathBuf>>,
+    /// Snapshot files.
+    pub(super) snapshots: RefCell<BTreeSet<PathBuf>>,
     pub(super) free: Cell<u64>,
 }
 
 impl Facts for Files {
     fn exists(&self, path: &Path) -> bool {
-        self.there.borrow().contains(path)
+        self.there.borrow().contains(path) || self.snapshots.borrow().contains(path)
     }
 
     fn size(&self, _: &Path) -> Option<u64> {
@@ -70,6 +74,8 @@ pub(super) struct World {
     pub(super) snapshots: BTreeMap<PathBuf, BTreeMap<String, String>>,
     /// Every mover that was ever started, in order: a word for each.
     pub(super) started: Vec<String>,
+    /// The folders of snapshot files that are there.
+    pub(super) folders: BTreeSet<PathBuf>,
 }
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -145,6 +151,7 @@ impl World {
             ids: Counter::default(),
             files: Files {
                 there: RefCell::default(),
+                snapshots: RefCell::default(),
                 free: Cell::new(1 << 50),
             },
             max_jobs: 2,
@@ -152,6 +159,7 @@ impl World {
             killed: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             started: Vec::new(),
+            folders: BTreeSet::new(),
         };
         world.make_vault("shop-weu");
         world
@@ -224,6 +232,11 @@ impl World {
                 }
                 Effect::KillMover { job } => {
                     self.killed.insert(job);
+                }
+                Effect::RemoveSnapshots { folder } => {
+                    let mut there = self.files.snapshots.borrow_mut();
+                    there.retain(|path| !path.starts_with(&folder));
+                    self.folders.remove(&folder);
                 }
             }
         }
@@ -430,7 +443,13 @@ impl World {
                 );
                 self.files.there.borrow_mut().insert(task.to);
             }
-            Task::Snapshot(_) | Task::Check => {}
+            Task::Snapshot(task) => {
+                let folder = task.disks[0].to.parent().unwrap().to_owned();
+                self.folders.insert(folder);
+                let files = task.disks.into_iter().map(|disk| disk.to);
+                self.files.snapshots.borrow_mut().extend(files);
+            }
+            Task::Check => {}
         }
     }
 
@@ -513,15 +532,43 @@ impl World {
                     },
                 );
             }
-            Task::Snapshot(_) | Task::Check => {}
+            Task::Snapshot(task) => {
+                self.work(job);
+                for script in task.scripts.iter().flat_map(scripts) {
+                    self.hear(job, script);
+                }
+                for disk in &task.disks {
+                    let format = if disk.to.extension().is_some_and(|end| end == "qcow2") {
+                        DiskFormat::Qcow2
+                    } else {
+                        DiskFormat::Raw
+                    };
+                    self.hear(job, snapshotted(&disk.name, format));
+                }
+            }
+            Task::Check => {}
         }
     }
 
     /// A mover does all its work.
-    pub(super) fn succeed(&mut self, job: &str) {
+    pub(super) fn succeed_once(&mut self, job: &str) {
         self.evidence(job);
         self.hear(job, Event::Finished);
         self.exit(job, Some(0));
+    }
+
+    /// A job's movers do all their work.
+    pub(super) fn succeed(&mut self, job: &str) {
+        while self.movers.contains_key(job) {
+            self.succeed_once(job);
+        }
+    }
+
+    /// The snapshots of a backup on demand are taken, and their transfer has begun.
+    pub(super) fn backup_to_the_vault(&mut self) -> String {
+        let job = self.backup_now();
+        self.succeed_once(&job);
+        job
     }
 
     pub(super) fn fail(&mut self, job: &str, code: FailureCode) {
@@ -627,6 +674,28 @@ impl World {
 
 pub(super) fn snapshot(job: &str) -> String {
     format!("snapshot-of-{job}")
+}
+
+/// Every script succeeds.
+fn scripts(scripts: &kluis_vault::Scripts) -> Vec<Event> {
+    let said = |which| Event::Script {
+        which,
+        outcome: ScriptOutcome::Succeeded,
+        output: String::new(),
+    };
+    let pre = scripts.pre.iter().map(|_| said(Which::Pre));
+    let post = scripts.post.iter().map(|_| said(Which::Post));
+    pre.chain(post).collect()
+}
+
+pub(super) fn snapshotted(disk: &str, format: DiskFormat) -> Event {
+    Event::Snapshotted {
+        disk: disk.to_owned(),
+        size: 1 << 30,
+        format,
+        method: SnapshotMethod::Copy,
+        tracked: format == DiskFormat::Qcow2,
+    }
 }
 
 fn word(task: &Task) -> &'static str {

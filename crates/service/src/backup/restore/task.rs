@@ -73,11 +73,9 @@ fn task(work: &RestoreWork, point: &Point, ctx: &Context<'_>) -> Result<RestoreT
             instant: instant.map(Path::to_owned),
         });
     }
-    let from_the_vault = disks.iter().any(|disk| disk.instant.is_none());
     let papers = work.papers.iter().flat_map(|papers| papers.all());
     Ok(RestoreTask {
         snapshot: hardened
-            .filter(|_| from_the_vault)
             .map(|hardened| hardened.snapshot.clone())
             .unwrap_or_default(),
         vm: work.vm.clone(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use kluis_vault::{DiskFormat, SnapshotMethod};
+use kluis_vault::{DiskFormat, SnapshotMethod, Which};
 use serde::{Deserialize, Serialize};
 
 use super::{Consistency, PointDisk};
@@ -28,6 +28,9 @@ pub(crate) struct BackupWork {
     /// The snapshots, in the order of the disks.
     #[serde(default)]
     pub(crate) shots: Vec<Shot>,
+    /// The scripts that have not been heard to succeed.
+    #[serde(default)]
+    pub(crate) awaited: Vec<Which>,
     /// What the snapshots are to be, and then what they are.
     #[serde(default)]
     pub(crate) consistency: Option<Consistency>,
@@ -123,6 +126,7 @@ impl BackupWork {
             disks: Vec::new(),
             excluded: Vec::new(),
             shots: Vec::new(),
+            awaited: Vec::new(),
             consistency: None,
             snapshot: Span::default(),
             transfer: Span::default(),

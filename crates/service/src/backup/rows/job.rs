@@ -12,6 +12,8 @@ use crate::store::{Row, StoreError, Tx};
 
 const ACTIVE: &str = "active/";
 const ENDED: &str = "ended/";
+/// What the jobs are about that are of no item.
+const CLEANUP: &str = "cleanup";
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -202,7 +204,7 @@ impl Row for Job {
     }
 
     fn subject(&self) -> Option<String> {
-        self.item.clone()
+        Some(self.item.clone().unwrap_or_else(|| CLEANUP.to_owned()))
     }
 
     fn moment(&self) -> Option<Timestamp> {
@@ -232,9 +234,23 @@ impl Job {
         tx.starting(ENDED)
     }
 
-    /// The job that holds an item, if any.
+    /// The unfinished jobs of an item.
+    pub(crate) fn of_item(tx: &Tx<'_>, item: &str) -> Result<Vec<Self>, StoreError> {
+        tx.about_starting(item, ACTIVE)
+    }
+
+    /// The job that holds an item, if any: one of its own, or a cleanup that removes it.
     pub(crate) fn holding(tx: &Tx<'_>, item: &str) -> Result<Option<Self>, StoreError> {
-        Ok(Self::active(tx)?.into_iter().find(|job| job.holds(item)))
+        if let Some(job) = Self::of_item(tx, item)?.into_iter().next() {
+            return Ok(Some(job));
+        }
+        let cleanups: Vec<Self> = tx.about_starting(CLEANUP, ACTIVE)?;
+        Ok(cleanups.into_iter().find(|job| job.holds(item)))
+    }
+
+    /// Whether any job has not ended.
+    pub(crate) fn any_active(tx: &Tx<'_>) -> Result<bool, StoreError> {
+        tx.any_starting::<Self>(ACTIVE)
     }
 
     /// Writes the job, under its other key once it has ended.

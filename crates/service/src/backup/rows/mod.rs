@@ -10,12 +10,14 @@ mod policy;
 mod restore_work;
 
 pub use backup_work::Saved;
-pub(crate) use backup_work::{BackupWork, Cause};
+pub(crate) use backup_work::{BackupWork, Cause, Phase, Shot, Span, Taken};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{
     Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, Sequence, Stage, Work,
 };
-pub(crate) use point::{Consistency, Hardened, Origin, Point, PointDisk, Shape, SnapshotFile};
+pub(crate) use point::{
+    Consistency, Hardened, Instant, Origin, Point, PointDisk, Shape, SnapshotFile,
+};
 pub(crate) use policy::Policy;
 pub(crate) use restore_work::{
     FilesMade, FilesWork, Goal, InPlace, Paper, Papers, RestoreDisk, RestoreWork,

@@ -218,15 +218,37 @@ impl Row for Point {
     const TABLE: &'static str = "points";
 
     fn key(&self) -> String {
-        format!("{}/{}", self.item, self.name)
+        Self::key_of(&self.item, &self.name)
     }
 
     fn vault(&self) -> String {
         self.vault.as_str().to_owned()
     }
+
+    fn moment(&self) -> Option<Timestamp> {
+        self.instant.as_ref().map(|instant| instant.until)
+    }
 }
 
 impl Point {
+    /// The key of an item's point, whether it exists or not.
+    pub(crate) fn key_of(item: &str, name: &str) -> String {
+        format!("{item}/{name}")
+    }
+
+    /// How many points an item has.
+    pub(crate) fn count(tx: &Tx<'_>, item: &str) -> Result<usize, StoreError> {
+        tx.count_starting::<Self>(&format!("{item}/"))
+    }
+
+    /// The newest point of an item that the vault holds and that nobody removes.
+    pub(crate) fn newest_hardened(tx: &Tx<'_>, item: &str) -> Result<Option<Self>, StoreError> {
+        let points = Self::of(tx, item)?;
+        Ok(points
+            .into_iter()
+            .find(|point| !point.removing && point.hardened.is_some()))
+    }
+
     /// An item's points, the newest first.
     pub(crate) fn of(tx: &Tx<'_>, item: &str) -> Result<Vec<Self>, StoreError> {
         let mut points: Vec<Self> = tx.starting(&format!("{item}/"))?;

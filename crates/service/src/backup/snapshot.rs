@@ -1,0 +1,321 @@
+//! The first part of a backup: snapshots of the machine's disks. At their end, and not before, the recovery point exists.
+
+use jiff::{SignedDuration, Timestamp};
+use kluis_policy::Tags;
+use kluis_vault::{DiskFormat, Event, ScriptOutcome, SnapshotSource, SnapshotTask, Task, Which};
+
+use super::prepare::Next;
+use super::rows::{
+    BackupWork, Cause, Copied, Instant, Item, Job, Origin, Phase, Point, Policy, Shape, Shot,
+    SnapshotFile, Span, Stage, Taken, Work,
+};
+use super::rules::Rules;
+use super::{consistency, disks, endings, failure};
+use crate::core::Context;
+use crate::estate;
+use crate::inventory::Os;
+use crate::operations;
+use crate::store::{StoreError, Tx};
+use crate::vaults::VaultRow;
+
+/// Azure's limit of recovery points an item.
+const MOST_POINTS: usize = 9_999;
+/// Snapshots stay this many days where no policy says.
+const USUAL_DAYS: u32 = 2;
+
+/// What the mover takes snapshots of, by what is so now.
+pub(super) fn next(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    job: &mut Job,
+    vault: &VaultRow,
+) -> Result<Next, StoreError> {
+    let item = match &job.item {
+        Some(key) => tx.get::<Item>(key)?,
+        None => None,
+    };
+    let (Some(item), Work::Backup(work)) = (item, &mut job.work) else {
+        return Ok(Next::Impossible(failure::vault_gone()));
+    };
+    let Some(vm) = estate::vm(ctx, tx, &item.resource_group, &item.vm)? else {
+        let fault = failure::vm_not_found(&item.vm, &item.resource_group);
+        return Ok(Next::Impossible(fault));
+    };
+    let rules = rules(tx, job.vault.as_str(), work)?;
+    // Whatever is chosen: what is about to be replaced has to be there before.
+    let choice = match work.cause {
+        Cause::BeforeReplacing => None,
+        Cause::Schedule { .. } | Cause::Demand { .. } => item.disks.as_ref(),
+    };
+    let chosen = disks::chosen(&vm, choice);
+    let enhanced = rules.as_ref().is_some_and(|rules| rules.enhanced);
+    if let Err(fault) = disks::fit(&vm, &chosen, enhanced, |path| ctx.facts.size(path)) {
+        return Ok(Next::Impossible(fault));
+    }
+    let key = crate::store::Row::key(&item);
+    if Point::count(tx, &key)? >= MOST_POINTS {
+        return Ok(Next::Impossible(failure::too_many_points(MOST_POINTS)));
+    }
+    let planned = consistency::planned(&vm, rules.is_some_and(|rules| rules.crash_only));
+    let folder = ctx
+        .snapshots_path()
+        .join(&vault.resource_group)
+        .join(&vault.name)
+        .join(&work.point);
+    let remembered = |disk: &&crate::inventory::Disk| disks::remembered(&vm, disk);
+    work.taken = Some(ctx.now);
+    work.disks = chosen.taken.iter().map(remembered).collect();
+    work.excluded = chosen.left_out.iter().map(remembered).collect();
+    work.snapshot = Span::default();
+    work.awaited = consistency::awaited(planned.scripts.as_ref());
+    work.consistency = Some(planned.consistency);
+    work.shots = chosen
+        .taken
+        .iter()
+        .map(|disk| Shot {
+            disk: disk.name.clone(),
+            image: disk.path.clone(),
+            to: folder.join(format!(
+                "{}.{}",
+                disk.name,
+                if ctx.facts.is_qcow2(&disk.path) {
+                    "qcow2"
+                } else {
+                    "raw"
+                }
+            )),
+            taken: None,
+        })
+        .collect();
+    // The bitmaps of points that never reached the vault are nobody's: the next snapshot clears them away.
+    let keep = Point::newest_hardened(tx, &key)?.map(|point| Point::bitmap(&point.name));
+    let task = SnapshotTask {
+        disks: work
+            .shots
+            .iter()
+            .map(|shot| SnapshotSource {
+                name: shot.disk.clone(),
+                path: shot.image.clone(),
+                to: shot.to.clone(),
+                track: Some(Point::bitmap(&work.point)),
+                keep: keep.clone(),
+            })
+            .collect(),
+        scripts: planned.scripts,
+    };
+    // A job that runs again says it again, not twice.
+    job.warnings.retain(|fault| !failure::is_of_snapshot(fault));
+    job.warnings.extend(planned.shortfall);
+    for disk in &chosen.skipped {
+        job.warnings.push(failure::disk_skipped(disk));
+    }
+    let missing = choice
+        .map(|choice| disks::unknown_luns(&vm, choice))
+        .unwrap_or_default();
+    if !missing.is_empty() {
+        job.warnings.push(failure::luns_missing(&vm.name, &missing));
+    }
+    Ok(Next::Task(Task::Snapshot(task)))
+}
+
+/// What a mover says while it takes snapshots.
+pub(super) fn heard(event: &Event, job: &mut Job) {
+    let Work::Backup(work) = &mut job.work else {
+        return;
+    };
+    match event {
+        Event::Script {
+            which,
+            outcome,
+            output,
+        } => script(*which, outcome, output, job),
+        Event::Snapshotted {
+            disk,
+            size,
+            format,
+            method,
+            tracked,
+        } => {
+            for known in work.disks.iter_mut().filter(|known| known.name == *disk) {
+                known.size = Some(*size);
+                known.format = *format;
+            }
+            for shot in work.shots.iter_mut().filter(|shot| shot.disk == *disk) {
+                shot.taken = Some(Taken {
+                    format: *format,
+                    method: *method,
+                    tracked: *tracked,
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+fn script(which: Which, outcome: &ScriptOutcome, output: &str, job: &mut Job) {
+    let name = consistency::script_name(which);
+    let end = consistency::script_end(outcome);
+    let fact = match which {
+        Which::Pre => "Pre-script",
+        Which::Post => "Post-script",
+    };
+    job.state(fact, end.clone());
+    if *outcome == ScriptOutcome::Succeeded {
+        if let Work::Backup(work) = &mut job.work {
+            work.awaited.retain(|awaited| *awaited != which);
+        }
+        return;
+    }
+    job.warnings
+        .push(failure::script(name, &end, output.trim()));
+}
+
+/// The mover says that it is done: if every disk's snapshot is there, so is the recovery point. The mover is not gone yet,
+/// and until it is nothing else of this job begins.
+pub(super) fn finished(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    job: &mut Job,
+) -> Result<(), StoreError> {
+    let item = match &job.item {
+        Some(key) => tx.get::<Item>(key)?,
+        None => None,
+    };
+    let (Some(mut item), Work::Backup(work)) = (item, &mut job.work) else {
+        return endings::fail(ctx, tx, job, failure::vault_gone());
+    };
+    let files: Option<Vec<SnapshotFile>> = work.shots.iter().map(file).collect();
+    let folder = work.shots.first().and_then(|shot| shot.to.parent());
+    let (Some(files), Some(folder)) = (files, folder.map(std::path::Path::to_owned)) else {
+        let fault = failure::no_evidence("every disk's snapshot was taken");
+        return endings::fail(ctx, tx, job, fault);
+    };
+    let rules = rules(tx, job.vault.as_str(), work)?;
+    let time = work.taken.unwrap_or(ctx.now);
+    let days = rules
+        .as_ref()
+        .map_or(USUAL_DAYS, |rules| rules.instant_days);
+    let until = time
+        .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
+        .unwrap_or(Timestamp::MAX);
+    let reached = consistency::reached(
+        work.consistency.unwrap_or(super::rows::Consistency::Crash),
+        &work.awaited,
+    );
+    work.consistency = Some(reached);
+    work.phase = Phase::Taken;
+    work.snapshot.ended = Some(ctx.now);
+    let instant = Instant {
+        folder,
+        files,
+        until,
+    };
+    let point = Point {
+        consistency: reached,
+        instant: Some(instant),
+        ..point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?
+    };
+    tx.put(&point)?;
+    item.has_point(time);
+    tx.put(&item)?;
+    job.crashes = 0;
+    job.copied = Copied::default();
+    job.state("Recovery Point Tier", "InstantRP");
+    if job.stage == Stage::Cancelling {
+        // Too late: the point is there, and what is there goes to the vault.
+        job.stage = Stage::Running;
+        if let Some(operation) = job.cancel.take() {
+            operations::finish(tx, ctx, &operation, endings::too_late(&job.id))?;
+        }
+    }
+    Ok(())
+}
+
+/// A recovery point that is nowhere yet.
+pub(super) fn point(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    item: &Item,
+    vault: &crate::core::VaultKey,
+    job: &str,
+    work: &BackupWork,
+    rules: Option<&Rules>,
+) -> Result<Point, StoreError> {
+    let vm = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
+    let key = crate::store::Row::key(item);
+    let time = work.taken.unwrap_or(ctx.now);
+    Ok(Point {
+        vault: vault.clone(),
+        origin: origin(work.cause, time, rules, &key, tx)?,
+        item: key,
+        name: work.point.clone(),
+        time,
+        consistency: super::rows::Consistency::Crash,
+        instant: None,
+        hardened: None,
+        job: job.to_owned(),
+        enhanced: rules.is_some_and(|rules| rules.enhanced),
+        vm: item.vm.clone(),
+        vm_size: vm.as_ref().map(|vm| vm.size.clone()).unwrap_or_default(),
+        windows: vm.as_ref().is_some_and(|vm| vm.os == Os::Windows),
+        shape: vm.as_ref().map(Shape::from),
+        disks: work.disks.clone(),
+        excluded: work.excluded.clone(),
+        removing: false,
+    })
+}
+
+/// The policy that the backup runs by, as it is now.
+pub(super) fn rules(
+    tx: &Tx<'_>,
+    vault: &str,
+    work: &BackupWork,
+) -> Result<Option<Rules>, StoreError> {
+    let key = format!("{vault}/{}", work.policy.to_lowercase());
+    Ok(tx.get::<Policy>(&key)?.as_ref().and_then(Rules::of))
+}
+
+fn file(shot: &Shot) -> Option<SnapshotFile> {
+    let taken = shot.taken?;
+    Some(SnapshotFile {
+        disk: shot.disk.clone(),
+        path: shot.to.clone(),
+        format: taken.format,
+        method: taken.method,
+        tracked: taken.tracked && taken.format == DiskFormat::Qcow2,
+    })
+}
+
+/// What the point expires by. One that is made before disks are replaced is kept like a run of the schedule, but takes no
+/// run's tags.
+fn origin(
+    cause: Cause,
+    time: Timestamp,
+    rules: Option<&Rules>,
+    item: &str,
+    tx: &Tx<'_>,
+) -> Result<Origin, StoreError> {
+    Ok(match cause {
+        Cause::Schedule { due } => {
+            let earlier: Vec<_> = Point::of(tx, item)?
+                .iter()
+                .filter_map(|point| match point.origin {
+                    Origin::Schedule { due, .. } => Some(due),
+                    Origin::Demand { .. } | Origin::BeforeReplacing { .. } => None,
+                })
+                .collect();
+            let tags = rules
+                .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
+                .unwrap_or_default();
+            Origin::Schedule { due, tags }
+        }
+        Cause::Demand { until } => Origin::Demand { until },
+        Cause::BeforeReplacing => Origin::BeforeReplacing {
+            at: time,
+            tags: Tags {
+                weekly: rules.is_some_and(|rules| rules.retention.daily.is_none()),
+                ..Tags::default()
+            },
+        },
+    })
+}
