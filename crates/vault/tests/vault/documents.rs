@@ -73,7 +73,11 @@ fn what_a_restore_had_made_goes_with_it_and_nothing_else() {
         .iter()
         .map(|path| path.file_name().unwrap().to_owned())
         .collect();
-    assert_eq!(left, ["by-hand.raw"], "and so does what nobody says is ours");
+    assert_eq!(
+        left,
+        ["by-hand.raw"],
+        "and so does what nobody says is ours"
+    );
     assert!(!folder.join("papers").exists());
     mover::discard("r1", &paths).unwrap();
 }

@@ -12,7 +12,7 @@ use super::wanted::Wanted;
 use super::{Asked, choice, preflight};
 use crate::core::{Context, Refusal};
 use crate::estate::{self, Attached, Swap};
-use crate::inventory::VirtualMachine;
+use crate::inventory::{Power, VirtualMachine};
 use crate::store::{StoreError, Tx};
 
 use super::super::rows::{Fault, RestoreWork};
@@ -183,4 +183,14 @@ pub(super) fn swap(
     let disks: Vec<Attached> = work.disks.iter().map(super::machine::attached).collect();
     Swap::put(tx, &vm, &disks, ctx.now)?;
     Ok(true)
+}
+
+/// What a person has to know of a machine that ran while its disks were replaced: nobody here can stop or start it.
+pub(super) fn remark(vm: &VirtualMachine) -> Option<String> {
+    (vm.power == Power::Running).then(|| {
+        format!(
+            "'{}' ran while its disks were replaced: it has the new ones from when it is started from them.",
+            vm.name
+        )
+    })
 }

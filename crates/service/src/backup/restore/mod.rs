@@ -66,6 +66,9 @@ pub(super) fn trigger(
     Ok((operation.accepted(request, at, scope), effects))
 }
 
+/// What the job of a restore in place is called.
+const REPLACE: &str = "Replace disks";
+
 /// What a restore is of.
 struct Asked<'a> {
     item: &'a Item,
@@ -131,7 +134,7 @@ fn queued(
         Goal::Machine(made) => ("Create virtual machine", Some(made.name.clone())),
         Goal::InPlace(replacing) => {
             replacing.before = in_place::backup_before(asked.item, ctx, tx)?;
-            ("Replace disks", Some(asked.item.vm.clone()))
+            (REPLACE, Some(asked.item.vm.clone()))
         }
     };
     let group = work.resource_group.clone();
@@ -145,6 +148,11 @@ fn queued(
         wanted.staging.name.to_string(),
     );
     job.state("Target resource group", group);
+    if kind == REPLACE
+        && let Some(remark) = asked.source.and_then(in_place::remark)
+    {
+        job.state("Notes", remark);
+    }
     say_when(&mut job, asked.point);
     papers::write(request, wanted, asked, &mut job, ctx);
     job.keep(tx)?;
