@@ -131,7 +131,7 @@ fn back_up(
     let parent = Parent::find(vault, &index, task, emit);
     let mut maps = Vec::with_capacity(sources.len());
     for (source, disk) in sources.into_iter().zip(&task.disks) {
-        maps.push(parent.map(source, disk, &zeros, &packer, emit)?);
+        maps.push(parent.map(source, disk, &packer, emit)?);
     }
     let meter = Meter::new(maps.iter().map(BlockMap::bytes_to_read).sum());
     let written = meter.watch(emit, || {

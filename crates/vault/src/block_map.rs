@@ -45,16 +45,9 @@ pub(crate) struct BlockMap {
 
 impl BlockMap {
     /// All data of the disk is to be read.
-    pub(crate) fn whole(
-        source: Source,
-        parent: Option<&StoredDisk>,
-        zeros: &ZeroIds,
-    ) -> Result<Self, VaultError> {
+    pub(crate) fn whole(source: Source, parent: Option<&StoredDisk>) -> Result<Self, VaultError> {
         let reads = source.data()?;
-        let mut ids = vec![zeros.full; layout::chunk_count(source.size) as usize];
-        if let Some(last) = ids.last_mut() {
-            *last = zeros.of_length(layout::last_chunk_length(source.size));
-        }
+        let StoredDisk { ids, .. } = StoredDisk::zeros(source.size, source.mtime);
         Ok(Self {
             source,
             reads,

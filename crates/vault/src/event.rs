@@ -57,7 +57,8 @@ pub enum Event {
         disk: String,
         /// The disk's logical size in bytes.
         bytes: u64,
-        /// SHA-256 of the whole disk as a reader of the file sees it, in hexadecimal.
+        /// SHA-256 over the SHA-256 sums of the disk's MiBs, in order, as a reader of the file sees them; the last one may
+        /// be shorter. In hexadecimal.
         sha256: String,
     },
     /// A document is at its place and was read back.

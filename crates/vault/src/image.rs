@@ -34,6 +34,19 @@ impl Image {
         Export::open(path, Access::Read { bitmap }).map(Self::Qcow2)
     }
 
+    /// A new and empty qcow2 image at `path`, to be written.
+    pub(crate) fn new_qcow2(path: &Path) -> Result<Self, VaultError> {
+        Export::open(path, Access::Write).map(Self::Qcow2)
+    }
+
+    /// Has all that was written put into the image's file.
+    pub(crate) fn close(self) -> io::Result<()> {
+        match self {
+            Self::Raw(file) => file.sync_all(),
+            Self::Qcow2(export) => export.close(),
+        }
+    }
+
     /// The disk's logical size in bytes.
     pub(crate) fn size(&self) -> io::Result<u64> {
         match self {

@@ -129,27 +129,25 @@ fn work(
     key: Option<MasterKey>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
-    if let Task::Snapshot(task) = &job.task {
-        return instant::run(&job.job, task, emit);
-    }
-    let key = key.ok_or(VaultError::Internal("a vault's job without a key"))?;
-    if let Task::RestoreFiles(task) = &job.task {
-        return restore_files::run(&job.vault, &key, &job.job, task, emit);
-    }
-    let vault = Vault::open(&job.vault, key)?;
+    let path = &job.vault;
+    let key = || {
+        key.clone()
+            .ok_or(VaultError::Internal("a vault's job without a key"))
+    };
+    let vault = || Vault::open(path, key()?);
     match &job.task {
-        Task::Backup(task) => backup::run(&vault, &job.job, task, emit),
+        Task::Snapshot(task) => instant::run(&job.job, task, emit),
+        Task::Backup(task) => backup::run(&vault()?, &job.job, task, emit),
         Task::Restore(task) => {
+            let needed = restore::needs_vault(task).then(vault).transpose()?;
             if !task.disks.is_empty() || task.documents.is_empty() {
-                restore::run(&vault, &job.job, task, emit)?;
+                restore::run(needed.as_ref(), &job.job, task, emit)?;
             }
             document::write(&task.documents, &job.job, emit)
         }
-        Task::Snapshot(_) | Task::RestoreFiles(_) => Err(VaultError::InvalidJob(
-            "this mover does not do such a task".to_owned(),
-        )),
-        Task::Forget(task) => forget::run(&vault, task, emit),
-        Task::Check => check::run(&vault, emit),
+        Task::RestoreFiles(task) => restore_files::run(path, &key()?, &job.job, task, emit),
+        Task::Forget(task) => forget::run(&vault()?, task, emit),
+        Task::Check => check::run(&vault()?, emit),
     }
 }
 

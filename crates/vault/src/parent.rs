@@ -4,7 +4,7 @@
 //! disk is read whole instead. That is no failure, but it is said.
 
 use crate::{
-    block_map::{BlockMap, ZeroIds},
+    block_map::BlockMap,
     error::{VaultError, describe},
     event::Event,
     id::Id,
@@ -108,7 +108,6 @@ impl<'a> Parent<'a> {
         &self,
         source: Source,
         disk: &DiskSource,
-        zeros: &ZeroIds,
         packer: &Packer<'_>,
         emit: &mut dyn FnMut(Event),
     ) -> Result<BlockMap, VaultError> {
@@ -118,13 +117,13 @@ impl<'a> Parent<'a> {
         }
         let changed = match (&disk.changed, source.dirty()) {
             (Some(changed), _) => Ok(layout::chunks_of(changed, source.size)),
-            (None, None) => return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros),
+            (None, None) => return BlockMap::whole(source, before.ok().flatten().as_ref()),
             (None, Some(dirty)) => self.fits(disk).and_then(|()| dirty.clone()),
         };
         let why = match (changed, before) {
             (Err(why), before) => {
                 say_whole(&disk.name, &why, emit);
-                return BlockMap::whole(source, before.ok().flatten().as_ref(), zeros);
+                return BlockMap::whole(source, before.ok().flatten().as_ref());
             }
             (Ok(changed), Ok(Some(before))) if before.size == source.size => {
                 return Ok(BlockMap::changes(source, before, changed, packer));
@@ -137,7 +136,7 @@ impl<'a> Parent<'a> {
             (Ok(_), Err(error)) => describe(&error),
         };
         say_whole(&disk.name, &why, emit);
-        BlockMap::whole(source, None, zeros)
+        BlockMap::whole(source, None)
     }
 }
 

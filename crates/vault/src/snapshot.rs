@@ -125,7 +125,13 @@ pub(crate) fn find(vault: &Vault, id: &str) -> Result<Snapshot, VaultError> {
     if !vault.store().path(FileType::Snapshot, &parsed).exists() {
         return Err(not_found());
     }
-    load(vault, &parsed)
+    match load(vault, &parsed) {
+        // Forgotten in between.
+        Err(VaultError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(not_found())
+        }
+        found => found,
+    }
 }
 
 /// All snapshots, the oldest first.

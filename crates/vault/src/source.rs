@@ -257,6 +257,14 @@ impl Source {
             })
     }
 
+    /// Refuses a disk that is not what it was when it was opened, for whatever reason.
+    pub(crate) fn check_untouched(&self) -> Result<(), VaultError> {
+        if self.file.check_unchanged()? {
+            return Ok(());
+        }
+        Err(self.file.changed("it was written to".to_owned()))
+    }
+
     /// As [`ImageFile::check_unchanged`].
     pub(crate) fn check_unchanged(&self) -> Result<bool, VaultError> {
         self.file.check_unchanged()

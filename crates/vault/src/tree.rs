@@ -3,10 +3,13 @@
 //! `/<vm>/<disk>.raw` is the disk up to 64 GiB; a larger one is a directory of that name with a file for each 64 GiB,
 //! `0000`, `0001`, … A file's content is the list of its chunks' ids, all of 1 MiB but the disk's last.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    block_map::ZeroIds,
     codec::Decoder,
     error::VaultError,
     id::Id,
@@ -130,6 +133,36 @@ pub(crate) struct StoredDisk {
     pub(crate) ids: Vec<Id>,
     /// When its file was last written, as of the backup.
     pub(crate) mtime: Timestamp,
+}
+
+impl StoredDisk {
+    /// A disk of zeros.
+    pub(crate) fn zeros(size: u64, mtime: Timestamp) -> Self {
+        let zeros = ZeroIds::new();
+        let mut ids = vec![zeros.full; layout::chunk_count(size) as usize];
+        if let Some(last) = ids.last_mut() {
+            *last = zeros.of_length(layout::last_chunk_length(size));
+        }
+        Self { size, ids, mtime }
+    }
+
+    /// The chunks that are not all zeros, as sorted runs that do not touch.
+    pub(crate) fn data(&self) -> Vec<Range<u64>> {
+        let zeros = ZeroIds::new();
+        let last = zeros.of_length(layout::last_chunk_length(self.size));
+        let end = (self.ids.len() as u64).saturating_sub(1);
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for (number, id) in (0..).zip(&self.ids) {
+            if *id == (if number == end { last } else { zeros.full }) {
+                continue;
+            }
+            match runs.last_mut() {
+                Some(run) if run.end == number => run.end += 1,
+                _ => runs.push(number..number + 1),
+            }
+        }
+        runs
+    }
 }
 
 /// The disks of a machine in a snapshot, by the names that their files have there.

@@ -25,6 +25,8 @@ mod instant_crash;
 #[cfg(test)]
 mod qcow2;
 #[cfg(test)]
+mod restores;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod support;

@@ -1,0 +1,204 @@
+//! A disk on its way back: which of its chunks have to be written, and how far its writers and its reader are.
+
+use std::{
+    ops::Range,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use crate::{
+    error::VaultError, id::Id, image::Image, job::DiskFormat, meter::Failure, qemu, target::Target,
+    tree::StoredDisk,
+};
+
+/// Chunks that a worker takes at a time.
+pub(super) const TURN: usize = 8;
+
+/// A disk and where it goes.
+pub(super) struct Disk {
+    pub(super) name: String,
+    pub(super) stored: StoredDisk,
+    pub(super) target: Target,
+    format: DiskFormat,
+    /// The open target; a qcow2 image is closed in between, and opened again to be read.
+    image: RwLock<Option<Image>>,
+    /// The chunks that are not zeros: all that is written, and all that is read back.
+    data: Vec<u64>,
+    /// Whether they are there already, because the file system shares them.
+    pub(super) shared: bool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// How far a disk is.
+#[derive(Debug, Default)]
+struct State {
+    /// The turn that the next worker takes.
+    next: usize,
+    /// Turns that are written.
+    done: Vec<bool>,
+    /// Turns, from the first on, that lie on the target's disk and no longer in the cache.
+    flushed: usize,
+}
+
+impl Disk {
+    /// Opens the target's image: an empty one, or the finished one for reading.
+    pub(super) fn new(
+        name: &str,
+        format: DiskFormat,
+        stored: StoredDisk,
+        target: Target,
+        shared: bool,
+    ) -> Result<Self, VaultError> {
+        let raw = || {
+            let file = target.file.try_clone();
+            file.map(Image::Raw)
+                .map_err(|source| VaultError::io("open", &target.path, source))
+        };
+        let image = match (format, target.is_new()) {
+            (DiskFormat::Raw, _) => raw()?,
+            (DiskFormat::Qcow2, false) => Image::qcow2(target.place(), None)?,
+            (DiskFormat::Qcow2, true) => {
+                qemu::create(target.place(), stored.size)?;
+                Image::new_qcow2(target.place())?
+            }
+        };
+        let mut disk = Self {
+            name: name.to_owned(),
+            stored,
+            target,
+            format,
+            image: RwLock::new(Some(image)),
+            data: Vec::new(),
+            shared,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        disk.plan(!disk.target.is_new());
+        Ok(disk)
+    }
+
+    /// Takes over what a snapshot file's chunks are; they are written already.
+    pub(super) fn filled(&mut self, ids: Vec<Id>) {
+        self.stored.ids = ids;
+        self.plan(true);
+    }
+
+    fn plan(&mut self, written: bool) {
+        self.data = self.stored.data().into_iter().flatten().collect();
+        let count = self.turn_count();
+        self.state = Mutex::new(State {
+            next: if written { count } else { 0 },
+            done: vec![written; count],
+            flushed: 0,
+        });
+    }
+
+    pub(super) fn turn_count(&self) -> usize {
+        self.data.len().div_ceil(TURN)
+    }
+
+    /// The chunks of `turns`, with their numbers.
+    pub(super) fn chunks(&self, turns: &Range<usize>) -> impl Iterator<Item = (u64, &Id)> {
+        let end = (turns.end * TURN).min(self.data.len());
+        let numbers = self.data.get(turns.start * TURN..end).unwrap_or_default();
+        numbers
+            .iter()
+            .filter_map(|number| Some((*number, self.stored.ids.get(*number as usize)?)))
+    }
+
+    /// Whether a chunk is one of those that are not zeros.
+    pub(super) fn is_data(&self, number: u64) -> bool {
+        self.data.binary_search(&number).is_ok()
+    }
+
+    /// Does something with the open target.
+    pub(super) fn with_image<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Image) -> std::io::Result<T>,
+    ) -> Result<T, VaultError> {
+        let image = self.image.read().unwrap_or_else(PoisonError::into_inner);
+        let image = image.as_ref();
+        let image = image.ok_or(VaultError::Internal("a target that is closed"))?;
+        work(image).map_err(|source| VaultError::io(doing, &self.target.path, source))
+    }
+
+    /// Whether the target's file holds the disk's bytes as they are, so that it can be read while it is written.
+    pub(super) fn is_raw(&self) -> bool {
+        self.format == DiskFormat::Raw
+    }
+
+    /// Closes a qcow2 image, so that all of it is in its file, and opens it again to be read.
+    pub(super) fn reopen(&self) -> Result<(), VaultError> {
+        let mut image = self.image.write().unwrap_or_else(PoisonError::into_inner);
+        let io = |source| VaultError::io("write", &self.target.path, source);
+        if let Some(image) = image.take() {
+            image.close().map_err(io)?;
+        }
+        self.target.file.sync_all().map_err(io)?;
+        let _ = rustix::fs::fadvise(&self.target.file, 0, None, rustix::fs::Advice::DontNeed);
+        *image = Some(Image::qcow2(self.target.place(), None)?);
+        Ok(())
+    }
+
+    /// Lets everybody who waits see that something failed. With the lock held, or one that is about to wait would miss it.
+    pub(super) fn wake(&self) {
+        let _held = self.state();
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self) -> Option<usize> {
+        let mut state = self.state();
+        let turn = state.next;
+        (turn < state.done.len()).then(|| {
+            state.next += 1;
+            turn
+        })
+    }
+
+    pub(super) fn finish(&self, turn: usize) {
+        if let Some(done) = self.state().done.get_mut(turn) {
+            *done = true;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Says that all turns before `turn` are on the target's disk.
+    pub(super) fn set_flushed(&self, turn: usize) {
+        self.state().flushed = turn;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all turns before `turn` are on the target's disk; false if they never will be.
+    pub(super) fn wait_flushed(&self, turn: usize, failure: &Failure) -> bool {
+        self.wait_until(failure, |state| state.flushed >= turn)
+    }
+
+    /// Waits until all of `turns` are written; false if they never will be.
+    pub(super) fn wait(&self, turns: &Range<usize>, failure: &Failure) -> bool {
+        self.wait_until(failure, |state| {
+            state
+                .done
+                .get(turns.clone())
+                .is_none_or(|done| done.iter().all(|done| *done))
+        })
+    }
+
+    fn wait_until(&self, failure: &Failure, ready: impl Fn(&State) -> bool) -> bool {
+        let mut state = self.state();
+        while !failure.is_set() {
+            if ready(&state) {
+                return true;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        false
+    }
+}
