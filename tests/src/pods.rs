@@ -42,6 +42,9 @@ pub fn run(binary: &Path) -> Result<()> {
 }
 
 fn all(steps: &mut Steps, kluis: &Installed) -> Result<()> {
+    steps.take("helm lint --strict, whatever is set", || {
+        install::lint(kluis)
+    })?;
     steps.take("helm install --wait, under restricted pod security", || {
         install::install(kluis)
     })?;

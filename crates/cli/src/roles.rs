@@ -1,7 +1,6 @@
 //! What each command does: its arguments become a library's configuration, and the library does the rest.
 
 use std::future::Future;
-use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;

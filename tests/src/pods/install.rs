@@ -19,6 +19,27 @@ const DISKS: [(&str, u64, u64); 2] = [
     ("disks/web-1-data.raw", 64, 24),
 ];
 
+/// The chart with nothing set, and with everything that changes what is rendered.
+pub(super) fn lint(kluis: &Installed) -> Result<()> {
+    let chart = path("charts/kluis");
+    let everything = path("tests/node/everything.yaml");
+    for values in [&[][..], &["--values", &everything]] {
+        let mut arguments = vec!["lint", "--strict", &chart];
+        arguments.extend(values);
+        kluis.helm.run(&arguments)?;
+    }
+    let misspelt = kluis.helm.run(["lint", &chart, "--set=operator.replica=3"]);
+    ensure!(misspelt.is_err(), "the schema lets a misspelt value pass");
+    let nothing = kluis
+        .helm
+        .run(["lint", &chart, "--set=service.enabled=true"]);
+    ensure!(
+        nothing.is_err(),
+        "the schema lets a service without an inventory pass"
+    );
+    Ok(())
+}
+
 /// The namespace refuses what is not restricted, and so it is shown that nothing is.
 pub(super) fn install(kluis: &Installed) -> Result<()> {
     let kubectl = kluis.node.kubectl();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -142,6 +143,7 @@ pub(super) fn again(kluis: &Installed) -> Result<()> {
         "True",
     )?;
     install::ready(kluis)?;
+    private(kluis)?;
     let vm = kluis
         .shop
         .get("protectedvm", VM)?
@@ -151,6 +153,16 @@ pub(super) fn again(kluis: &Installed) -> Result<()> {
         points >= Some(2),
         "there are {points:?} recovery points in {NAMESPACE} where there were two"
     );
+    Ok(())
+}
+
+/// What nobody else may read is nobody else's after three starts of the pod, either.
+fn private(kluis: &Installed) -> Result<()> {
+    let volume = kluis.volume()?;
+    for file in ["passphrase", "credentials.json", "ca.key"] {
+        let mode = fs::metadata(volume.join(file))?.permissions().mode();
+        ensure!(mode & 0o077 == 0, "{file} is open to others: {mode:o}");
+    }
     Ok(())
 }
 

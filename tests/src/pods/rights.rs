@@ -9,8 +9,15 @@ use anyhow::{Context, Result, ensure};
 use super::installed::{Installed, SYSTEM};
 use crate::audit::{Act, Request, allowed};
 
-/// Allowed though no run can be made to use it, with the reason.
-const UNUSED: [(&str, &str, &str); 0] = [];
+/// Allowed, and used only when something goes as it rarely does: verb, group, resource.
+const RARE: [(&str, &str, &str); 3] = [
+    // Asked for by name before the watch has brought all namespaces.
+    ("get", "", "namespaces"),
+    // Read again after a write that met somebody else's; its finalizers are written without.
+    ("get", "kluis.dev", "backupservices"),
+    // One event more of a kind that was there a moment ago.
+    ("patch", "events.k8s.io", "events"),
+];
 
 pub(super) fn compare(kluis: &Installed) -> Result<()> {
     let requests = kluis.requests()?;
@@ -41,7 +48,7 @@ pub(super) fn compare(kluis: &Installed) -> Result<()> {
         .filter(|act| !act.resource.is_empty())
         .collect();
     // Who may do it in one namespace could not have done it in another: it would have been refused.
-    let known: Vec<Act> = UNUSED
+    let rare: Vec<Act> = RARE
         .iter()
         .map(|(verb, group, resource)| Act {
             group: (*group).to_owned(),
@@ -51,7 +58,7 @@ pub(super) fn compare(kluis: &Installed) -> Result<()> {
         .collect();
     let unused: Vec<String> = may
         .difference(&did)
-        .filter(|act| !known.contains(act))
+        .filter(|act| !rare.contains(act))
         .map(ToString::to_string)
         .collect();
     ensure!(
