@@ -24,8 +24,6 @@ pub trait Facts {
         path.extension()
             .is_some_and(|extension| extension == "qcow2")
     }
-    /// The bytes free to this service on the file system that holds `path` or its nearest existing parent.
-    fn free_bytes(&self, path: &Path) -> Option<u64>;
 }
 
 /// Everything a decision may depend on that is neither in the request nor in the store.

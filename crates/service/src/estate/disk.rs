@@ -34,7 +34,7 @@ pub struct RestoredDisk {
     pub source_vm_id: String,
     /// Its file.
     pub path: PathBuf,
-    /// The SHA-256 of its bytes as they were read back, in hexadecimal.
+    /// What its mover read back, in one sum (see [`kluis_vault::Event::Restored`]), in hexadecimal.
     pub sha256: String,
 }
 

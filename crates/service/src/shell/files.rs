@@ -36,12 +36,6 @@ impl Facts for Files {
         File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())
             && magic == *b"QFI\xfb"
     }
-
-    fn free_bytes(&self, path: &Path) -> Option<u64> {
-        let existing = path.ancestors().find(|ancestor| ancestor.exists())?;
-        let stat = rustix::fs::statvfs(existing).ok()?;
-        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
-    }
 }
 
 /// Random GUIDs.

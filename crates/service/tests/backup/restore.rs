@@ -6,7 +6,7 @@ use kluis_vault::{FailureCode, Task};
 use serde_json::json;
 
 use super::restorable::with_a_point;
-use super::world::{pretty, restore_request};
+use super::world::{World, pretty, restore_request};
 
 #[test]
 fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there() {
@@ -115,7 +115,6 @@ fn nothing_is_written_over() {
 fn a_chosen_list_is_restored_with_the_os_disk_although_more_would_not_fit() {
     let (mut world, path) = with_a_point();
     // How much of a disk is holes the mover knows, and nobody before it.
-    world.files.free.set(2 << 30);
     let mut body = restore_request("shop-restored");
     body["properties"]["restoreDiskLunList"] = json!([1]);
     let job = world.accept(Method::POST, &path, Some(&body));
@@ -173,4 +172,29 @@ fn a_point_that_is_being_restored_is_not_cleaned_up_meanwhile() {
     assert_eq!(world.job(&job)["status"], "Completed");
     world.live(48);
     assert!(!world.points().contains(&"2026-03-02T09:00:00Z".to_owned()));
+}
+
+#[test]
+fn bytes_come_from_the_snapshots_while_they_are_there_and_from_the_vault_after() {
+    let (mut world, path) = with_a_point();
+    let sources = |world: &World, job: &str| {
+        let Task::Restore(task) = world.movers[job].task.clone() else {
+            panic!("no restore")
+        };
+        let instant = task.disks.iter().filter(|disk| disk.instant.is_some());
+        (instant.count(), task.snapshot.is_empty())
+    };
+    let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    assert_eq!(
+        sources(&world, &job),
+        (3, false),
+        "the vault is the way back"
+    );
+    world.settle();
+    // Its days are over: the snapshots go, the vault's copy stays.
+    world.live(24 * 4);
+    let job = world.accept(Method::POST, &path, Some(&restore_request("shop-rg")));
+    assert_eq!(sources(&world, &job), (0, false));
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
 }

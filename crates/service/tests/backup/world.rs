@@ -42,7 +42,6 @@ pub(super) struct Files {
     pub(super) there: RefCell<BTreeSet<PathBuf>>,
     /// Snapshot files.
     pub(super) snapshots: RefCell<BTreeSet<PathBuf>>,
-    pub(super) free: Cell<u64>,
 }
 
 impl Facts for Files {
@@ -52,10 +51,6 @@ impl Facts for Files {
 
     fn size(&self, _: &Path) -> Option<u64> {
         Some(1 << 30)
-    }
-
-    fn free_bytes(&self, _: &Path) -> Option<u64> {
-        Some(self.free.get())
     }
 }
 
@@ -152,7 +147,6 @@ impl World {
             files: Files {
                 there: RefCell::default(),
                 snapshots: RefCell::default(),
-                free: Cell::new(1 << 50),
             },
             max_jobs: 2,
             movers: BTreeMap::new(),

@@ -73,7 +73,7 @@ pub(crate) struct RestoreDisk {
     /// Its size in bytes, as it was written.
     #[serde(default)]
     pub(crate) bytes: u64,
-    /// The SHA-256 of what was written and read back; the evidence that this disk is done.
+    /// The sum of what was written and read back; the evidence that this disk is done.
     pub(crate) sha256: Option<String>,
 }
 
