@@ -42,6 +42,10 @@ mod sign_in;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod validate;

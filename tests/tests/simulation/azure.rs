@@ -3,6 +3,8 @@
 //! What the core wants done by its shell (repositories made, movers run) is kept until it is let happen, one thing at
 //! a time, so that a test decides what comes before what.
 
+mod elsewhere;
+
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ resourceGroups:
     virtualMachines:
       web-1: { os: Linux, disks: [{ path: web-1-os.raw }, { path: web-1-data.raw, lun: 0 }] }
     storageAccounts: { stagingweu: {} }
+    virtualNetworks: { shop-net: { subnets: [default] } }
   shop-restored: { location: westeurope }
 ";
 

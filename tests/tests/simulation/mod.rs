@@ -46,6 +46,21 @@ pub(crate) struct Simulation {
     crashes: u64,
 }
 
+/// Chance, from a seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `end`, which is not 0.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        // Knuth's constants for a linear congruential generator; its high bits are good enough for this.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 /// In which order things happen that could happen in any.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
@@ -110,6 +125,13 @@ impl Simulation {
     /// # Panics
     /// When that does not come.
     pub(crate) async fn settle(&mut self) {
+        if self.try_settle().await.is_err() {
+            panic!("it does not come to rest:\n{}", self.log);
+        }
+    }
+
+    /// The same, and `Err` when that does not come.
+    pub(crate) async fn try_settle(&mut self) -> Result<(), ()> {
         let mut quiet = 0;
         for _ in 0..MOST_ROUNDS {
             let mut happened = false;
@@ -130,10 +152,10 @@ impl Simulation {
             }
             quiet = if happened { 0 } else { quiet + 1 };
             if quiet == QUIET_ROUNDS {
-                return;
+                return Ok(());
             }
         }
-        panic!("it does not come to rest:\n{}", self.log);
+        Err(())
     }
 
     /// One reconcile. True when it did or said something.
@@ -166,14 +188,12 @@ impl Simulation {
 
     fn in_order<T>(&mut self, mut things: Vec<T>) -> Vec<T> {
         if let Order::Shuffled(seed) = &mut self.order {
+            let mut dice = Dice(*seed);
             for end in (1..things.len()).rev() {
-                // Knuth's constants for a linear congruential generator; its high bits are good enough to shuffle by.
-                *seed = seed
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                let pick = usize::try_from(*seed >> 33).unwrap_or(0) % (end + 1);
-                things.swap(end, pick);
+                let pick = dice.below(end as u64 + 1);
+                things.swap(end, usize::try_from(pick).unwrap_or(0));
             }
+            *seed = dice.0;
         }
         things
     }

@@ -1,0 +1,38 @@
+//! Calls on the vault by somebody else, past the operator; and the item as the vault lists it.
+
+use kluis_client::{ArmRequest, Method};
+use serde_json::Value;
+
+use super::{Azure, SUBSCRIPTION};
+
+impl Azure {
+    /// Calls on something in the vault, and says which status came back.
+    pub(crate) fn ask(&self, method: Method, path: &str, body: Option<Value>) -> u16 {
+        let mut request = ArmRequest::new(method, self.path_of(path), "2024-04-01");
+        request.body = body;
+        self.inner().answer(&request).status
+    }
+
+    /// The whole path of something in the vault.
+    pub(crate) fn path_of(&self, path: &str) -> String {
+        format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu/{path}"
+        )
+    }
+
+    /// The machine's id.
+    pub(crate) fn machine(&self) -> String {
+        format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-1"
+        )
+    }
+
+    /// The one item's properties, softly deleted or not; None when there is none.
+    pub(crate) fn item(&self) -> Option<Value> {
+        let items = self.list("backupProtectedItems?backupManagementType eq 'AzureIaasVM'");
+        items
+            .into_iter()
+            .next()
+            .map(|item| item["properties"].clone())
+    }
+}
