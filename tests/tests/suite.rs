@@ -21,11 +21,15 @@ mod crds;
 #[cfg(test)]
 mod disks;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod image;
+#[cfg(test)]
+mod manifests;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_client::Class;
-use kluis_plan::{ArmFailure, Cause, Event, EventKind, Next, Outcome as StepOutcome};
+use kluis_plan::{ArmFailure, Cause, Event, EventKind, Next, Outcome as StepOutcome, Report};
 use serde_json::Value;
 
 use crate::{
@@ -128,7 +128,9 @@ async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
     }
     let now = lines.now();
     let (said, next) = plan.report_after(&execution.outcomes);
-    if !execution.gone {
+    if execution.gone {
+        say_goodbye(&said, &execution.version, ctx).await;
+    } else {
         let stepped = !execution.outcomes.is_empty();
         report(&said, &present, execution.version, stepped, ctx).await?;
     }
@@ -149,6 +151,14 @@ async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
     };
     outcome.failure = failed.map(|failure| failure.to_string());
     Ok(outcome)
+}
+
+/// What is told of an object that has gone: what it leaves behind. Also in our own log, because a namespace that goes takes no events.
+async fn say_goodbye(said: &Report, version: &Version, ctx: &Ctx) {
+    for event in &said.events {
+        tracing::warn!(object = %said.object, reason = %event.reason, "{}", event.note);
+        ctx.objects.publish(&said.object, &version.uid, event).await;
+    }
 }
 
 /// The part of an object that a report is compared with.

@@ -13,11 +13,16 @@ impl Azure {
         self.inner().answer(&request).status
     }
 
-    /// The whole path of something in the vault.
+    /// The whole path of something in the vault; of the vault itself for nothing.
     pub(crate) fn path_of(&self, path: &str) -> String {
-        format!(
-            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu/{path}"
-        )
+        let vault = format!(
+            "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu"
+        );
+        if path.is_empty() {
+            vault
+        } else {
+            format!("{vault}/{path}")
+        }
     }
 
     /// The machine's id.
