@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
 
 use kluis_tests::binary::kluis;
+use kluis_tests::files;
 use kluis_tests::place::scratch;
 use kluis_tests::until::seconds;
 use kluis_tests::world::{NAMESPACE, RESOURCE_GROUP, Sizes, VAULT, VM, World, compare};
@@ -103,6 +104,72 @@ fn a_person_backs_up_looks_and_restores_in_one_line_each() {
     assert_eq!(wrong.status.code(), Some(1));
     let told = String::from_utf8_lossy(&wrong.stderr);
     assert!(told.contains("kluis points web-1"), "{told}");
+
+    brought(&world, &item);
+}
+
+/// Files of the recovery point, listed and brought here without a mount and without the machine.
+fn brought(world: &World, item: &str) {
+    let volumes = json(&cluster(world, &["ls", VM, "-o", "json"]));
+    assert!(!volumes.as_array().unwrap().is_empty(), "{volumes}");
+    let listed = json(&cluster(world, &["ls", VM, "/", "-o", "json"]));
+    let name = |entry: &Value| entry["name"].as_str().unwrap().to_owned();
+    let first_file = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["type"] == "file" || entry["type"] == "directory")
+        .map(name)
+        .unwrap();
+    let dir = scratch("person-files").unwrap();
+    let path = format!("/{first_file}");
+    let into = dir.path().join("by-cluster");
+    fs::create_dir(&into).unwrap();
+    said(&cluster(
+        world,
+        &[
+            "restore",
+            VM,
+            "--files",
+            &path,
+            "--into",
+            into.to_str().unwrap(),
+        ],
+    ));
+    let other = dir.path().join("by-service");
+    fs::create_dir(&other).unwrap();
+    said(&alone(
+        world,
+        &[
+            "restore",
+            item,
+            "--files",
+            &path,
+            "--into",
+            other.to_str().unwrap(),
+        ],
+    ));
+    let here = files::tree(&into).unwrap();
+    assert!(!here.is_empty());
+    assert_eq!(here, files::tree(&other).unwrap());
+    assert_eq!(
+        here,
+        files::of_image(&world.estate.disks[0], &path).unwrap()
+    );
+    // A second time, everything stays as it is.
+    let again = cluster(
+        world,
+        &[
+            "restore",
+            VM,
+            "--files",
+            &path,
+            "--into",
+            into.to_str().unwrap(),
+        ],
+    );
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(here, files::tree(&into).unwrap());
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod crds;
 mod disks;
 #[cfg(test)]
 mod endings;
+mod every_restore;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
