@@ -8,10 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::install;
-use super::installed::{Installed, RELEASE, SYSTEM, path};
+use super::installed::{Installed, RELEASE, STEP, SYSTEM, example, path, until_object};
 use super::waiting::ESTATE;
 use crate::node;
-use crate::world::{NAMESPACE, VAULT, VM};
+use crate::until::{Look, every, seconds};
+use crate::world::{VAULT, VM};
 
 /// To another image, and other values, from a version whose definitions were older.
 pub(super) fn upgrade(kluis: &Installed) -> Result<()> {
@@ -109,15 +110,21 @@ pub(super) fn uninstall(kluis: &Installed) -> Result<()> {
         kluis.shop.get("protectedvm", VM)?.is_some() && kluis.shop.get("vault", VAULT)?.is_some(),
         "the uninstall took objects with it"
     );
-    ensure!(pods(kluis)?.is_empty(), "pods are left: {:?}", pods(kluis)?);
     node::bound(&kluis.system, "data-kluis-service-0").context("the service's claim")?;
-    let left = kluis.system.run([
-        "get",
-        "all,configmaps,secrets,roles,rolebindings,serviceaccounts,poddisruptionbudgets",
-        "--selector=app.kubernetes.io/instance=kluis",
-        "--output=name",
-    ])?;
-    ensure!(left.trim().is_empty(), "the uninstall left {left}");
+    // helm waits for what it made; the pods of that take a moment more.
+    every(seconds(1), "all of the release to be gone", STEP, || {
+        let left = kluis.system.run([
+            "get",
+            "all,configmaps,secrets,roles,rolebindings,serviceaccounts,poddisruptionbudgets",
+            "--selector=app.kubernetes.io/instance=kluis",
+            "--output=name",
+        ])?;
+        Ok(if left.trim().is_empty() {
+            Look::Done(())
+        } else {
+            Look::NotYet(left)
+        })
+    })?;
     install::restic_check(kluis).context("the vault that is left, read by stock restic")
 }
 
@@ -144,15 +151,15 @@ pub(super) fn again(kluis: &Installed) -> Result<()> {
     )?;
     install::ready(kluis)?;
     private(kluis)?;
-    let vm = kluis
-        .shop
-        .get("protectedvm", VM)?
-        .context("the machine's object")?;
-    let points = vm["status"]["recoveryPoints"]["total"].as_u64();
-    ensure!(
-        points >= Some(2),
-        "there are {points:?} recovery points in {NAMESPACE} where there were two"
-    );
+    // Conditions of before would say the same: a backup is made only by who is there now.
+    let name = kluis.create(&example("backup-now.yaml")?)?;
+    kluis.until_succeeded(("backupjob", &name))?;
+    until_object(
+        &kluis.shop,
+        "the recovery points of before, and one more",
+        ("protectedvm", VM),
+        |vm| Ok(vm["status"]["recoveryPoints"]["total"].as_u64() >= Some(3)),
+    )?;
     Ok(())
 }
 
