@@ -161,6 +161,7 @@ fn back_up(
             logical,
             read,
             stored,
+            folder: false,
         },
     )
 }

@@ -28,6 +28,7 @@ pub enum Task {
     Backup(BackupTask),
     Restore(RestoreTask),
     RestoreFiles(RestoreFilesTask),
+    Folder(FolderTask),
     Forget(ForgetTask),
     /// Reads every byte of the vault and compares it with its name.
     Check,
@@ -201,6 +202,43 @@ pub struct RestoreFilesTask {
 pub struct DiskImage {
     pub name: String,
     pub path: PathBuf,
+}
+
+/// A directory of files, into the vault or out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "way")]
+pub enum FolderTask {
+    Backup(BackupFolderTask),
+    Restore(RestoreFolderTask),
+}
+
+/// A directory becomes a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BackupFolderTask {
+    /// What it is called in the snapshot: its top directory.
+    pub name: String,
+    /// The recovery point's time, as for disks; so for the tags and the description.
+    pub time: jiff::Timestamp,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub description: String,
+    /// An earlier snapshot of it: files that are untouched since, as their times tell, are not read again.
+    #[serde(default)]
+    pub parent: Option<String>,
+    pub path: PathBuf,
+}
+
+/// A directory of a snapshot becomes one of the machine's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RestoreFolderTask {
+    /// The snapshot's id, in full.
+    pub snapshot: String,
+    pub name: String,
+    /// The directory it becomes, which must be empty or not exist.
+    pub to: PathBuf,
 }
 
 /// Snapshots that are no longer kept.

@@ -19,6 +19,7 @@ mod check;
 mod child;
 mod codec;
 mod document;
+mod folder;
 mod forget;
 mod format;
 mod id;
@@ -46,7 +47,8 @@ mod tree;
 pub use error::VaultError;
 pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
 pub use job::{
-    BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent, ForgetTask,
-    JobFile, RestoreFilesTask, RestoreTask, Retire, Scripts, SnapshotSource, SnapshotTask, Task,
+    BackupFolderTask, BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent,
+    FolderTask, ForgetTask, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask, Retire,
+    Scripts, SnapshotSource, SnapshotTask, Task,
 };
 pub use key::MasterKey;

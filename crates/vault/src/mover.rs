@@ -19,8 +19,8 @@ use crate::{
     backup, check, document,
     error::{VaultError, describe},
     event::Event,
-    forget, instant,
-    job::{JobFile, Task},
+    folder, forget, instant,
+    job::{FolderTask, JobFile, Task},
     key::MasterKey,
     lock,
     repository::Vault,
@@ -75,7 +75,8 @@ pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
         }
         Task::Snapshot(task) => instant::clean_up(&job.job, task),
         Task::RestoreFiles(task) => restore_files::remove_hidden(&task.to, &job.job),
-        Task::Backup(_) | Task::Forget(_) | Task::Check => Ok(()),
+        Task::Folder(FolderTask::Restore(task)) => restore_files::remove_hidden(&task.to, &job.job),
+        Task::Backup(_) | Task::Folder(_) | Task::Forget(_) | Task::Check => Ok(()),
     }
 }
 
@@ -146,6 +147,7 @@ fn work(
             document::write(&task.documents, &job.job, emit)
         }
         Task::RestoreFiles(task) => restore_files::run(path, &key()?, &job.job, task, emit),
+        Task::Folder(task) => folder::run(&vault()?, &job.job, task, emit),
         Task::Forget(task) => forget::run(&vault()?, task, emit),
         Task::Check => check::run(&vault()?, emit),
     }

@@ -5,6 +5,7 @@
 
 use crate::{
     error::VaultError,
+    folder,
     index::Index,
     pack::Kind,
     repository::Vault,
@@ -21,6 +22,9 @@ pub(crate) fn prove(vault: &Vault, saved: &Saved) -> Result<(), VaultError> {
 pub(crate) fn prove_in(vault: &Vault, index: &Index, saved: &Saved) -> Result<(), VaultError> {
     let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
     let snapshot = snapshot::find(vault, &saved.snapshot)?;
+    if snapshot.folder {
+        return folder::prove(vault, index, saved);
+    }
     let mut decoder = vault.decoder()?;
     let root = Tree::load(vault, index, &mut decoder, &snapshot.tree)?;
     let mut logical = 0;

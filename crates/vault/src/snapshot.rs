@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub description: String,
     pub saved: Saved,
     pub(crate) tree: Id,
+    /// Whether it is of files, and not of disks.
+    pub(crate) folder: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,6 +65,9 @@ struct Evidence {
     logical: u64,
     read: u64,
     stored: u64,
+    /// Whether it is of files, and not of disks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    folder: bool,
 }
 
 /// What a new snapshot says beside its task.
@@ -72,6 +77,7 @@ pub(crate) struct Contents {
     pub(crate) logical: u64,
     pub(crate) read: u64,
     pub(crate) stored: u64,
+    pub(crate) folder: bool,
 }
 
 /// Writes the snapshot: the last step of a backup. From here on the recovery point exists.
@@ -87,6 +93,7 @@ pub(crate) fn save(
         logical,
         read,
         stored,
+        folder,
     } = *contents;
     let own = job_tag(job);
     let others = task.tags.iter().filter(|tag| **tag != own).cloned();
@@ -105,6 +112,7 @@ pub(crate) fn save(
             logical,
             read,
             stored,
+            folder,
         },
     };
     let json = serde_json::to_vec(&document)
@@ -159,11 +167,13 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
         tree,
         tags,
         description,
-        kluis: Evidence {
-            logical,
-            read,
-            stored,
-        },
+        kluis:
+            Evidence {
+                logical,
+                read,
+                stored,
+                folder,
+            },
         ..
     } = vault.document(FileType::Snapshot, id)?;
     Ok(Snapshot {
@@ -171,6 +181,7 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
         tags,
         description,
         tree,
+        folder,
         saved: Saved {
             snapshot: id.to_string(),
             logical,

@@ -438,7 +438,7 @@ impl Inner {
                     });
                 }
             }
-            Task::Check => {}
+            Task::Folder(_) | Task::Check => {}
         }
         events.push(Event::Finished);
         for event in events {
@@ -479,6 +479,7 @@ fn word(task: &Task) -> &'static str {
         Task::Backup(_) => "backup",
         Task::Restore(_) => "restore",
         Task::Forget(_) => "forget",
+        Task::Folder(_) => "folder",
         Task::Check => "check",
     }
 }

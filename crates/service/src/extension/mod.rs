@@ -65,6 +65,13 @@ pub fn find(
 /// # Errors
 /// Those of [`find`], and what stands against the restore.
 pub fn restore(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    // The answer's links are Azure's, and are followed with the version of the request.
+    if kluis_arm::api_version::check(request.query.get("api-version")).is_err() {
+        return Err(Refusal::bad_request(
+            kluis_arm::error::code::MISSING_API_VERSION,
+            "The api-version query parameter (?api-version=) is required for a restore.",
+        ));
+    }
     let asked = ask(request, ctx, tx)?;
     permitted(request, "restore files")?;
     let wanted = asked::wanted(request)?;

@@ -259,7 +259,7 @@ impl Ledger {
                 Task::Backup(task) => &task.vm,
                 Task::Restore(task) => &task.vm,
                 Task::RestoreFiles(task) => &task.vm,
-                Task::Snapshot(_) | Task::Forget(_) | Task::Check => continue,
+                Task::Snapshot(_) | Task::Folder(_) | Task::Forget(_) | Task::Check => continue,
             };
             assert!(items.insert(vm.clone()), "two movers are at work on {vm}");
         }

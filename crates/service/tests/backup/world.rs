@@ -443,7 +443,7 @@ impl World {
                 let files = task.disks.into_iter().map(|disk| disk.to);
                 self.files.snapshots.borrow_mut().extend(files);
             }
-            Task::Check => {}
+            Task::Folder(_) | Task::Check => {}
         }
     }
 
@@ -540,7 +540,7 @@ impl World {
                     self.hear(job, snapshotted(&disk.name, format));
                 }
             }
-            Task::Check => {}
+            Task::Folder(_) | Task::Check => {}
         }
     }
 
@@ -699,6 +699,7 @@ fn word(task: &Task) -> &'static str {
         Task::Backup(_) => "backup",
         Task::Restore(_) => "restore",
         Task::Forget(_) => "forget",
+        Task::Folder(_) => "folder",
         Task::Check => "check",
     }
 }

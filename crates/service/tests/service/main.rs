@@ -8,6 +8,7 @@
 mod arm;
 #[path = "../backup/mod.rs"]
 mod backup;
+mod files;
 mod inventory;
 mod movers;
 mod never_panics;

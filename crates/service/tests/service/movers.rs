@@ -17,8 +17,8 @@ const ITEM: &str = "VM;iaasvmcontainerv2;shop-rg;web-2";
 pub(crate) struct Site<'a> {
     dir: &'a Path,
     pub(crate) running: Running,
-    token: String,
-    vault: String,
+    pub(crate) token: String,
+    pub(crate) vault: String,
 }
 
 impl<'a> Site<'a> {

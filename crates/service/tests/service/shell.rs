@@ -57,6 +57,41 @@ pub(crate) fn call(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
+    let (stream, address) = connect(service, dir);
+    exchange(stream, &address, method, target, headers, body)
+}
+
+/// The head and the bytes of an answer that is no JSON.
+pub(crate) fn bytes_of(
+    service: &Running,
+    dir: &Path,
+    target: &str,
+    token: &str,
+    range: Option<&str>,
+) -> (String, Vec<u8>) {
+    let (mut stream, address) = connect(service, dir);
+    let range = range.map_or_else(String::new, |range| format!("Range: {range}\r\n"));
+    let text = format!(
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: {token}\r\n{range}\r\n"
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    let end = answer
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    (head, answer[end + 4..].to_vec())
+}
+
+fn connect(
+    service: &Running,
+    dir: &Path,
+) -> (
+    rustls::StreamOwned<rustls::ClientConnection, TcpStream>,
+    String,
+) {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(dir.join("data/ca.pem")).unwrap())
@@ -71,7 +106,7 @@ pub(crate) fn call(
     let name = ServerName::try_from(address.split(':').next().unwrap().to_owned()).unwrap();
     let connection = rustls::ClientConnection::new(Arc::new(tls), name).unwrap();
     let stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
-    exchange(stream, address, method, target, headers, body)
+    (stream, address.to_owned())
 }
 
 fn exchange(

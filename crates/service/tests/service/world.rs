@@ -5,7 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, Principal, Query, RepositoryReport, Request, Response, Role,
+    self, Context, Effect, Facts, Ids, Principal, Query, Refusal, RepositoryReport, Request,
+    Response, Role,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError};
@@ -98,6 +99,14 @@ impl World {
             response.unwrap_or_else(|refusal| refusal.response()),
             effects,
         )
+    }
+
+    /// What the extension makes of a request, as far as it is the core's.
+    pub(crate) fn extension(&mut self, request: &Request) -> Result<(), Refusal> {
+        let (now, ids, inventory) = (self.now, &self.ids, &self.inventory);
+        self.store.tx(|tx| {
+            kluis_service::extension::find(request, &context(now, ids, inventory), tx).map(|_| ())
+        })
     }
 
     /// One call with the usual api-version; repositories are made and removed at once.

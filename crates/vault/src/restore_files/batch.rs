@@ -116,7 +116,11 @@ pub(crate) fn sum_of(mut file: &File, path: &Path) -> Result<(u64, [u8; 32]), Va
 }
 
 /// Gives a file or a directory its owner, its mode and its time, in this order: each would undo those after it.
-fn finish(what: impl std::os::fd::AsFd, path: &Path, node: &Node) -> Result<(), VaultError> {
+pub(crate) fn finish(
+    what: impl std::os::fd::AsFd,
+    path: &Path,
+    node: &Node,
+) -> Result<(), VaultError> {
     let io = |errno| VaultError::io("finish", path, errno);
     let root = is_root();
     if let Some((uid, gid)) = node.owner

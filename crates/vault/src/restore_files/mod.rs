@@ -18,11 +18,11 @@ use crate::{
     error::VaultError, event::Event, files::Explorer, job::RestoreFilesTask, key::MasterKey,
     lock::Lock, meter::Meter,
 };
-use place::{Found, Place};
-use tell::Told;
 use walk::{Survey, Walk, Way};
 
-pub(crate) use place::{discard, remove_hidden};
+pub(crate) use batch::{finish, finish_link};
+pub(crate) use place::{Found, Place, discard, preflight, remove_hidden};
+pub(crate) use tell::Told;
 
 pub(crate) fn run(
     vault: &Path,
@@ -48,7 +48,7 @@ pub(crate) fn run(
     let told = Told::default();
     let survey = explorer.with(volume, |mounted| Survey::of(mounted, &task.paths, &told))?;
     if matches!(found, Found::Nothing) {
-        place::preflight(&task.to, survey.bytes)?;
+        preflight(&task.to, survey.bytes)?;
     }
     let meter = Meter::new(survey.bytes);
     // What the survey left out is left out again, and told of once.

@@ -15,6 +15,8 @@ mod files_read;
 #[cfg(test)]
 mod files_restore;
 #[cfg(test)]
+mod folders;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod incremental;
