@@ -13,7 +13,8 @@ use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy};
 use kluis_arm::recovery_point::{
-    Consistency, DiskConfiguration, RecoveryPoint, Tier, TierDetail, TierStatus, VmRecoveryPoint,
+    Consistency, DiskConfiguration, RecoveryPoint, RecoveryPointProperties, Tier, TierDetail,
+    TierStatus, VmRecoveryPoint,
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::restore::RestoreRequest;
@@ -56,6 +57,10 @@ pub(crate) struct Azure {
     pub(crate) is_immutable: bool,
     /// The calls that were refused as wrong for the item's state, in words.
     pub(crate) wrong: Vec<String>,
+    /// Where the points are.
+    pub(crate) tiers: Vec<Tier>,
+    /// The points that somebody asked for, by name.
+    pub(crate) on_demand: Vec<String>,
     /// The points that are being removed, by name.
     pub(crate) removing: Vec<String>,
     discovered: bool,
@@ -110,6 +115,8 @@ impl Azure {
             refuse: None,
             is_immutable: true,
             wrong: Vec::new(),
+            tiers: vec![Tier::HardenedRp],
+            on_demand: Vec::new(),
             removing: Vec::new(),
             discovered: false,
             operations: Vec::new(),
@@ -334,7 +341,7 @@ impl Azure {
     }
 
     /// The newest job tells this of itself, to people.
-    fn say(&mut self, fact: &str, value: String) {
+    pub(crate) fn say(&mut self, fact: &str, value: String) {
         let (_, job) = self.jobs.last_mut().unwrap();
         let told = job.extended_info.get_or_insert_default();
         let bag = told.property_bag.get_or_insert_default();
@@ -449,6 +456,19 @@ impl Azure {
         Some(policy)
     }
 
+    fn tier(&self, tier: &Tier, point: &Name) -> TierDetail {
+        let is_removed = self.removing.iter().any(|gone| *point == *gone.as_str());
+        TierDetail {
+            tier: Some(tier.clone()),
+            status: Some(if is_removed {
+                TierStatus::Disabled
+            } else {
+                TierStatus::Valid
+            }),
+            ..TierDetail::default()
+        }
+    }
+
     fn recovery_points(&self, id: &ItemId) -> Vec<RecoveryPoint> {
         let points = self.points.get(&key(id)).map_or(&[][..], Vec::as_slice);
         points
@@ -460,15 +480,20 @@ impl Azure {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(Consistency::CrashConsistent),
                     recovery_point_disk_configuration: self.held.clone(),
-                    recovery_point_tier_details: Some(vec![TierDetail {
-                        tier: Some(Tier::HardenedRp),
-                        status: Some(if self.removing.iter().any(|gone| name == *gone.as_str()) {
-                            TierStatus::Disabled
-                        } else {
-                            TierStatus::Valid
-                        }),
-                        ..TierDetail::default()
-                    }]),
+                    recovery_point_tier_details: Some(
+                        self.tiers
+                            .iter()
+                            .map(|tier| self.tier(tier, &name))
+                            .collect(),
+                    ),
+                    recovery_point_properties: Some(RecoveryPointProperties {
+                        rule_name: self
+                            .on_demand
+                            .iter()
+                            .any(|asked| name == *asked.as_str())
+                            .then(|| "OnDemand".to_owned()),
+                        ..RecoveryPointProperties::default()
+                    }),
                     ..VmRecoveryPoint::default()
                 };
                 let id = id.recovery_point(name);

@@ -9,6 +9,8 @@ mod convergences;
 #[cfg(test)]
 mod honesty;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod refusals;

@@ -1,0 +1,116 @@
+//! What a status says of runs and points, and what an edit's cost counts.
+
+use jiff::SignedDuration;
+use kluis_api::{ConditionStatus, Consistency, DailyRetention, RunResult, StorageTier};
+use kluis_arm::job::JobStatus;
+use kluis_arm::recovery_point::Tier;
+use kluis_plan::Kind;
+
+use crate::azure::{item_id, key};
+use crate::cluster::{ALL, Cluster, JOB, PERIOD, parse};
+
+/// A point is there from its snapshot on, and once its run has ended it is said where else it is.
+#[test]
+fn where_the_newest_point_is() {
+    let mut cluster = Cluster::converged();
+    let now = cluster.azure.now;
+    cluster.azure.tiers = vec![Tier::InstantRp];
+    cluster.azure.back_up(&item_id());
+    cluster.azure.points.insert(key(&item_id()), vec![now]);
+    let item = cluster.azure.items.get_mut(&key(&item_id())).unwrap();
+    item.last_backup_time = Some(now.into());
+    for _ in 0..3 {
+        cluster.reconcile(Kind::ProtectedVM);
+    }
+    let said = |cluster: &Cluster| {
+        let status = cluster.item.as_ref().unwrap().status.clone().unwrap();
+        let points = status.recovery_points.unwrap();
+        (
+            points.newest_tier,
+            points.newest_consistency,
+            status.runs[0].result,
+        )
+    };
+    let crash = Some(Consistency::Crash);
+    assert_eq!(
+        said(&cluster),
+        (Some(StorageTier::Snapshot), crash, RunResult::InProgress)
+    );
+    cluster.azure.tiers.push(Tier::HardenedRp);
+    cluster.azure.jobs[0].1.status = Some(JobStatus::Completed);
+    for _ in 0..3 {
+        cluster.reconcile(Kind::ProtectedVM);
+    }
+    assert_eq!(
+        said(&cluster),
+        (
+            Some(StorageTier::SnapshotAndVault),
+            crash,
+            RunResult::Completed
+        )
+    );
+    // And then it is at rest: its points are not read again.
+    assert_eq!(cluster.reads(Kind::ProtectedVM), 2);
+}
+
+#[test]
+fn the_place_of_a_job_that_waits() {
+    let mut cluster = Cluster::converged();
+    cluster.job = Some(parse(JOB));
+    cluster.reconcile(Kind::BackupJob);
+    cluster.reconcile(Kind::BackupJob);
+    cluster.azure.say("Queue Place", "3".to_owned());
+    for _ in 0..2 {
+        cluster.azure.tick(PERIOD);
+        cluster.reconcile(Kind::BackupJob);
+    }
+    let status = cluster.job.as_ref().unwrap().status.as_ref().unwrap();
+    assert_eq!(status.progress.as_deref(), Some("queue: 3"));
+    assert_eq!(
+        status.conditions[0].message,
+        "Waits for its turn: it is number 3 in the queue."
+    );
+
+    let mut cluster = Cluster::converged();
+    cluster.edit_item(|item| item.spec.backup_request = Some("now".to_owned()));
+    cluster.reconcile(Kind::ProtectedVM);
+    cluster.reconcile(Kind::ProtectedVM);
+    cluster.azure.say("Queue Place", "16".to_owned());
+    for _ in 0..2 {
+        cluster.azure.tick(PERIOD);
+        cluster.reconcile(Kind::ProtectedVM);
+    }
+    let status = cluster.item.as_ref().unwrap().status.as_ref().unwrap();
+    assert_eq!(status.runs[0].queue_place, Some(16));
+    assert!(
+        status.conditions[0]
+            .message
+            .contains("number 16 in the queue")
+    );
+    cluster.converge(&ALL);
+    let status = cluster.item.as_ref().unwrap().status.as_ref().unwrap();
+    assert_eq!(status.runs[0].result, RunResult::Completed);
+}
+
+/// What somebody asked for is kept until the day that they said, whatever the policy: an edit costs none of it.
+#[test]
+fn an_edits_cost_leaves_out_points_on_demand() {
+    for (on_demand, ready) in [
+        (vec!["rp-1".to_owned()], ConditionStatus::True),
+        (vec![], ConditionStatus::False),
+    ] {
+        let mut cluster = Cluster::converged();
+        cluster.azure.run_schedule(&item_id());
+        cluster.azure.now += SignedDuration::from_hours(24 * 20);
+        cluster.azure.run_schedule(&item_id());
+        cluster.azure.on_demand = on_demand;
+        cluster.azure.on_demand.push("rp-2".to_owned());
+        cluster.converge(&ALL);
+        cluster.edit_policy(|policy| {
+            policy.spec.retention.daily = Some(DailyRetention { keep: 10 });
+        });
+        cluster.converge(&ALL);
+        let status = cluster.policy.as_ref().unwrap().status.as_ref().unwrap();
+        assert_eq!(status.conditions[0].status, ready, "{}", cluster.log);
+    }
+}
