@@ -93,6 +93,11 @@ impl Errand<'_> {
                 self.brought.bytes += entry.size;
                 Ok(())
             }
+            // A folder that is brought without it would look whole.
+            "unreadable" => bail!(
+                "{} can't be read: its file system is damaged there; bring what is around it, or restore the disk",
+                entry.path
+            ),
             _ => {
                 self.brought.left_out += 1;
                 Ok(())

@@ -4,9 +4,21 @@
 use anyhow::{Context, Result, anyhow, bail};
 use kluis_arm::api_version::SENT;
 use kluis_arm::id::RecoveryPointId;
-use kluis_client::{Arm, ArmClient, ArmRequest, list};
+use kluis_client::{Arm, ArmClient, ArmRequest};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// Entries of one folder.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// A page of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: DeserializeOwned")]
+struct Page<T> {
+    value: Vec<T>,
+    #[serde(default)]
+    next_link: Option<String>,
+}
 
 /// A recovery point's paths at a service that offers them.
 pub(super) struct Browser<'a> {
@@ -97,11 +109,24 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// All pages: half a folder would look like a whole one.
     async fn list<T: DeserializeOwned>(&self, request: ArmRequest) -> Result<Vec<T>> {
-        let values = list(self.arm, request).await?;
-        let read = values.into_iter().map(serde_json::from_value);
-        read.collect::<Result<_, _>>()
-            .context("reading the service's answer")
+        let mut found = Vec::new();
+        let mut next = Some(request);
+        while let Some(request) = next {
+            let answer = self.arm.call(&request).await?;
+            let page: Page<T> = serde_json::from_value(answer.body.unwrap_or_default())
+                .context("reading the service's answer")?;
+            found.extend(page.value);
+            if found.len() > MOST_ENTRIES {
+                bail!("there are more than {MOST_ENTRIES} entries: that is no folder");
+            }
+            next = match page.next_link.as_deref() {
+                None | Some("") => None,
+                Some(link) => Some(self.arm.follow(link)?),
+            };
+        }
+        Ok(found)
     }
 }
 
