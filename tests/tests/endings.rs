@@ -94,7 +94,8 @@ fn after_the_consent_was_withdrawn() {
         assert_eq!(world.azure.points(), 1);
         let told = world.objects.events();
         assert!(
-            told.iter().any(|event| event.contains("ProtectionLeftAsItIs")),
+            told.iter()
+                .any(|event| event.contains("ProtectionLeftAsItIs")),
             "{told:?}"
         );
     }

@@ -49,17 +49,31 @@ fn every_way_back_and_every_stop() {
     let new_vm = json!({ "newVM": { "resourceGroup": "shop-restored", "name": "web-2", "virtualNetwork": "shop-net",
         "networkResourceGroup": "shop-rg", "subnet": "default" } });
     let status = restored(&mut world, "as-web-2", &new_vm);
-    assert_eq!(status["disks"].as_array().map(Vec::len), Some(2), "{status}");
-    assert!(status["vm"].as_str().unwrap().ends_with("/web-2"), "{status}");
+    assert_eq!(
+        status["disks"].as_array().map(Vec::len),
+        Some(2),
+        "{status}"
+    );
+    assert!(
+        status["vm"].as_str().unwrap().ends_with("/web-2"),
+        "{status}"
+    );
 
     let one = json!({ "disks": { "resourceGroup": "shop-restored", "luns": [0] } });
     let status = restored(&mut world, "one-disk", &one);
-    assert_eq!(status["disks"].as_array().map(Vec::len), Some(2), "{status}");
+    assert_eq!(
+        status["disks"].as_array().map(Vec::len),
+        Some(2),
+        "{status}"
+    );
 
     let files = json!({ "files": { "paths": ["/etc"], "resourceGroup": "shop-restored" } });
     let status = restored(&mut world, "files", &files);
     assert_eq!(status["files"]["count"], 1, "{status}");
-    let file = world.estate.inventory.with_file_name("restored/shop-restored/files/etc/shop.conf");
+    let file = world
+        .estate
+        .inventory
+        .with_file_name("restored/shop-restored/files/etc/shop.conf");
     assert_eq!(fs::read_to_string(&file).unwrap(), "open = 9..17\n");
 
     // In place only where the vault allows it.
@@ -74,28 +88,43 @@ fn every_way_back_and_every_stop() {
     let blocked = world.until_condition("restore", "in-place", "Stalled", "True", LIMIT);
     let blocked = told(&blocked.unwrap());
     assert!(blocked.contains("allowInPlaceRestore"), "{blocked}");
-    patch(&world, "vault", VAULT, &json!({ "allowInPlaceRestore": true }));
+    patch(
+        &world,
+        "vault",
+        VAULT,
+        &json!({ "allowInPlaceRestore": true }),
+    );
     world.tick().unwrap();
     let done = world.until_succeeded("restore", "in-place", LIMIT).unwrap();
     assert!(done["status"]["recoveryPointBefore"].is_string(), "{done}");
 
     // The object goes with its data, which can be had back for some days.
-    patch(&world, "protectedvm", VM, &json!({ "deletionPolicy": "DeleteData" }));
+    patch(
+        &world,
+        "protectedvm",
+        VM,
+        &json!({ "deletionPolicy": "DeleteData" }),
+    );
     world
         .kubectl
         .run(["delete", "protectedvm", VM, "--timeout=120s"])
         .unwrap();
     world.apply_examples().unwrap();
     let kubectl = world.kubectl.clone();
-    every(Duration::from_millis(200), "the points to be back", LIMIT, || {
-        let object = kubectl.get("protectedvm", VM)?.unwrap_or_default();
-        let back = object["status"]["state"] == "Protected"
-            && object["status"]["recoveryPoints"]["total"] == 2;
-        Ok(if back {
-            Look::Done(())
-        } else {
-            Look::NotYet(told(&object))
-        })
-    })
+    every(
+        Duration::from_millis(200),
+        "the points to be back",
+        LIMIT,
+        || {
+            let object = kubectl.get("protectedvm", VM)?.unwrap_or_default();
+            let back = object["status"]["state"] == "Protected"
+                && object["status"]["recoveryPoints"]["total"] == 2;
+            Ok(if back {
+                Look::Done(())
+            } else {
+                Look::NotYet(told(&object))
+            })
+        },
+    )
     .unwrap();
 }

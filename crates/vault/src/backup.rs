@@ -139,7 +139,7 @@ fn back_up(
             let read = block_map::fill(&maps, &zeros, &packer, &meter, full)?;
             let disks = maps.into_iter().map(BlockMap::finish).collect::<Vec<_>>();
             let touched = settle(&disks, &zeros, &packer, full)?;
-            let tree = plant(task, &disks, &packer, full)?;
+            let tree = plant(task, disks, &packer, full)?;
             Ok((read, tree, touched))
         })
     });
@@ -193,17 +193,12 @@ fn settle(
 /// Stores the snapshot's directories and returns the top one.
 fn plant(
     task: &BackupTask,
-    disks: &[(Source, StoredDisk)],
+    disks: Vec<(Source, StoredDisk)>,
     packer: &Packer<'_>,
     full: &SyncSender<Pack>,
 ) -> Result<Id, VaultError> {
     let mut encoder = packer.encoder()?;
-    let mut add = |tree: &Tree| {
-        let bytes = tree.to_bytes()?;
-        let id = Id::of(&bytes);
-        packer.add(Kind::Tree, id, &bytes, &mut encoder, full)?;
-        Ok(id)
-    };
+    let mut add = |tree: &Tree| packer.add_tree(tree, &mut encoder, full);
     let mut machine = Tree::default();
     for (source, disk) in disks {
         machine

@@ -2,16 +2,22 @@
 //!
 //! Both directions keep their buffers, so that a worker's memory does not grow with the work.
 
+use std::io::{self, BufWriter, Write};
+
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
     error::VaultError,
-    id::Id,
+    id::{Hasher, Id},
     key::{Cipher, MasterKey, NONCE_ROOM, OVERHEAD},
 };
 
 /// zstd's level. Measured: level 3 makes a vault no larger than stock restic's; higher ones cost more time than they save.
 const LEVEL: i32 = 3;
+
+/// A plain text that is longer is not held as a whole where that can be avoided, in bytes; and what is held instead.
+const LARGE: usize = 4 << 20;
+const PIECE: usize = 64 << 10;
 
 /// The first byte of a compressed file (index, snapshot): format 2 tells it from JSON by it.
 const COMPRESSED: u8 = 2;
@@ -67,6 +73,37 @@ impl Encoder {
         })
     }
 
+    /// As [`Encoder::seal`], of a plain text of `length` bytes that is written piece by piece and never there as a whole.
+    pub(crate) fn seal_written(
+        &mut self,
+        length: u64,
+        write: impl Fn(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Sealed<'_>, VaultError> {
+        let doing = |source| VaultError::io("compress a block", "", source);
+        let length =
+            u32::try_from(length).map_err(|_| VaultError::Internal("a blob of 4 GiB or more"))?;
+        let mut sealed = std::mem::take(&mut self.sealed);
+        sealed.clear();
+        sealed.extend_from_slice(&NONCE_ROOM);
+        let mut zstd = zstd::stream::write::Encoder::new(sealed, LEVEL).map_err(doing)?;
+        zstd.set_pledged_src_size(Some(u64::from(length)))
+            .map_err(doing)?;
+        let mut buffered = BufWriter::with_capacity(PIECE, zstd);
+        write(&mut buffered).map_err(doing)?;
+        let zstd = buffered.into_inner().map_err(|error| doing(error.into()))?;
+        self.sealed = zstd.finish().map_err(doing)?;
+        let raw = (self.sealed.len() - NONCE_ROOM.len() < length as usize).then_some(length);
+        if raw.is_none() {
+            self.sealed.truncate(NONCE_ROOM.len());
+            write(&mut self.sealed).map_err(doing)?;
+        }
+        self.cipher.seal(&mut self.sealed, 0)?;
+        Ok(Sealed {
+            bytes: &self.sealed,
+            raw,
+        })
+    }
+
     /// A file of the vault that is not a pack: compressed JSON behind its mark, encrypted.
     pub(crate) fn seal_file(&mut self, json: &[u8]) -> Result<Vec<u8>, VaultError> {
         let compressed = self
@@ -109,6 +146,19 @@ impl Decoder {
     ) -> Option<&'a [u8]> {
         let plain = self.open_unnamed(sealed, raw)?;
         (Id::of(plain) == *id).then_some(plain)
+    }
+
+    /// Whether `sealed` is what `id` says, without the plain text being there as a whole.
+    pub(crate) fn proves(&mut self, id: &Id, sealed: &mut [u8], raw: Option<u32>) -> bool {
+        let Some(length) = raw.filter(|raw| *raw as usize > LARGE) else {
+            return self.open(id, sealed, raw).is_some();
+        };
+        let mut hash = Hasher::default();
+        self.cipher
+            .unseal(sealed)
+            .and_then(|body| zstd::stream::read::Decoder::with_buffer(body).ok())
+            .and_then(|mut plain| io::copy(&mut plain, &mut hash).ok())
+            .is_some_and(|read| read == u64::from(length) && hash.id() == *id)
     }
 
     /// [`Decoder::open`] without the comparison, for a caller that compares later.

@@ -1,6 +1,10 @@
 //! The name of everything in a vault: the SHA-256 of its content.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Write},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
@@ -30,6 +34,32 @@ impl Id {
         let mut id = [0; 32];
         hex::decode_to_slice(text, &mut id).ok()?;
         Some(Self(id))
+    }
+}
+
+/// Takes content piece by piece, and counts it.
+#[derive(Default)]
+pub(crate) struct Hasher {
+    hash: Sha256,
+    /// Bytes so far.
+    pub(crate) length: u64,
+}
+
+impl Hasher {
+    pub(crate) fn id(self) -> Id {
+        Id(self.hash.finalize().into())
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.hash.update(piece);
+        self.length += piece.len() as u64;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -17,13 +17,14 @@ use std::{
 use rustic_core::FileType;
 
 use crate::{
-    codec::{Decoder, Encoder},
+    codec::{Decoder, Encoder, Sealed},
     error::VaultError,
     id::Id,
     index::{BlobDocument, Index, IndexDocument, PackDocument},
     meter::Failure,
     pack::{Blob, Kind, Pack},
     repository::Vault,
+    tree::Tree,
 };
 
 /// Blobs that one index file names, about; some 8 MiB of JSON.
@@ -74,6 +75,16 @@ impl<'a> Packer<'a> {
         encoder: &mut Encoder,
         full: &SyncSender<Pack>,
     ) -> Result<(), VaultError> {
+        self.add_sealed(kind, id, full, || encoder.seal(plain))
+    }
+
+    fn add_sealed<'e>(
+        &self,
+        kind: Kind,
+        id: Id,
+        full: &SyncSender<Pack>,
+        seal: impl FnOnce() -> Result<Sealed<'e>, VaultError>,
+    ) -> Result<(), VaultError> {
         if self.index.find(kind, &id).is_some() {
             return Ok(());
         }
@@ -82,12 +93,26 @@ impl<'a> Packer<'a> {
             Entry::Occupied(_) => return Ok(()),
             Entry::Vacant(entry) => entry.insert(None),
         };
-        let sealed = encoder.seal(plain)?;
+        let sealed = seal()?;
         let mut open = lock(&lane.open);
         open.add(kind, id, &sealed)?;
         let pack = open.is_full().then(|| std::mem::take(&mut *open));
         drop(open);
         pack.map_or(Ok(()), |pack| send(full, pack))
+    }
+
+    /// Stores a directory, unless the vault has it, and returns its id.
+    pub(crate) fn add_tree(
+        &self,
+        tree: &Tree,
+        encoder: &mut Encoder,
+        full: &SyncSender<Pack>,
+    ) -> Result<Id, VaultError> {
+        let (id, length) = tree.identify()?;
+        self.add_sealed(Kind::Tree, id, full, || {
+            encoder.seal_written(length, |to| tree.write(to))
+        })?;
+        Ok(id)
     }
 
     /// Does `work`, which adds blobs, with writers beside it; returns after every pack is written and verified.
@@ -152,7 +177,7 @@ impl<'a> Packer<'a> {
             read.resize(blob.length as usize, 0);
             staged.read_exact_at(&mut read, u64::from(blob.offset))?;
             let same = bytes.get(place).is_some_and(|written| written == read);
-            if !same || decoder.open(&blob.id, &mut read, blob.raw).is_none() {
+            if !same || !decoder.proves(&blob.id, &mut read, blob.raw) {
                 return Err(VaultError::Damaged(format!(
                     "a pack does not read back as it was written, at blob {}",
                     blob.id

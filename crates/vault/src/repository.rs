@@ -23,6 +23,9 @@ use crate::{
 
 pub use crate::snapshot::{Saved, Snapshot};
 
+/// The newest layout of disks that is known here; there has been one so far.
+const LAYOUT: u32 = 1;
+
 /// Makes a vault at `path`, where nothing or an empty directory may be. It appears there whole or not at all.
 ///
 /// `passphrase` is without the newline that a passphrase file may end in.
@@ -94,7 +97,10 @@ fn initialise(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
 /// [`VaultError::NotAVault`], [`VaultError::WrongPassphrase`], [`VaultError::NewerFormat`], [`VaultError::Io`].
 pub fn open(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
     let repository = open_rustic(path, &Credentials::password(passphrase))?;
-    MasterKey::from_rustic(&repository.key())
+    let key = MasterKey::from_rustic(&repository.key())?;
+    // rustic looks at its own part of the config only.
+    Vault::open(path, key.clone())?;
+    Ok(key)
 }
 
 /// The snapshot that the backup job `job` left, if it got that far before it crashed; proved as the job would have.
@@ -133,10 +139,11 @@ impl Vault {
             fs::read(&config).map_err(|source| VaultError::io("read", &config, source))?;
         let json = Decoder::new(&key)?.open_file(&mut sealed);
         let json = json.ok_or_else(|| VaultError::WrongPassphrase(path.to_owned()))?;
-        let Config { version } = serde_json::from_slice(&json).map_err(|error| {
+        let Config { version, kluis } = serde_json::from_slice(&json).map_err(|error| {
             VaultError::Damaged(format!("its config cannot be understood ({error})"))
         })?;
         match version {
+            2 if kluis.format > LAYOUT => Err(VaultError::NewerFormat(path.to_owned())),
             2 => Ok(Self {
                 store: Store::at(path),
                 key,
@@ -207,6 +214,16 @@ impl Vault {
 #[derive(serde::Deserialize)]
 struct Config {
     version: u32,
+    #[serde(default)]
+    kluis: Own,
+}
+
+/// What a version of ours that lays disks out differently will say in the config; restic passes over it. Vaults that say
+/// nothing have the first layout.
+#[derive(Default, serde::Deserialize)]
+struct Own {
+    #[serde(default)]
+    format: u32,
 }
 
 /// The path of the config, if there is one.

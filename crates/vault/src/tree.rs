@@ -3,7 +3,10 @@
 //! `/<vm>/<disk>.raw` is the disk up to 64 GiB; a larger one is a directory of that name with a file for each 64 GiB,
 //! `0000`, `0001`, … A file's content is the list of its chunks' ids, all of 1 MiB but the disk's last.
 
-use std::ops::Range;
+use std::{
+    io::{self, BufWriter, Write},
+    ops::Range,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,7 @@ use crate::{
     block_map::ZeroIds,
     codec::Decoder,
     error::VaultError,
-    id::Id,
+    id::{Hasher, Id},
     index::Index,
     layout::{self, SEGMENT_CHUNKS},
     pack::{Blob, Kind},
@@ -94,12 +97,23 @@ impl Node {
 }
 
 impl Tree {
-    /// The blob's bytes, as restic writes them: with a newline at the end.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, VaultError> {
-        let mut bytes =
-            serde_json::to_vec(self).map_err(|_| VaultError::Internal("a tree that is no JSON"))?;
-        bytes.push(b'\n');
-        Ok(bytes)
+    /// Writes the blob's bytes as restic does: with a newline at the end. A large disk's are 67 MiB for each TiB, which is
+    /// why they are never all there at once.
+    pub(crate) fn write(&self, mut to: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut to, self)?;
+        to.write_all(b"\n")
+    }
+
+    /// The blob's id, and its length in bytes.
+    pub(crate) fn identify(&self) -> Result<(Id, u64), VaultError> {
+        let internal = |_| VaultError::Internal("a tree that is no JSON");
+        let mut buffered = BufWriter::with_capacity(64 << 10, Hasher::default());
+        self.write(&mut buffered).map_err(internal)?;
+        let hasher = buffered
+            .into_inner()
+            .map_err(|error| internal(error.into()))?;
+        let length = hasher.length;
+        Ok((hasher.id(), length))
     }
 
     /// Reads a tree blob.
@@ -254,24 +268,30 @@ pub(crate) fn file_name(disk: &str) -> String {
 /// A disk as a node of its machine's directory; `add` stores a tree and returns its id.
 pub(crate) fn disk_node(
     name: &str,
-    disk: &StoredDisk,
+    disk: StoredDisk,
     add: &mut impl FnMut(&Tree) -> Result<Id, VaultError>,
 ) -> Result<Node, VaultError> {
-    let StoredDisk { size, ids, mtime } = disk;
-    if layout::chunk_count(*size) <= SEGMENT_CHUNKS {
-        return Ok(Node::file(file_name(name), *mtime, *size, ids.clone()));
+    let StoredDisk {
+        size,
+        mut ids,
+        mtime,
+    } = disk;
+    let count = layout::chunk_count(size).div_ceil(SEGMENT_CHUNKS);
+    if count <= 1 {
+        return Ok(Node::file(file_name(name), mtime, size, ids));
     }
-    let segments = (0..)
-        .zip(ids.chunks(SEGMENT_CHUNKS as usize))
-        .map(|(number, ids)| {
-            let start: u64 = number * SEGMENT_CHUNKS * layout::CHUNK;
-            let length = (size - start).min(SEGMENT_CHUNKS * layout::CHUNK);
-            Node::file(format!("{number:04}"), *mtime, length, ids.to_vec())
-        });
-    let subtree = add(&Tree {
-        nodes: segments.collect(),
-    })?;
-    Ok(Node::directory(file_name(name), *mtime, subtree))
+    let mut nodes = Vec::new();
+    // From the end, so that the list shrinks as its segments take over from it.
+    for number in (0..count).rev() {
+        let start = number * SEGMENT_CHUNKS * layout::CHUNK;
+        let length = (size - start).min(SEGMENT_CHUNKS * layout::CHUNK);
+        let segment = ids.split_off((number * SEGMENT_CHUNKS) as usize);
+        ids.shrink_to_fit();
+        nodes.push(Node::file(format!("{number:04}"), mtime, length, segment));
+    }
+    nodes.reverse();
+    let subtree = add(&Tree { nodes })?;
+    Ok(Node::directory(file_name(name), mtime, subtree))
 }
 
 /// Stores a machine's directory in the snapshot's top directory, and returns the latter's id.

@@ -10,9 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use kluis_vault::{
-    BackupFolderTask, Event, FolderTask, RestoreFolderTask, Task, files::Explorer,
-};
+use kluis_vault::{BackupFolderTask, Event, FolderTask, RestoreFolderTask, Task, files::Explorer};
 
 use crate::{
     disks::MIB,
@@ -115,8 +113,15 @@ fn measure(place: &Path, folder: &Path) -> Result<[Needed; 2]> {
     let (kluis_restore, (_, more)) =
         time_of(|| kluis.run("files-restore", Task::Folder(FolderTask::Restore(task))))?;
     for copy in [theirs.join(folder.strip_prefix("/")?), ours] {
-        let same = Command::new("diff").arg("-rq").args([folder, &copy]).output()?;
-        ensure!(same.status.success(), "{} is not the folder", copy.display());
+        let same = Command::new("diff")
+            .arg("-rq")
+            .args([folder, &copy])
+            .output()?;
+        ensure!(
+            same.status.success(),
+            "{} is not the folder",
+            copy.display()
+        );
     }
     restic.check(&kluis.vault)?;
     fs::remove_dir_all(place)?;

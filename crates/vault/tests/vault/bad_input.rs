@@ -69,12 +69,29 @@ fn a_vault_of_a_newer_format_is_told_from_a_broken_one() {
     let place = Place::new();
     let config = place.vault.join("config");
     let id = "00".repeat(32);
-    let json = format!(r#"{{"version":3,"id":"{id}","chunker_polynomial":"3da3358b4dc173"}}"#);
-    fs::write(&config, sealed(&place.key, json.as_bytes())).unwrap();
-    assert!(matches!(
-        repository::open(&place.vault, PASSPHRASE),
-        Err(VaultError::NewerFormat(_))
-    ));
+    let path = place.path("os.img");
+    disk(&path, MIB, &[(0, 1, 1000)]);
+    for newer in [r#""version":3"#, r#""version":2,"kluis":{"format":2}"#] {
+        let json = format!(r#"{{{newer},"id":"{id}","chunker_polynomial":"3da3358b4dc173"}}"#);
+        fs::write(&config, sealed(&place.key, json.as_bytes())).unwrap();
+        assert!(matches!(
+            repository::open(&place.vault, PASSPHRASE),
+            Err(VaultError::NewerFormat(_))
+        ));
+        let before = files(&place.vault);
+        for task in [
+            Task::Backup(backup(vec![source("os", &path)])),
+            Task::Restore(restore(&id, &place.path("x"), &["os"])),
+            Task::Forget(kluis_vault::ForgetTask {
+                snapshots: vec![id.clone()],
+                prune: true,
+            }),
+            Task::Check,
+        ] {
+            assert_eq!(failure(&place.run("j1", task)), FailureCode::NewerFormat);
+        }
+        assert_eq!(files(&place.vault), before, "nothing was touched");
+    }
 }
 
 /// What a file of the vault looks like on disk, made without the crate under test.

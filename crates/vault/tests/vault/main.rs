@@ -31,4 +31,6 @@ mod restores;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod sparse;
+#[cfg(test)]
 mod support;
