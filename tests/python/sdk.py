@@ -1,4 +1,4 @@
-"""Microsoft's Python SDK runs a virtual machine's whole life against `kluis service`.
+"""Microsoft's Python SDK against `kluis service`, a scenario at a time: `sdk.py SCENARIO`.
 
 One step after the other, each a function whose docstring is what is printed; the
 first that fails ends the run. Success is judged by evidence: a restored disk is
@@ -8,15 +8,20 @@ compared by its SHA-256, a deleted thing is asked for again.
 import sys
 import traceback
 
+import chosen
 import disks
+import identities
 import policies
 import protection
+import questions
 import requests_refused
 import restores
+import stops
+import throttled
 import vaults
 from session import Session
 
-STEPS = [
+LIFE = [
     requests_refused.wrong_secret,
     requests_refused.made_up_token,
     vaults.absent_vault,
@@ -46,10 +51,48 @@ STEPS = [
     vaults.delete_vault,
 ]
 
+ENDS = [
+    vaults.create_vault,
+    policies.policies,
+    protection.discover,
+    protection.enable,
+    disks.back_up,
+    chosen.validated,
+    chosen.disks_by_lun,
+    chosen.no_mount,
+    stops.change_policy,
+    stops.suspend,
+    stops.stop_and_resume,
+    stops.locked,
+    stops.soft_delete_settings,
+    stops.delete_softly,
+    stops.delete_the_vault_softly,
+    stops.delete_for_good,
+]
+
+QUESTIONS = [
+    vaults.create_vault,
+    policies.policies,
+    questions.before_protection,
+    questions.counts,
+    questions.pages,
+    questions.spelled_otherwise,
+    questions.not_offered,
+    questions.kept_for_agents,
+]
+
+SCENARIOS = {
+    "life": LIFE,
+    "ends": ENDS,
+    "questions": QUESTIONS,
+    "identities": [identities.managed_identity, identities.workload_identity],
+    "throttled": [vaults.create_vault, throttled.job_reads],
+}
+
 
 def main():
     session = Session()
-    for step in STEPS:
+    for step in SCENARIOS[sys.argv[1]]:
         try:
             step(session)
         except Exception:
@@ -57,6 +100,7 @@ def main():
             print(f"FAILED {step.__name__}: {step.__doc__}", flush=True)
             return 1
         print(f"ok {step.__name__}: {step.__doc__}", flush=True)
+    print("the end", flush=True)
     return 0
 
 

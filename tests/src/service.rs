@@ -40,6 +40,8 @@ pub struct Setup {
     /// `--inventory`.
     pub inventory: PathBuf,
     pub virtual_clock: bool,
+    /// `--job-reads-per-hour`.
+    pub job_reads_per_hour: Option<u32>,
     pub max_jobs: Option<u32>,
     /// Host and port; port 0 takes a free one. A restart keeps the port of the
     /// first start, as an operator keeps the endpoint that it was given.
@@ -61,6 +63,7 @@ impl Setup {
             data: dir.join("service"),
             inventory: inventory.to_path_buf(),
             virtual_clock: true,
+            job_reads_per_hour: None,
             max_jobs: None,
             listen: "127.0.0.1:0".to_owned(),
             listen_http: None,
@@ -265,6 +268,9 @@ fn command(setup: &Setup) -> Result<Command> {
             "system"
         },
     ]);
+    if let Some(reads) = setup.job_reads_per_hour {
+        command.args(["--job-reads-per-hour", &reads.to_string()]);
+    }
     if let Some(jobs) = setup.max_jobs {
         command.args(["--max-jobs", &jobs.to_string()]);
     }

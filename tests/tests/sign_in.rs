@@ -25,6 +25,7 @@ fn service(dir: &Path) -> Running {
         clock: ClockMode::Virtual,
         max_jobs: 1,
         passphrase_file: None,
+        job_reads_per_hour: None,
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),
     })
     .unwrap()

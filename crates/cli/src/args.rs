@@ -105,6 +105,9 @@ pub(crate) struct ServiceArgs {
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// Answers 429 to more reads of jobs in an hour, as Azure does to more than 150. Default: no limit.
+    #[arg(long)]
+    pub(crate) job_reads_per_hour: Option<NonZeroU16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

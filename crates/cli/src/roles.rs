@@ -72,6 +72,7 @@ fn service(args: ServiceArgs) -> Result<()> {
             .max_jobs
             .map_or_else(cores, |jobs| usize::from(jobs.get())),
         passphrase_file: args.passphrase_file,
+        job_reads_per_hour: args.job_reads_per_hour,
         movers: Movers::ThisProgram,
     };
     tls_provider()?;

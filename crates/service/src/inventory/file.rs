@@ -7,10 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_yaml::Spanned;
 
-use super::{
-    Disk, Encryption, Identity, Inventory, Os, Power, ResourceGroup, VirtualMachine, same, scripts,
-};
-use crate::core::Role;
+use super::identity::WrittenIdentity;
+use super::{Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine, same, scripts};
 
 /// Why an inventory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,11 +90,7 @@ impl Inventory {
             )?);
         }
         for identity in file.identities {
-            inventory.identities.push(Identity {
-                client_id: identity.client_id,
-                secret_file: folder.join(identity.secret_file),
-                role: identity.role,
-            });
+            inventory.identities.push(identity.checked(folder)?);
         }
         Ok(inventory)
     }
@@ -110,14 +104,6 @@ struct File {
     restored: Option<PathBuf>,
     #[serde(default)]
     identities: Vec<WrittenIdentity>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenIdentity {
-    client_id: String,
-    secret_file: PathBuf,
-    role: Role,
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 //! It is never written: what restores make lives in the service's state.
 
 mod file;
+mod identity;
 mod reads;
 mod render;
 mod scripts;
@@ -135,10 +136,26 @@ pub struct Disk {
 pub struct Identity {
     /// The application id.
     pub client_id: String,
-    /// The file that holds its secret, absolute.
-    pub secret_file: PathBuf,
+    /// The file that holds its secret, absolute; `None` when it signs in by somebody else's word alone.
+    pub secret_file: Option<PathBuf>,
+    /// Whose word is taken for who it is.
+    pub federated: Option<Federated>,
     /// What it may do.
     pub role: Role,
+}
+
+/// Tokens of another issuer that an identity may sign in with: a Kubernetes service account's, for example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Federated {
+    /// The `iss` of the tokens.
+    pub issuer: String,
+    /// Their `sub`, like `system:serviceaccount:kluis-system:kluis`.
+    pub subject: String,
+    /// Their `aud`.
+    pub audience: String,
+    /// The file with the issuer's public keys, a JSON Web Key Set; absolute. It is read at each sign-in, so that keys may be
+    /// exchanged.
+    pub keys_file: PathBuf,
 }
 
 impl Inventory {

@@ -17,6 +17,7 @@ use super::browse::{self, Browser};
 use super::cloud;
 use super::engine::Engine;
 use super::sign_in::SignIn;
+use super::throttle::Throttle;
 use crate::core::{self, Principal, Query, Refusal, Role};
 use crate::extension;
 
@@ -33,6 +34,7 @@ pub(super) struct App {
     pub(super) sign_in: SignIn,
     pub(super) endpoint: String,
     pub(super) browser: Browser,
+    throttle: Throttle,
     places: Semaphore,
 }
 
@@ -42,12 +44,14 @@ impl App {
         sign_in: SignIn,
         endpoint: String,
         browser: Browser,
+        throttle: Throttle,
     ) -> Arc<Self> {
         Arc::new(Self {
             engine,
             sign_in,
             endpoint,
             browser,
+            throttle,
             places: Semaphore::new(MOST_REQUESTS),
         })
     }
@@ -200,6 +204,10 @@ async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
         Ok(principal) => principal,
         Err(response) => return *response,
     };
+    if let Err((refusal, seconds)) = app.throttle.admit(request.method(), request.uri().path()) {
+        let response = refusal.response();
+        return app.respond(response.with("Retry-After", seconds.to_string()));
+    }
     let Ok(_place) = app.places.try_acquire() else {
         let refusal = Refusal::new(
             503,

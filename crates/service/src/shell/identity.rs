@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{ServiceError, private};
+use super::{ServiceError, federation, private};
 use crate::core::{Principal, Role};
-use crate::inventory::Inventory;
+use crate::inventory::{Federated, Inventory};
 
 /// `DIR/credentials.json`: where the service is and how to sign in to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Credentials {
     pub tenant_id: String,
     /// The subscription.
     pub subscription_id: String,
-    /// The first identity: the Owner, unless the inventory has identities of its own.
+    /// The first identity that has a secret: the Owner, unless the inventory has identities of its own.
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
@@ -31,7 +31,8 @@ pub struct Credentials {
 
 struct Known {
     client_id: String,
-    secret: [u8; 32],
+    secret: Option<[u8; 32]>,
+    federated: Option<Federated>,
     role: Role,
 }
 
@@ -90,14 +91,18 @@ impl Identities {
         }
         let mut known = Vec::new();
         for identity in &inventory.identities {
-            let secret = secret_of(&identity.secret_file)?;
-            if known.is_empty() {
+            let secret = identity.secret_file.as_ref().map(secret_of).transpose()?;
+            // The file tells of the first identity that a secret can be told of.
+            if let Some(secret) = &secret
+                && !known.iter().any(|known: &Known| known.secret.is_some())
+            {
                 credentials.client_id.clone_from(&identity.client_id);
-                credentials.client_secret.clone_from(&secret);
+                credentials.client_secret.clone_from(secret);
             }
             known.push(Known {
                 client_id: identity.client_id.clone(),
-                secret: hash(&secret),
+                secret: secret.as_deref().map(hash),
+                federated: identity.federated.clone(),
                 role: identity.role,
             });
         }
@@ -105,7 +110,8 @@ impl Identities {
             let secret = hash(&credentials.client_secret);
             known.push(Known {
                 client_id: credentials.client_id.clone(),
-                secret,
+                secret: Some(secret),
+                federated: None,
                 role: Role::Owner,
             });
         }
@@ -122,7 +128,34 @@ impl Identities {
             .known
             .iter()
             .find(|known| known.client_id.eq_ignore_ascii_case(client_id))?;
-        bool::from(known.secret.ct_eq(&given)).then(|| known.principal())
+        let right = known.secret.as_ref().map(|secret| secret.ct_eq(&given));
+        right.is_some_and(bool::from).then(|| known.principal())
+    }
+
+    /// Who this is, when the assertion is one that this identity signs in with.
+    ///
+    /// # Errors
+    /// Entra's number for it, and a sentence.
+    pub(super) fn federated(
+        &self,
+        client_id: &str,
+        assertion: &str,
+    ) -> Result<Principal, (u32, String)> {
+        let known = self
+            .known
+            .iter()
+            .find(|known| known.client_id.eq_ignore_ascii_case(client_id));
+        let federated = known.and_then(|known| Some((known, known.federated.as_ref()?)));
+        let (known, federated) = federated.ok_or_else(|| {
+            (
+                700_211,
+                format!(
+                    "No federated identity is configured for '{client_id}'; the inventory's identities say whose tokens are taken."
+                ),
+            )
+        })?;
+        federation::check(federated, assertion)?;
+        Ok(known.principal())
     }
 
     /// Whether the header of the managed identity endpoint is ours; then the caller is the first identity.

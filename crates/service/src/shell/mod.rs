@@ -11,6 +11,7 @@ mod cloud;
 mod crash_hook;
 mod engine;
 mod error;
+mod federation;
 mod files;
 mod hands;
 mod http;
@@ -23,10 +24,12 @@ mod serve;
 mod sign_in;
 mod snapshots;
 mod startup;
+mod throttle;
 mod ticker;
 mod token;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 pub use clock::ClockMode;
@@ -51,6 +54,8 @@ pub struct Config {
     pub max_jobs: usize,
     /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
     pub passphrase_file: Option<PathBuf>,
+    /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.
+    pub job_reads_per_hour: Option<NonZeroU16>,
     /// What moves the bytes.
     pub movers: Movers,
 }

@@ -1,4 +1,5 @@
-//! Signing in: client credentials over TLS, and the managed identity endpoint on the loopback.
+//! Signing in: client credentials over TLS, a secret or another issuer's token, and the managed identity endpoint on the
+//! loopback.
 
 use serde_json::{Value, json};
 
@@ -28,14 +29,6 @@ impl SignIn {
             );
             return refused(400, "invalid_request", &message);
         }
-        if given("client_assertion").is_some() {
-            return refused(
-                401,
-                "invalid_client",
-                "AADSTS700021: This service takes no client assertions (federated tokens, certificates): there is nobody whose \
-                 signature it could check. Sign in with client_secret, or on its --listen-http address as a managed identity.",
-            );
-        }
         if given("grant_type") != Some("client_credentials") {
             return refused(
                 400,
@@ -43,11 +36,19 @@ impl SignIn {
                 "AADSTS70003: This service knows the grant 'client_credentials' alone.",
             );
         }
+        if let (Some(client), Some(assertion)) = (given("client_id"), given("client_assertion")) {
+            return match self.identities.federated(client, assertion) {
+                Ok(principal) => self.granted(&principal, origin),
+                Err((number, why)) => {
+                    refused(401, "invalid_client", &format!("AADSTS{number}: {why}"))
+                }
+            };
+        }
         let (Some(client), Some(secret)) = (given("client_id"), given("client_secret")) else {
             return refused(
                 401,
                 "invalid_client",
-                "AADSTS7000218: The body needs 'client_id' and 'client_secret'.",
+                "AADSTS7000218: The body needs 'client_id', and 'client_secret' or 'client_assertion'.",
             );
         };
         match self.identities.sign_in(client, secret) {

@@ -18,6 +18,7 @@ use super::identity::{Credentials, Identities};
 use super::keys::Keys;
 use super::mover::{Mover, Processes, end_orphans};
 use super::sign_in::SignIn;
+use super::throttle::Throttle;
 use super::token::Tokens;
 use super::{Config, Movers, ServiceError, private, repositories, snapshots};
 use crate::backup;
@@ -118,7 +119,8 @@ pub(super) fn prepare(
         tokens,
         tenant: credentials.tenant_id.clone(),
     };
-    let app = App::new(engine, sign_in, endpoint, browser);
+    let throttle = Throttle::new(config.job_reads_per_hour);
+    let app = App::new(engine, sign_in, endpoint, browser, throttle);
     Ok(Ready {
         app,
         hands,

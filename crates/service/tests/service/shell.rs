@@ -40,6 +40,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         clock: ClockMode::Virtual,
         max_jobs: 1,
         passphrase_file: None,
+        job_reads_per_hour: None,
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),
     }
 }
