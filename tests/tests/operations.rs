@@ -68,18 +68,72 @@ fn called(method: &str, path: &str) -> String {
 /// `UPDATE=1` writes the page anew.
 #[test]
 fn the_page_of_operations_is_the_table() {
-    let path = workspace().join("docs/operations.md");
-    let page = page();
+    holds("docs/operations.md", |_| page());
+}
+
+/// `UPDATE=1` writes the part of it anew.
+#[test]
+fn the_readme_sums_the_table_up() {
+    holds("README.md", |found| {
+        let (before, rest) = found.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        format!("{before}{BEGIN}\n{}{END}{after}", summary())
+    });
+}
+
+const BEGIN: &str = "<!-- operations: written by a test from crates/service/src/offer.tsv -->";
+const END: &str = "<!-- /operations -->";
+
+/// Holds a file against what it should be, made of what it is; or writes it.
+fn holds(file: &str, should: impl FnOnce(&str) -> String) {
+    let path = workspace().join(file);
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let should = should(&found);
     if std::env::var_os("UPDATE").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &page).unwrap();
+        fs::write(&path, &should).unwrap();
+        return;
     }
-    let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        found == page,
+        found == should,
         "{} is not what crates/service/src/offer.tsv says; UPDATE=1 cargo test --test suite operations writes it",
         path.display()
     );
+}
+
+/// A row a state, an operation a word: a class of operations by its name where all of them are alike.
+fn summary() -> String {
+    let all: Vec<Operation> = operations().collect();
+    let class = |known: &Operation| known.name.split('.').next().unwrap_or_default();
+    let rows = [
+        ("served", "served"),
+        ("an empty list, 204 or 404: there is nothing of the kind", "nothing"),
+        ("refused with a code and what there is instead", "refused"),
+    ];
+    let mut table = "| state | operations |\n|---|---|\n".to_owned();
+    for (title, state) in rows {
+        let mut names = Vec::new();
+        for known in all.iter().filter(|known| word(known.state) == state) {
+            let alike = all
+                .iter()
+                .filter(|other| class(other) == class(known))
+                .all(|other| word(other.state) == state);
+            let name = if alike { class(known) } else { known.name };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        writeln!(table, "| {title} | {} |", names.join(", ")).unwrap();
+    }
+    table
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Served => "served",
+        State::Empty | State::Nothing | State::Absent(_) => "nothing",
+        State::Refused(_) => "refused",
+    }
 }
 
 fn page() -> String {
