@@ -107,7 +107,10 @@ fn summary() -> String {
     let class = |known: &Operation| known.name.split('.').next().unwrap_or_default();
     let rows = [
         ("served", "served"),
-        ("an empty list, 204 or 404: there is nothing of the kind", "nothing"),
+        (
+            "an empty list, 204 or 404: there is nothing of the kind",
+            "nothing",
+        ),
         ("refused with a code and what there is instead", "refused"),
     ];
     let mut table = "| state | operations |\n|---|---|\n".to_owned();
