@@ -43,22 +43,10 @@ impl Tx<'_> {
 
     /// The documents of one table that lie at `place`.
     pub fn shelved<R: Row>(&self, place: &str) -> Result<Vec<R>, StoreError> {
-        self.on_the_shelf("place = ?1 AND kind = ?2", params![place, R::TABLE])
-    }
-
-    /// The documents of one table that lie anywhere on the shelf.
-    pub fn all_shelved<R: Row>(&self) -> Result<Vec<R>, StoreError> {
-        self.on_the_shelf("kind = ?1", params![R::TABLE])
-    }
-
-    fn on_the_shelf<R: Row>(
-        &self,
-        which: &str,
-        parameters: &[&dyn rusqlite::ToSql],
-    ) -> Result<Vec<R>, StoreError> {
-        let sql = format!("SELECT key, body FROM shelf WHERE {which} ORDER BY key");
-        let mut statement = self.transaction.prepare(&sql)?;
-        let mut rows = statement.query(parameters)?;
+        let mut statement = self
+            .transaction
+            .prepare("SELECT key, body FROM shelf WHERE place = ?1 AND kind = ?2 ORDER BY key")?;
+        let mut rows = statement.query(params![place, R::TABLE])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let (key, body): (String, String) = (row.get(0)?, row.get(1)?);
