@@ -150,7 +150,8 @@ impl Identities {
             (
                 700_211,
                 format!(
-                    "No federated identity is configured for '{client_id}'; the inventory's identities say whose tokens are taken."
+                    "No federated identity is configured for '{client_id}'; sign in with client_secret, or say in the \
+                     inventory's identities whose tokens are taken."
                 ),
             )
         })?;
