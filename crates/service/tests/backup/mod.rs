@@ -12,6 +12,7 @@ mod refusals;
 mod restorable;
 mod restore;
 mod restore_crash;
+mod restore_files;
 mod restore_in_place;
 mod restore_machine;
 mod restore_refusals;

@@ -13,6 +13,7 @@ use kluis_service::core::{
     self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request,
     Response, Role, What,
 };
+use kluis_service::extension;
 use kluis_service::inventory::{
     Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine,
 };
@@ -275,7 +276,15 @@ impl World {
             facts: &self.files,
             ids: &self.ids,
         };
-        match self.store.tx(|tx| core::handle(request, &ctx, tx)) {
+        // As the shell does: what is the extension's goes there.
+        let answer = self.store.tx(|tx| {
+            if extension::is_of(&request.path) {
+                extension::restore(request, &ctx, tx)
+            } else {
+                core::handle(request, &ctx, tx)
+            }
+        });
+        match answer {
             Ok((response, effects)) => {
                 self.carry_out(effects);
                 Some(response)
