@@ -101,7 +101,7 @@ struct Story {
 
 impl Story {
     fn begin() -> Result<Self, Failure> {
-        let mut world = Simulation::new(Order::Plain, None);
+        let world = Simulation::new(Order::Plain, None);
         for kind in [Kind::BackupService, Kind::Vault, Kind::BackupPolicy] {
             world.objects.apply(kind, &manifest(kind));
         }
@@ -154,7 +154,7 @@ impl Story {
             Move::Days(days) => self.live(days),
             Move::Crash(steps) => self.world.die_after(steps),
             Move::Stops => {
-                self.put(&json!({ "protectionState": "ProtectionStopped", "policyId": "" }))
+                self.put(&json!({ "protectionState": "ProtectionStopped", "policyId": "" }));
             }
             Move::Deletes => {
                 self.world.azure.ask(Method::Delete, &item_path(), None);

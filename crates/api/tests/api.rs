@@ -4,6 +4,7 @@
     reason = "a test reads and writes the committed files"
 )]
 
+#[cfg(test)]
 mod reference;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ fn committed_definitions_are_fresh() {
     }
 }
 
+#[cfg(test)]
 fn fresh(folder: &Path) {
     let made: Vec<(PathBuf, String)> = crds()
         .iter()

@@ -326,9 +326,6 @@ impl Inner {
                     self.files.0.retain(|path| !path.starts_with(&folder));
                 }
                 Effect::StartMover(file) => self.to_come.push_back(ToCome::Begins(file)),
-                Effect::RemoveFiles { paths, .. } => {
-                    self.files.0.retain(|file| !paths.contains(file));
-                }
                 Effect::KillMover { job } => {
                     self.to_come.retain(|thing| match thing {
                         ToCome::Begins(file) | ToCome::Ends(file) => file.job != job,
