@@ -8,7 +8,7 @@ mod asked;
 mod render;
 
 pub use asked::{Asked, Query, Verb, ask};
-pub use render::{content_range, entry, page, volumes};
+pub use render::{Part, entry, page, part_of, volumes};
 
 use crate::backup::{self, FilesSource};
 use crate::core::{Answer, Context, Refusal, Request, Response, Role, decode};

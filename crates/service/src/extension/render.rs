@@ -66,51 +66,64 @@ pub fn entry(entry: &Entry) -> Value {
     })
 }
 
-/// The bytes that a `Range` header means of a file of `size` bytes: where they begin and how many. `Ok(None)` is all of them,
-/// also for a header that is not understood, as the protocol has it; an error is a range outside the file.
-///
-/// # Errors
-/// Unit: there is nothing to add to 416.
-pub fn content_range(header: Option<&str>, size: u64) -> Result<Option<(u64, u64)>, ()> {
+/// What a `Range` header asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of the file: also for a header that is not understood, as the protocol has it.
+    Whole,
+    /// Bytes from an offset on.
+    Bytes {
+        /// Where they begin.
+        offset: u64,
+        /// How many they are, at least one.
+        length: u64,
+    },
+    /// Bytes that the file does not have.
+    Beyond,
+}
+
+/// What a `Range` header means of a file of `size` bytes.
+#[must_use]
+pub fn part_of(header: Option<&str>, size: u64) -> Part {
     let Some((first, last)) = header
         .and_then(|header| header.trim().strip_prefix("bytes="))
         .and_then(|range| range.split_once('-'))
+        .map(|(first, last)| (first.trim(), last.trim()))
     else {
-        return Ok(None);
+        return Part::Whole;
     };
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    match (first.trim(), number(first), last.trim(), number(last)) {
-        ("", _, _, Some(0)) => Err(()),
-        ("", _, _, Some(count)) if size > 0 => {
-            let count = count.min(size);
-            Ok(Some((size - count, count)))
+    let bytes = |offset, length| Part::Bytes { offset, length };
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Err(_), Ok(count)) if first.is_empty() => match count.min(size) {
+            0 => Part::Beyond,
+            count => bytes(size - count, count),
+        },
+        (Ok(first), Ok(last)) if first <= last && first < size => {
+            bytes(first, last.min(size - 1) - first + 1)
         }
-        ("", _, _, Some(_)) => Err(()),
-        (_, Some(first), "", _) if first < size => Ok(Some((first, size - first))),
-        (_, Some(first), _, Some(last)) if first <= last && first < size => {
-            Ok(Some((first, last.min(size - 1) - first + 1)))
-        }
-        (_, Some(first), "", _) if first >= size => Err(()),
-        (_, Some(first), _, Some(last)) if first <= last => Err(()),
-        _ => Ok(None),
+        (Ok(first), Err(_)) if last.is_empty() && first < size => bytes(first, size - first),
+        (Ok(first), Ok(last)) if first <= last => Part::Beyond,
+        (Ok(_), Err(_)) if last.is_empty() => Part::Beyond,
+        _ => Part::Whole,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::content_range;
+    use super::{Part, part_of};
 
     #[test]
     fn ranges_are_those_of_the_protocol() {
-        let range = |header| content_range(Some(header), 100);
-        assert_eq!(range("bytes=0-9"), Ok(Some((0, 10))));
-        assert_eq!(range("bytes=90-"), Ok(Some((90, 10))));
-        assert_eq!(range("bytes=90-1000"), Ok(Some((90, 10))));
-        assert_eq!(range("bytes=-7"), Ok(Some((93, 7))));
-        assert_eq!(range("bytes=-700"), Ok(Some((0, 100))));
-        assert_eq!(range("bytes=100-"), Err(()));
-        assert_eq!(range("bytes=100-200"), Err(()));
-        assert_eq!(range("bytes=-0"), Err(()));
+        let range = |header| part_of(Some(header), 100);
+        let bytes = |offset, length| Part::Bytes { offset, length };
+        assert_eq!(range("bytes=0-9"), bytes(0, 10));
+        assert_eq!(range("bytes=90-"), bytes(90, 10));
+        assert_eq!(range("bytes=90-1000"), bytes(90, 10));
+        assert_eq!(range("bytes=-7"), bytes(93, 7));
+        assert_eq!(range("bytes=-700"), bytes(0, 100));
+        for beyond in ["bytes=100-", "bytes=100-200", "bytes=-0"] {
+            assert_eq!(range(beyond), Part::Beyond, "{beyond}");
+        }
         for whole in [
             "bytes=9-3",
             "bytes=0-1,5-6",
@@ -118,9 +131,9 @@ mod tests {
             "bytes=x-",
             "bytes=-",
         ] {
-            assert_eq!(range(whole), Ok(None), "{whole}");
+            assert_eq!(range(whole), Part::Whole, "{whole}");
         }
-        assert_eq!(content_range(Some("bytes=0-0"), 0), Err(()));
-        assert_eq!(content_range(None, 100), Ok(None));
+        assert_eq!(part_of(Some("bytes=0-0"), 0), Part::Beyond);
+        assert_eq!(part_of(None, 100), Part::Whole);
     }
 }

@@ -105,7 +105,7 @@ fn files_are_listed_read_and_restored_out_of_a_recovery_point() {
                 link = next
                     .strip_prefix(&site.running.endpoint)
                     .unwrap()
-                    .to_owned()
+                    .to_owned();
             }
             None => break,
         }

@@ -107,7 +107,7 @@ impl Fat {
             Width::Sixteen => (u16_at(self.small()?, cluster as usize * 2).into(), 0xfff8),
             Width::Twelve => {
                 let pair = u16_at(self.small()?, cluster as usize * 3 / 2);
-                let next = if cluster % 2 == 0 {
+                let next = if cluster.is_multiple_of(2) {
                     pair & 0xfff
                 } else {
                     pair >> 4

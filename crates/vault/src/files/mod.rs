@@ -24,7 +24,7 @@ pub use system::Kind;
 pub(crate) use {
     mounted::Mounted,
     name::{components, join, text},
-    system::Node,
+    system::{Components, Node},
 };
 
 /// A partition with what is on it, or a disk that has no partitions.
@@ -86,7 +86,7 @@ impl Entry {
             mode: node.mode,
             uid,
             gid,
-            target: node.target.as_deref().map(text),
+            target: node.target.map(|target| text(&target)),
         }
     }
 }

@@ -64,6 +64,9 @@ pub(crate) enum SystemError {
     Out(VaultError),
 }
 
+/// A path's components, from the volume's root on.
+pub(crate) type Components = Vec<Vec<u8>>;
+
 /// Takes a file's bytes, piece by piece.
 pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), VaultError> + 'a;
 
@@ -100,9 +103,9 @@ pub(crate) fn resolve(
     system: &dyn FileSystem,
     path: &[Vec<u8>],
     last: bool,
-) -> Result<Option<(Vec<Vec<u8>>, Node)>, SystemError> {
+) -> Result<Option<(Components, Node)>, SystemError> {
     let mut ahead: VecDeque<Vec<u8>> = path.iter().cloned().collect();
-    let mut at: Vec<Vec<u8>> = Vec::new();
+    let mut at = Components::new();
     let Some(mut node) = system.look(&at)? else {
         return Ok(None);
     };

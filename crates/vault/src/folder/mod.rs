@@ -35,5 +35,5 @@ const DEEPEST: usize = 256;
 /// Chunks that a worker takes of a file at a time, so that a large file keeps all of them busy.
 const PART: usize = 8;
 
-/// Threads that work, and what may wait for them.
+/// Pieces of work that may wait for a thread, each of which keeps a file open.
 const WAITING: usize = 32;

@@ -9,6 +9,7 @@
 
 mod batch;
 mod place;
+mod survey;
 mod tell;
 mod walk;
 
@@ -18,7 +19,8 @@ use crate::{
     error::VaultError, event::Event, files::Explorer, job::RestoreFilesTask, key::MasterKey,
     lock::Lock, meter::Meter,
 };
-use walk::{Survey, Walk, Way};
+use survey::Survey;
+use walk::{Walk, Way};
 
 pub(crate) use batch::{finish, finish_link};
 pub(crate) use place::{Found, Place, discard, preflight, remove_hidden};

@@ -1,4 +1,4 @@
-//! The way through what is wanted: counted first, then written, or compared with what an earlier run had finished.
+//! The way through what is wanted: it is written, or compared with what an earlier run had finished.
 
 use std::{
     collections::BTreeMap,
@@ -19,32 +19,18 @@ use sha2::{Digest, Sha256};
 
 use super::{
     batch::{self, Batch, Directory, Item},
+    survey::{DEEPEST, Survey, each, left_out},
     tell::Told,
 };
 use crate::{
     error::{VaultError, describe},
-    files::{Kind, Mounted, Node, components, join, text},
+    files::{Kind, Mounted, Node},
     layout::ZEROS,
     meter::Meter,
 };
 
-/// Entries of a directory that are held at a time.
-const PAGE: usize = 1_000;
-
-/// Directories within directories: each takes an open file while what is in it is written.
-const DEEPEST: usize = 256;
-
 /// What is looked at for zeros, and left a hole.
 const PIECE: usize = 64 << 10;
-
-/// What is wanted, and how much that is.
-#[derive(Debug)]
-pub(crate) struct Survey {
-    /// Resolved paths, none below another, in the order of their components.
-    wanted: Vec<(Vec<Vec<u8>>, Node)>,
-    /// Bytes that the files may take.
-    pub(crate) bytes: u64,
-}
 
 /// What was restored. Symbolic links count as files, and directories above what was asked for count, too.
 #[derive(Debug, Default, Clone, Copy)]
@@ -52,104 +38,6 @@ pub(crate) struct Counted {
     pub(crate) files: u64,
     pub(crate) directories: u64,
     pub(crate) bytes: u64,
-}
-
-impl Survey {
-    pub(crate) fn of(
-        mounted: &Mounted<'_>,
-        paths: &[String],
-        told: &Told,
-    ) -> Result<Self, VaultError> {
-        let mut found = BTreeMap::new();
-        for path in paths {
-            let names = components(path)
-                .ok_or_else(|| VaultError::InvalidJob(format!("{path:?} is no path of a file")))?;
-            let (path, node) = mounted.resolve(&names, false)?;
-            found.insert(path, node);
-        }
-        let mut wanted: Vec<(Vec<Vec<u8>>, Node)> = Vec::new();
-        for (path, node) in found {
-            // What lies below another comes right after it.
-            if !wanted
-                .last()
-                .is_some_and(|(above, _)| path.starts_with(above))
-            {
-                wanted.push((path, node));
-            }
-        }
-        let mut survey = Self {
-            wanted: Vec::new(),
-            bytes: 0,
-        };
-        for (path, node) in &wanted {
-            survey.count(mounted, &mut path.clone(), node, 0, told)?;
-        }
-        survey.wanted = wanted;
-        Ok(survey)
-    }
-
-    fn count(
-        &mut self,
-        mounted: &Mounted<'_>,
-        path: &mut Vec<Vec<u8>>,
-        node: &Node,
-        depth: usize,
-        told: &Told,
-    ) -> Result<(), VaultError> {
-        match node.kind {
-            // A file that is larger than its volume is mostly holes, which take no room.
-            Kind::File if node.size <= mounted.volume.size => self.bytes += node.size,
-            Kind::Directory if depth < DEEPEST => {
-                each(mounted, path, told, &mut |path, node| {
-                    self.count(mounted, path, node, depth + 1, told)
-                })?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// What is in a directory, page by page. One that is damaged is told of.
-fn each(
-    mounted: &Mounted<'_>,
-    path: &mut Vec<Vec<u8>>,
-    told: &Told,
-    work: &mut dyn FnMut(&mut Vec<Vec<u8>>, &Node) -> Result<(), VaultError>,
-) -> Result<(), VaultError> {
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let (nodes, more) = match mounted.list(path, after.as_deref(), PAGE) {
-            Ok(listed) => listed,
-            Err(error @ VaultError::FileSystemUnreadable { .. }) => {
-                left_out(told, path, &describe(&error));
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        after = nodes.last().map(|(name, _)| name.clone());
-        for (name, node) in nodes {
-            let plain = !name.is_empty()
-                && name != b"."
-                && name != b".."
-                && !name.contains(&b'/')
-                && !name.contains(&0);
-            path.push(name);
-            if plain {
-                work(path, &node)?;
-            } else {
-                left_out(told, path, "no file can have this name");
-            }
-            path.pop();
-        }
-        if !more || after.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-fn left_out(told: &Told, path: &[Vec<u8>], why: &str) {
-    told.note(format!("{} was left out: {why}.", text(&join(path))));
 }
 
 /// Whether files are made, or those that are there are compared.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::super::http::App;
 use crate::core::{Refusal, Response as Plain};
-use crate::extension::{Asked, content_range};
+use crate::extension::{Asked, Part, part_of};
 
 /// Pieces of at most 256 KiB that wait for the client.
 const WAITING: usize = 4;
@@ -35,7 +35,8 @@ pub(super) fn send(
     range: Option<&str>,
     reader: OwnedSemaphorePermit,
 ) -> Response {
-    let Ok(part) = content_range(range, size) else {
+    let part = part_of(range, size);
+    if part == Part::Beyond {
         let refusal = Refusal::new(
             416,
             "InvalidRange",
@@ -46,8 +47,12 @@ pub(super) fn send(
                 .response()
                 .with("Content-Range", format!("bytes */{size}")),
         );
+    }
+    let (offset, length) = match part {
+        Part::Bytes { offset, length } => (offset, length),
+        Part::Whole | Part::Beyond => (0, size),
     };
-    let (offset, length) = part.unwrap_or((0, size));
+    let partial = matches!(part, Part::Bytes { .. });
     let (to_client, from_reader) = channel(WAITING);
     let (volume, path) = (asked.query.volume.clone(), asked.query.path.clone());
     let runtime = Handle::current();
@@ -64,10 +69,10 @@ pub(super) fn send(
         // The client hears of it by a body that ends too early.
         drop(pipe.tell(Err(io::Error::other(failed))));
     });
-    let mut plain = Plain::empty(if part.is_some() { 206 } else { 200 })
+    let mut plain = Plain::empty(if partial { 206 } else { 200 })
         .with("Accept-Ranges", "bytes")
         .with("X-Content-Type-Options", "nosniff");
-    if part.is_some() {
+    if partial {
         let last = (offset + length).saturating_sub(1);
         plain = plain.with("Content-Range", format!("bytes {offset}-{last}/{size}"));
     }

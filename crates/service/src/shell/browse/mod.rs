@@ -30,7 +30,7 @@ pub(super) struct Browser {
 /// What reading came to: an answer, or a file to be sent.
 enum Found {
     Answer(crate::core::Response),
-    File(Arc<Explorer>, Asked, u64),
+    File(Arc<Explorer>, Box<Asked>, u64),
 }
 
 impl Browser {
@@ -90,7 +90,7 @@ impl Browser {
                         format!("'{}' is no file; only files have content.", found.path),
                     ));
                 }
-                Ok(Found::File(explorer, asked, found.size))
+                Ok(Found::File(explorer, Box::new(asked), found.size))
             }
             Verb::RestoreFiles => Err(Refusal::no_route(&request.path)),
         }
