@@ -112,7 +112,7 @@ pub(super) fn route(
         }
         [name] if get => Response::ok(known(name, &region, tx)?.render(ctx)),
         [name, "undelete"] if request.method == Method::POST => {
-            return undelete(request, known(name, &region, tx)?, ctx, tx);
+            return undelete(request, &known(name, &region, tx)?, ctx, tx);
         }
         [name, kind @ ("operations" | "operationresults"), id] => {
             let segments = ["deletedVaults", name, kind, id].map(str::to_owned);
@@ -141,7 +141,7 @@ fn known(name: &str, region: &str, tx: &Tx<'_>) -> Result<DeletedVault, Refusal>
 
 fn undelete(
     request: &Request,
-    deleted: DeletedVault,
+    deleted: &DeletedVault,
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Answer {
