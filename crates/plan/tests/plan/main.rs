@@ -7,9 +7,9 @@ mod cluster;
 #[cfg(test)]
 mod convergences;
 #[cfg(test)]
-mod honesty;
-#[cfg(test)]
 mod evidence;
+#[cfg(test)]
+mod honesty;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

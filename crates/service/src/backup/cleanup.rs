@@ -37,6 +37,16 @@ impl Row for Cleaned {
     fn vault(&self) -> String {
         self.vault.as_str().to_owned()
     }
+
+    /// When the vault is to be cleaned up next: at once when something changed, else at midnight. A removal that failed is
+    /// tried again with the next day's.
+    fn moment(&self) -> Option<Timestamp> {
+        Some(if self.wanted {
+            self.at
+        } else {
+            self.midnight()
+        })
+    }
 }
 
 impl Cleaned {
@@ -53,7 +63,23 @@ impl Cleaned {
     }
 }
 
-/// Has a vault cleaned up at the next tick: a policy changed.
+/// A vault has its first item: its days begin.
+pub(super) fn begin(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    vault: &VaultKey,
+) -> Result<(), StoreError> {
+    if tx.get::<Cleaned>(&Cleaned::key_of(vault))?.is_some() {
+        return Ok(());
+    }
+    tx.put(&Cleaned {
+        vault: vault.clone(),
+        at: ctx.now,
+        wanted: false,
+    })
+}
+
+/// Has a vault cleaned up at the next tick: a policy changed, or the time of a soft-deleted item is over.
 pub(super) fn want(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
     let at = tx
         .get::<Cleaned>(&Cleaned::key_of(vault))?
@@ -67,49 +93,20 @@ pub(super) fn want(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Resu
 
 /// Queues what has become due.
 pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    for vault in vaults(tx)? {
-        match tx.get::<Cleaned>(&Cleaned::key_of(&vault))? {
-            // The first day of a vault begins with its first item.
-            None => tx.put(&Cleaned {
-                vault,
-                at: ctx.now,
-                wanted: false,
-            })?,
-            Some(cleaned) if next(tx, &cleaned)? <= ctx.now => clean(ctx, tx, &vault)?,
-            Some(_) => {}
+    for cleaned in tx.due::<Cleaned>(ctx.now)? {
+        if cleaned.moment().is_some_and(|due| due <= ctx.now) {
+            clean(ctx, tx, &cleaned.vault)?;
+        } else {
+            // Of a version that kept no moments.
+            tx.put(&cleaned)?;
         }
     }
     Ok(())
 }
 
-/// When cleanup or the end of a soft-deleted item is due next.
+/// When a cleanup is due next.
 pub(super) fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
-    let mut due: Option<Timestamp> = None;
-    for vault in vaults(tx)? {
-        let at = match tx.get::<Cleaned>(&Cleaned::key_of(&vault))? {
-            Some(cleaned) => next(tx, &cleaned)?,
-            None => ctx.now,
-        };
-        due = due.into_iter().chain([at]).min();
-    }
-    Ok(due)
-}
-
-/// When a vault is to be cleaned up next: at once when something changed, at midnight, or when a soft-deleted item's time
-/// is over. A removal that failed is tried again with the next day's.
-fn next(tx: &Tx<'_>, cleaned: &Cleaned) -> Result<Timestamp, StoreError> {
-    if cleaned.wanted {
-        return Ok(cleaned.at);
-    }
-    let items = tx.list::<Item>(cleaned.vault.as_str())?;
-    let purges = items
-        .iter()
-        .filter_map(|item| item.state.purge_at())
-        .filter(|at| *at > cleaned.at);
-    Ok(purges
-        .min()
-        .unwrap_or(Timestamp::MAX)
-        .min(cleaned.midnight()))
+    Ok(tx.first_due::<Cleaned>()?.map(|first| first.max(ctx.now)))
 }
 
 /// Asks again just before the removal: what a change of policy or a stop has saved meanwhile is left alone.
@@ -139,15 +136,12 @@ pub(super) fn forgetting(points: impl IntoIterator<Item = Point>) -> Vec<Forgett
         .collect()
 }
 
-fn vaults(tx: &Tx<'_>) -> Result<BTreeSet<VaultKey>, StoreError> {
-    Ok(tx
-        .all::<Item>()?
-        .into_iter()
-        .map(|item| item.vault)
-        .collect())
-}
-
 fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
+    let items: Vec<Item> = tx.list(vault.as_str())?;
+    if items.is_empty() {
+        tx.delete::<Cleaned>(&Cleaned::key_of(vault))?;
+        return Ok(());
+    }
     let active = Job::active(tx)?;
     if active
         .iter()
@@ -156,9 +150,9 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
         return Ok(());
     }
     let taken: BTreeSet<String> = active.iter().flat_map(in_use).collect();
-    purge(ctx, tx, vault)?;
+    purge(ctx, tx, &items)?;
     let mut points = Vec::new();
-    for item in tx.list::<Item>(vault.as_str())? {
+    for item in items {
         points.extend(
             keeping::expired(ctx, tx, &item)?
                 .into_iter()
@@ -202,8 +196,8 @@ fn in_use(job: &Job) -> Vec<String> {
 }
 
 /// Queues the end of the soft-deleted items whose time is over.
-fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
-    for item in tx.list::<Item>(vault.as_str())? {
+fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), StoreError> {
+    for item in items {
         let over = item.state.purge_at().is_some_and(|at| at <= ctx.now);
         let key = item.key();
         if !over || Job::holding(tx, &key)?.is_some() {
@@ -220,7 +214,7 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
             items: vec![key],
             begun: false,
         };
-        let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
+        let mut job = jobs::for_vault(ctx, tx, &item.vault, Kind::Cleanup, Work::Forget(work))?;
         job.vm.clone_from(&item.vm);
         job.state("Number of Recovery Points", count.to_string());
         job.keep(tx)?;

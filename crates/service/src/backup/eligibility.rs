@@ -5,11 +5,16 @@ use kluis_arm::id::{PolicyId, VmId};
 use kluis_arm::item::VmItem;
 
 use super::items::Named;
-use super::refusals;
 use super::rows::{DiskChoice, Item, Policy};
 use super::rules::Rules;
-use crate::core::{Refusal, VaultKey, VaultPath};
+use super::{disks, refusals};
+use crate::core::{Context, Refusal, VaultKey, VaultPath};
+use crate::inventory::VirtualMachine;
 use crate::store::Tx;
+
+/// Azure's limits of a vault: machines that are protected or stopped, and items, which soft-deleted ones are, too.
+const MOST_MACHINES: u64 = 1_000;
+const MOST_ITEMS: u64 = 2_000;
 
 /// The policy that the body names: one of this vault, for virtual machines.
 pub(super) fn policy(
@@ -83,6 +88,60 @@ pub(super) fn elsewhere(
     }
 }
 
+/// Refuses one more machine in a vault that has as many as it can.
+pub(super) fn room(at: &VaultPath, tx: &Tx<'_>) -> Result<(), Refusal> {
+    let full = |most: u64, of: &str| {
+        Refusal::bad_request(
+            "UserErrorVaultItemLimitReached",
+            format!(
+                "The vault '{}' has {most} {of}, as many as a vault can. Use another vault.",
+                at.name
+            ),
+        )
+    };
+    let items = tx.count::<Item>(at.key.as_str())?;
+    if items < MOST_MACHINES {
+        return Ok(());
+    }
+    if items >= MOST_ITEMS {
+        return Err(full(MOST_ITEMS, "items, soft-deleted ones included"));
+    }
+    let items: Vec<Item> = tx.list(at.key.as_str())?;
+    let protected = items.iter().filter(|item| !item.is_soft_deleted()).count() as u64;
+    if protected >= MOST_MACHINES {
+        return Err(full(MOST_MACHINES, "virtual machines"));
+    }
+    Ok(())
+}
+
+/// Whether the machine and the disks that are to be backed up are within Azure's limits.
+pub(super) fn machine(
+    vm: &VirtualMachine,
+    wanted: Option<&Option<DiskChoice>>,
+    found: Option<&Item>,
+    rules: &Rules,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
+    let choice = match wanted {
+        Some(choice) => choice.as_ref(),
+        None => found.and_then(|item| item.disks.as_ref()),
+    };
+    if let Some(choice) = choice.filter(|_| wanted.is_some()) {
+        let unknown = disks::unknown_luns(vm, choice);
+        if let Some(lun) = unknown.first() {
+            return Err(refusals::invalid_protection(format!(
+                "'diskLunList' asks for the disk at LUN {lun}; the virtual machine '{}' has none there.",
+                vm.name
+            )));
+        }
+    }
+    let chosen = disks::chosen(vm, choice);
+    disks::fit(vm, &chosen, rules.enhanced, |path| ctx.facts.size(path)).map_err(|fault| {
+        let advice = fault.recommendations.join(" ");
+        Refusal::bad_request(fault.title, format!("{} {advice}", fault.message))
+    })
+}
+
 /// The disks that the body chooses: `Some(None)` is all, `None` says nothing of them.
 pub(super) fn disks(wanted: &VmItem) -> Result<Option<Option<DiskChoice>>, Refusal> {
     let Some(properties) = &wanted.extended_properties else {
@@ -108,7 +167,11 @@ pub(super) fn disks(wanted: &VmItem) -> Result<Option<Option<DiskChoice>>, Refus
 }
 
 /// The machine of the body must be that of the path.
-pub(super) fn same_machine(wanted: &VmItem, named: &Named) -> Result<(), Refusal> {
+pub(super) fn same_machine(
+    wanted: &VmItem,
+    named: &Named,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
     for text in [&wanted.source_resource_id, &wanted.virtual_machine_id]
         .into_iter()
         .flatten()
@@ -119,6 +182,16 @@ pub(super) fn same_machine(wanted: &VmItem, named: &Named) -> Result<(), Refusal
                 "'sourceResourceId' must be the id of a virtual machine; it is '{text}'."
             ))
         })?;
+        if id.subscription != *ctx.subscription {
+            return Err(Refusal::bad_request(
+                "UserErrorVmAndVaultSubscriptionMismatch",
+                format!(
+                    "The virtual machine '{text}' is in another subscription than the vault, '{}'; \
+                     a machine is protected by a vault of its own subscription.",
+                    ctx.subscription
+                ),
+            ));
+        }
         if id.resource_group != *named.resource_group.as_str() || id.name != *named.vm.as_str() {
             return Err(refusals::invalid_protection(format!(
                 "The body names the machine '{text}', the path '{}' of resource group '{}'.",

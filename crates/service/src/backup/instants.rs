@@ -41,11 +41,24 @@ pub(super) fn run_due_of(
     Ok(effects)
 }
 
-/// The folders of all snapshots that are there or being taken.
+/// The ends of the snapshots of a deleted vault's points, which lie on the shelf at `place` and are thrown away.
+pub(super) fn of_shelved(tx: &Tx<'_>, place: &str) -> Result<Vec<Effect>, StoreError> {
+    let points = tx.shelved::<Point>(place)?;
+    Ok(points
+        .into_iter()
+        .filter_map(|point| point.instant)
+        .map(|instant| Effect::RemoveSnapshots {
+            folder: instant.folder,
+        })
+        .collect())
+}
+
+/// The folders of all snapshots that are there or being taken, those of deleted vaults that can come back included.
 pub(super) fn folders(tx: &Tx<'_>) -> Result<BTreeSet<PathBuf>, StoreError> {
     let points = tx.having_moment::<Point>()?;
     let taken = points
         .into_iter()
+        .chain(tx.all_shelved::<Point>()?)
         .filter_map(|point| Some(point.instant?.folder));
     let jobs = Job::active(tx)?;
     let under_way = jobs

@@ -87,10 +87,13 @@ pub(super) fn get(
         .get("expand")
         .is_some_and(|what| what.eq_ignore_ascii_case("extendedinfo"));
     let item = named.item(at, tx)?;
-    Ok((
-        Response::ok(value(&render(&item, request, at, ctx, tx, expand)?)),
-        Vec::new(),
-    ))
+    let extended = if expand {
+        Some(extended(&item, tx)?)
+    } else {
+        None
+    };
+    let body = value(&render(&item, request, at, ctx, extended));
+    Ok((Response::ok(body), Vec::new()))
 }
 
 /// `GET V/backupProtectedItems[?$filter=…]`.
@@ -106,20 +109,20 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
         "expand",
     ];
     let filter = refusals::filter(request, &fields)?;
-    let mut entries = Vec::new();
-    for item in tx.list::<Item>(at.key.as_str())? {
-        let shown = filter.allows("backupManagementType", "AzureIaasVM")
+    let mut items: Vec<Item> = tx.list(at.key.as_str())?;
+    items.retain(|item| {
+        filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("itemType", "VM")
             && filter.allows("fabricName", "Azure")
             && filter.allows("policyName", &item.policy)
             && filter.allows("friendlyName", &item.vm)
-            && filter.allows("healthState", health(&item))
+            && filter.allows("healthState", health(item))
             && (filter.allows("containerName", &item.short_name())
-                || filter.allows("containerName", &item.container_name()));
-        if shown {
-            entries.push(value(&render(&item, request, at, ctx, tx, false)?));
-        }
-    }
+                || filter.allows("containerName", &item.container_name()))
+    });
+    let entries = items
+        .iter()
+        .map(|item| value(&render(item, request, at, ctx, None)));
     Ok((page(request, entries)?, Vec::new()))
 }
 
@@ -128,9 +131,8 @@ fn render(
     request: &Request,
     at: &VaultPath,
     ctx: &Context<'_>,
-    tx: &Tx<'_>,
-    expand: bool,
-) -> Result<Resource<ProtectedItem>, Refusal> {
+    extended_info: Option<ItemExtendedInfo>,
+) -> Resource<ProtectedItem> {
     let last = item.last_backup.as_ref();
     let purge_at = item.state.purge_at();
     let mut detail = VmItem {
@@ -154,11 +156,7 @@ fn render(
         }),
         last_backup_time: Some(last.map_or_else(WireTime::never, |last| last.began.into())),
         protected_item_data_id: Some(item.data_id.clone()),
-        extended_info: if expand {
-            Some(extended(item, tx)?)
-        } else {
-            None
-        },
+        extended_info,
         extended_properties: item.disks.as_ref().map(|choice| ExtendedProperties {
             disk_exclusion_properties: Some(DiskExclusion {
                 disk_lun_list: Some(
@@ -204,7 +202,7 @@ fn render(
         item.container_name(),
         item.item_name()
     );
-    Ok(Resource::new(&id, item.item_name(), TYPE, detail.into()))
+    Resource::new(&id, item.item_name(), TYPE, detail.into())
 }
 
 fn protection_state(state: State) -> ProtectionState {
@@ -259,9 +257,10 @@ fn health_detail(item: &Item) -> HealthDetail {
 fn extended(item: &Item, tx: &Tx<'_>) -> Result<ItemExtendedInfo, Refusal> {
     let points = Point::of(tx, &item.key())?;
     let oldest: Option<Timestamp> = points.last().map(|point| point.time);
+    let in_the_vault = points.iter().rfind(|point| point.hardened.is_some());
     Ok(ItemExtendedInfo {
         oldest_recovery_point: oldest.map(WireTime::from),
-        oldest_recovery_point_in_vault: oldest.map(WireTime::from),
+        oldest_recovery_point_in_vault: in_the_vault.map(|point| point.time.into()),
         recovery_point_count: i32::try_from(points.len()).ok(),
         policy_inconsistent: Some(false),
         ..ItemExtendedInfo::default()

@@ -16,6 +16,7 @@ mod containers;
 mod default_policies;
 mod discovery;
 mod disks;
+mod edits;
 mod eligibility;
 mod endings;
 mod export_jobs;
@@ -174,6 +175,11 @@ pub fn paper(
 /// behind by a crash.
 pub fn snapshot_folders(tx: &Tx<'_>) -> Result<BTreeSet<PathBuf>, StoreError> {
     instants::folders(tx)
+}
+
+/// What removes the snapshot files of a deleted vault's points, before what lies on the shelf at `place` is thrown away.
+pub fn snapshots_of_shelved(tx: &Tx<'_>, place: &str) -> Result<Vec<Effect>, StoreError> {
+    instants::of_shelved(tx, place)
 }
 
 /// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::job_words::value;
 use super::rows::{Item, Policy};
 use super::rules::Rules;
-use super::{cleanup, refusals};
+use super::{cleanup, edits, refusals};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -104,6 +104,10 @@ pub(super) fn put(
             "can't become a standard one (V1)",
         ));
     }
+    // Writing what is there already is no edit.
+    if found.is_some_and(|found| found.properties != policy.properties) {
+        edits::count(ctx, tx, at)?;
+    }
     tx.put(&policy)?;
     if users.is_empty() {
         return Ok((Response::ok(render(&policy, &all, at)), Vec::new()));
@@ -114,8 +118,7 @@ pub(super) fn put(
     {
         for mut item in users {
             // The new schedule's first run is the next one: none is due for the time before.
-            item.handled = ctx.now;
-            item.waiting = None;
+            item.schedule_anew(ctx.now);
             tx.put(&item)?;
         }
     }

@@ -14,9 +14,6 @@ use crate::operations::{self, Scope};
 use crate::store::Tx;
 use crate::vaults::VaultRow;
 
-/// Azure's limit of virtual machines a vault.
-const MOST_ITEMS: u64 = 1_000;
-
 /// `PUT item`: one call for six things, told apart by the body and by what is there.
 pub(super) fn put(
     request: &Request,
@@ -33,7 +30,7 @@ pub(super) fn put(
             body.properties.tag()
         )));
     };
-    eligibility::same_machine(&wanted, named)?;
+    eligibility::same_machine(&wanted, named, ctx)?;
     let found = named.find(at, tx)?;
     if let Some(item) = &found {
         refusals::unlocked(tx, item)?;
@@ -126,16 +123,10 @@ fn protect(
     }
     if found.is_none() {
         eligibility::elsewhere(vm.resource_group.as_str(), vm.name.as_str(), at, tx)?;
-        if tx.count::<Item>(at.key.as_str())? >= MOST_ITEMS {
-            return Err(Refusal::bad_request(
-                "UserErrorVaultItemLimitReached",
-                format!(
-                    "The vault '{}' protects {MOST_ITEMS} virtual machines, as many as a vault can. Use another vault.",
-                    at.name
-                ),
-            ));
-        }
+        eligibility::room(at, tx)?;
     }
+    let choice = eligibility::disks(wanted)?;
+    eligibility::machine(&vm, choice.as_ref(), found.as_ref(), &rules, ctx)?;
     let state = State::after(
         found.as_ref().map(|item| item.state),
         Event::Protect,
@@ -154,21 +145,21 @@ fn protect(
         disks: None,
         handled: ctx.now,
         waiting: None,
+        next: None,
         last_backup: None,
         last_point: None,
     });
     if item.policy != policy.name || !item.state.is_scheduled() {
         eligibility::no_downgrade(&item, &rules, tx)?;
         // A new policy's first run is the next one: none is due for the time before.
-        item.handled = ctx.now;
-        item.waiting = None;
+        item.schedule_anew(ctx.now);
         if !is_new {
             cleanup::want(ctx, tx, &at.key)?;
         }
     }
     item.state = state.unwrap_or(State::IrPending);
     item.policy.clone_from(&policy.name);
-    if let Some(choice) = eligibility::disks(wanted)? {
+    if let Some(choice) = choice {
         item.disks = choice;
     }
     tx.put(&item)?;
@@ -187,6 +178,7 @@ pub(super) fn after(mut item: Item, event: Event, ctx: &Context<'_>) -> Result<I
     match State::after(Some(item.state), event, ctx.now) {
         Ok(state) => {
             item.state = state.unwrap_or(item.state);
+            item.next = None;
             if matches!(item.state, State::SoftDeleted { .. }) {
                 item.policy.clear();
                 item.waiting = None;

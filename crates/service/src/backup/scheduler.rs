@@ -8,17 +8,24 @@ use kluis_policy::runs;
 
 use super::rows::{BackupWork, Cause, Item, Job, Kind, Policy, Waiting, Work};
 use super::rules::Rules;
-use super::{failure, job_words, jobs};
+use super::{cleanup, failure, job_words, jobs};
 use crate::core::Context;
 use crate::store::{Row, StoreError, Tx};
 
 /// From this long after its time on, a run is late enough to be said so.
 const PUNCTUAL: SignedDuration = SignedDuration::from_mins(5);
 
-/// Queues a backup for every item that has a run due.
+/// Queues a backup for every item that has a run due, and a cleanup for every soft-deleted one whose time is over.
 pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    for item in tx.all::<Item>()? {
-        consider(ctx, tx, item)?;
+    for mut item in tx.due::<Item>(ctx.now)? {
+        if item.state.is_scheduled() {
+            consider(ctx, tx, item)?;
+        } else {
+            cleanup::want(ctx, tx, &item.vault)?;
+            // Should its removal fail, the vault's next day tries again.
+            item.next = Some(Timestamp::MAX);
+            tx.put(&item)?;
+        }
     }
     Ok(())
 }
@@ -29,19 +36,43 @@ pub(super) fn consider(
     tx: &mut Tx<'_>,
     mut item: Item,
 ) -> Result<(), StoreError> {
-    let Some(due) = due(ctx, tx, &item)? else {
+    if !item.state.is_scheduled() {
         return Ok(());
+    }
+    if item.next.is_none() {
+        cleanup::begin(ctx, tx, &item.vault)?;
+    }
+    let rules = rules(tx, &item)?;
+    let schedule = rules.as_ref().map(|rules| &rules.schedule);
+    let next = schedule
+        .and_then(|schedule| schedule.next_after(ctx.now))
+        .unwrap_or(Timestamp::MAX);
+    let due = schedule.and_then(|schedule| runs::due(schedule, item.handled, ctx.now));
+    let before = item.clone();
+    item.next = Some(next);
+    let Some(due) = due else {
+        return if item == before {
+            Ok(())
+        } else {
+            tx.put(&item)
+        };
     };
-    if let Some(holder) = Job::holding(tx, &item.key())? {
+    if let Some(mut holder) = Job::holding(tx, &item.key())? {
         let waiting = Waiting {
             due: due.at,
-            job: holder.id,
+            job: holder.id.clone(),
         };
         if item.waiting.as_ref() != Some(&waiting) {
             item.waiting = Some(waiting);
-            tx.put(&item)?;
+            let run = job_words::moment(due.at);
+            holder.state("Delays", format!("the run that is due at {run}"));
+            holder.keep(tx)?;
         }
-        return Ok(());
+        return if item == before {
+            Ok(())
+        } else {
+            tx.put(&item)
+        };
     }
     let work = BackupWork::new(
         jobs::point_name(&ctx.new_id()),
@@ -58,24 +89,9 @@ pub(super) fn consider(
     tx.put(&item)
 }
 
-/// When the next run of any item is due. A run that waits for a job is not counted: the job's end starts it.
+/// When something is due for any item. A run that waits for a job is not counted: the job's end starts it.
 pub(super) fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
-    let mut next = None;
-    for item in tx
-        .all::<Item>()?
-        .into_iter()
-        .filter(|item| item.state.is_scheduled())
-    {
-        let Some(rules) = rules(tx, &item)? else {
-            continue;
-        };
-        let at = match runs::due(&rules.schedule, item.handled, ctx.now) {
-            Some(due) if item.waiting.is_none() => Some(due.at),
-            _ => rules.schedule.next_after(ctx.now),
-        };
-        next = next.into_iter().chain(at).min();
-    }
-    Ok(next)
+    Ok(tx.first_due::<Item>()?.map(|first| first.max(ctx.now)))
 }
 
 /// The rules of the item's policy.
@@ -84,13 +100,6 @@ pub(super) fn rules(tx: &Tx<'_>, item: &Item) -> Result<Option<Rules>, StoreErro
         .get::<Policy>(&Policy::key_of(&item.vault, &item.policy))?
         .as_ref()
         .and_then(Rules::of))
-}
-
-fn due(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Option<runs::Due>, StoreError> {
-    if !item.state.is_scheduled() {
-        return Ok(None);
-    }
-    Ok(rules(tx, item)?.and_then(|rules| runs::due(&rules.schedule, item.handled, ctx.now)))
 }
 
 fn say_late(ctx: &Context<'_>, job: &mut Job, item: &Item, due: runs::Due) {

@@ -192,5 +192,5 @@ impl Inventory {
 
 /// Whether two names are one to ARM, which compares without case.
 pub(crate) fn same(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
+    a.eq_ignore_ascii_case(b) || !a.is_ascii() && a.to_lowercase() == b.to_lowercase()
 }

@@ -105,7 +105,7 @@ impl Store {
     ) -> Result<T, E> {
         let transaction = self
             .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Deferred)
             .map_err(StoreError::from)?;
         let mut tx = Tx::new(transaction);
         let done = work(&mut tx)?;

@@ -54,4 +54,18 @@ impl Tx<'_> {
         }
         Ok(found)
     }
+
+    /// The documents of one table that lie on the shelf, at any place.
+    pub fn all_shelved<R: Row>(&self) -> Result<Vec<R>, StoreError> {
+        let mut statement = self
+            .transaction
+            .prepare("SELECT key, body FROM shelf WHERE kind = ?1 ORDER BY place, key")?;
+        let mut rows = statement.query(params![R::TABLE])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (key, body): (String, String) = (row.get(0)?, row.get(1)?);
+            found.push(parse::<R>(&key, &body)?);
+        }
+        Ok(found)
+    }
 }

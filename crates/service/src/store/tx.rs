@@ -166,6 +166,16 @@ impl<'a> Tx<'a> {
         self.rows(&sql, params![micros(now)])
     }
 
+    /// The first moment of a table's documents.
+    pub fn first_due<R: Row>(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = format!("SELECT min(moment) FROM {}", R::TABLE);
+        let found: Option<i64> = self
+            .transaction
+            .prepare(&sql)?
+            .query_row([], |row| row.get(0))?;
+        Ok(found.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX)))
+    }
+
     /// The first moment after `now` of a table's documents.
     pub fn next_due<R: Row>(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let sql = format!("SELECT min(moment) FROM {} WHERE moment > ?1", R::TABLE);

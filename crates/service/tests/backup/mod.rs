@@ -3,8 +3,10 @@
 
 mod around;
 mod cancel;
+mod consistent;
 mod crash;
 mod deleted_vaults;
+mod fleet;
 mod laws;
 mod paging;
 mod protection;
@@ -16,5 +18,6 @@ mod restore_files;
 mod restore_in_place;
 mod restore_machine;
 mod restore_refusals;
+mod rules;
 mod schedule;
 mod world;

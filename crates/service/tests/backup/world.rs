@@ -43,6 +43,8 @@ pub(super) struct Files {
     pub(super) there: RefCell<BTreeSet<PathBuf>>,
     /// Snapshot files.
     pub(super) snapshots: RefCell<BTreeSet<PathBuf>>,
+    /// The size of every image.
+    pub(super) sizes: Cell<u64>,
 }
 
 impl Facts for Files {
@@ -51,7 +53,7 @@ impl Facts for Files {
     }
 
     fn size(&self, _: &Path) -> Option<u64> {
-        Some(1 << 30)
+        Some(self.sizes.get())
     }
 }
 
@@ -148,6 +150,7 @@ impl World {
             files: Files {
                 there: RefCell::default(),
                 snapshots: RefCell::default(),
+                sizes: Cell::new(1 << 30),
             },
             max_jobs: 2,
             movers: BTreeMap::new(),
@@ -363,6 +366,11 @@ impl World {
             &format!("{ITEM}/backup"),
             Some(&backup_request()),
         )
+    }
+
+    /// Writes a document as it is.
+    pub(super) fn put<R: kluis_service::store::Row>(&mut self, row: &R) {
+        self.run(|_, tx| Ok((tx.put(row)?, Vec::new())));
     }
 
     // The clock.

@@ -31,6 +31,9 @@ pub(crate) struct Item {
     pub(crate) handled: Timestamp,
     /// A run that is due but cannot start yet.
     pub(crate) waiting: Option<Waiting>,
+    /// When to look at it next; `None` when that has to be found out anew.
+    #[serde(default)]
+    pub(crate) next: Option<Timestamp>,
     /// The latest backup that ended, whatever came of it.
     pub(crate) last_backup: Option<LastBackup>,
     /// The time of the newest recovery point.
@@ -107,6 +110,17 @@ impl Row for Item {
     fn subject(&self) -> Option<String> {
         Some(Self::machine_of(&self.resource_group, &self.vm))
     }
+
+    /// When a run or the end of soft-deleted data is due. At once, where nobody has found out yet: forgetting to is late by
+    /// a tick, and not for ever.
+    fn moment(&self) -> Option<Timestamp> {
+        let unknown = if self.state.is_scheduled() {
+            Some(Timestamp::UNIX_EPOCH)
+        } else {
+            self.state.purge_at()
+        };
+        self.next.filter(|_| unknown.is_some()).or(unknown)
+    }
 }
 
 impl Item {
@@ -139,6 +153,13 @@ impl Item {
 
     pub(crate) fn is_soft_deleted(&self) -> bool {
         matches!(self.state, State::SoftDeleted { .. })
+    }
+
+    /// Its schedule counts from `now` on: no run is due for the time before.
+    pub(crate) fn schedule_anew(&mut self, now: Timestamp) {
+        self.handled = now;
+        self.waiting = None;
+        self.next = None;
     }
 
     /// Records that a point of `time` is in the vault.
