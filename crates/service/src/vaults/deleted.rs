@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::VaultRow;
 use super::one::{etag, operation_id};
 use super::repository::under_way;
+use crate::backup;
 use crate::core::{
     Answer, Context, Effect, Refusal, RepositoryReport, Request, Response, VaultKey, page,
 };
@@ -260,27 +261,29 @@ pub(super) fn moved(
     operations::finish(tx, ctx, &operation, progress)
 }
 
-/// Takes note of the end of a soft-deleted vault's repository.
+/// Takes note of the end of a soft-deleted vault's repository: its points' snapshots follow it.
 pub(super) fn purged(
     report: &RepositoryReport,
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Effect>, StoreError> {
     let going = tx.all::<DeletedVault>()?.into_iter().find(|deleted| {
         deleted.purging && DeletedVault::deleted_key(&deleted.name) == report.vault
     });
     let Some(mut deleted) = going else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     if let Err(message) = &report.result {
         tracing::error!(vault = %deleted.vault.name, %message, "a soft-deleted vault could not be removed; it is tried again");
         deleted.purging = false;
         deleted.again = ctx.now.checked_add(AGAIN).ok();
-        return tx.put(&deleted);
+        tx.put(&deleted)?;
+        return Ok(Vec::new());
     }
+    let snapshots = backup::snapshots_of_shelved(tx, &deleted.name)?;
     tx.clear_shelf(&deleted.name)?;
     tx.delete::<DeletedVault>(&deleted.key())?;
-    Ok(())
+    Ok(snapshots)
 }
 
 /// Begins the end of the vaults whose time is over.

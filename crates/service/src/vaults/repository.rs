@@ -27,8 +27,7 @@ pub fn on_repository(
         .get::<VaultRow>(report.vault.as_str())?
         .filter(|vault| vault.state() == expected)
     else {
-        deleted::purged(report, ctx, tx)?;
-        return Ok(Vec::new());
+        return deleted::purged(report, ctx, tx);
     };
     if let Some(shelf) = vault.shelf.clone() {
         deleted::moved(report, vault, &shelf, ctx, tx)?;
