@@ -7,12 +7,12 @@
 mod able;
 mod cgroups;
 mod files;
+mod namespaces;
 mod parts;
 
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -27,12 +27,10 @@ use crate::place::{self, Scratch, scratch};
 use crate::process::{Daemon, Life, patience, run};
 use crate::until::{Look, until};
 use cgroups::Groups;
+use namespaces::within;
 
-/// The two ends of the link between the machine and the node.
-const HOST: &str = "10.213.77.1";
+/// The node's address.
 const NODE: &str = "10.213.77.2";
-const BITS: u8 = 30;
-const LINK: &str = "kluis-node";
 
 /// How many volumes there are to claim.
 const VOLUMES: usize = 4;
@@ -68,9 +66,7 @@ impl Node {
             fs::create_dir_all(dir.join("volumes").join(number.to_string()))?;
         }
         let groups = Groups::make()?;
-        unlink();
-        let mut namespaces = namespaces(&dir, &parts)?;
-        let init = namespaces.ready(patience(), || first_child(&dir, LINK))?;
+        let (namespaces, init) = namespaces::make(&dir, &parts)?;
         let mut node = Self {
             kubectl: Kubectl::new(&parts.controlplane, &dir.join("admin.kubeconfig")),
             parts,
@@ -246,20 +242,11 @@ impl Drop for Node {
         if let Some(mut namespaces) = self.daemons.pop() {
             let _ = namespaces.kill();
         }
-        unlink();
+        namespaces::unlink();
         for place in ["/var/lib/cni", "/var/lib/kubelet"] {
             // Made for us to mount on. One that holds something is somebody's.
             let _ = fs::remove_dir(place);
         }
-    }
-}
-
-/// Removes the link, which the kernel otherwise does when it comes to it.
-fn unlink() {
-    if Path::new("/sys/class/net").join(LINK).exists() {
-        let _ = run(Command::new("ip")
-            .args(["link", "delete", LINK])
-            .env("PATH", path()));
     }
 }
 
@@ -284,106 +271,6 @@ fn keys(dir: &Path) -> Result<String> {
 fn path() -> String {
     let given = env::var("PATH").unwrap_or_default();
     format!("{given}:/usr/sbin:/usr/bin:/sbin:/bin")
-}
-
-/// A process that holds the node's namespaces, and with which they end.
-fn namespaces(dir: &Path, parts: &Parts) -> Result<Daemon> {
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--fork",
-            "--kill-child",
-            "--pid",
-            "--mount-proc",
-            "--mount",
-            "--net",
-            "--uts",
-            "--ipc",
-        ])
-        .args(["--propagation", "private"])
-        .arg(place::workspace().join("tests/node/init.sh"))
-        .arg(dir)
-        .arg(parts.pause())
-        .arg(format!("{NODE}/{BITS}"))
-        .arg(HOST)
-        .env("PATH", path());
-    Daemon::start(
-        "the node's namespaces",
-        command,
-        &dir.join("init.log"),
-        Life::WithUs,
-    )
-}
-
-/// Looks for the first process of the new namespaces, and gives it its end of
-/// the link as soon as it has a network of its own.
-fn first_child(dir: &Path, link: &str) -> Result<Look<u32>> {
-    let Some(init) = init_of(dir)? else {
-        return Ok(Look::NotYet("no process of its own yet".to_owned()));
-    };
-    let network = |id: &str| fs::read_link(format!("/proc/{id}/ns/net"));
-    let id = init.to_string();
-    if network(&id).ok() == network("self").ok() {
-        return Ok(Look::NotYet("no network of its own yet".to_owned()));
-    }
-    if dir.join("ready").exists() {
-        return Ok(Look::Done(init));
-    }
-    if !Path::new("/sys/class/net").join(link).exists() {
-        let ip = |arguments: &[&str]| run(Command::new("ip").args(arguments).env("PATH", path()));
-        ip(&[
-            "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", &id,
-        ])?;
-        ip(&["address", "add", &format!("{HOST}/{BITS}"), "dev", link])?;
-        ip(&["link", "set", link, "up"])?;
-    }
-    Ok(Look::NotYet("its script is at work".to_owned()))
-}
-
-/// The process that runs `init.sh` for this folder and is the first of its namespace.
-fn init_of(dir: &Path) -> Result<Option<u32>> {
-    let wanted = dir.display().to_string();
-    for entry in fs::read_dir("/proc").context("reading /proc")?.flatten() {
-        let Some(id) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-        let first = status
-            .lines()
-            .find_map(|line| line.strip_prefix("NSpid:"))
-            .is_some_and(|ids| {
-                ids.split_whitespace().count() > 1 && ids.split_whitespace().last() == Some("1")
-            });
-        let environ = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let ours = String::from_utf8_lossy(&environ).contains(&wanted);
-        if first && (ours || marked(&wanted, id)) {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether a process came from our `init.sh`, which has become something else since.
-fn marked(dir: &str, id: u32) -> bool {
-    let mounts = fs::read_to_string(format!("/proc/{id}/mountinfo")).unwrap_or_default();
-    mounts.contains(&format!("{dir}/mounts/var/log"))
-}
-
-/// A command in all of the node's namespaces.
-fn within(init: u32, dir: &Path, program: &Path) -> Command {
-    let mut command = Command::new("nsenter");
-    command
-        .args(["--target", &init.to_string()])
-        .args(["--mount", "--uts", "--ipc", "--net", "--pid"])
-        // A folder that was entered outside is not one inside.
-        .arg(format!("--wdns={}", dir.display()))
-        .arg("--")
-        .arg(program);
-    command
 }
 
 /// The name of a volume that a claim is bound to.
