@@ -95,7 +95,7 @@ impl Restic {
             .spawn()?;
         let mut hash = Sha256::new();
         if let Some(mut out) = child.stdout.take() {
-            std::io::copy(&mut out, &mut Sink(&mut hash)).context("reading what restic dumps")?;
+            io::copy(&mut out, &mut Sink(&mut hash)).context("reading what restic dumps")?;
         }
         let status = child.wait()?;
         if !status.success() {
@@ -110,7 +110,7 @@ impl Restic {
         let mut dirs = vec![self.repository.clone()];
         while let Some(dir) = dirs.pop() {
             for entry in
-                std::fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?
+                fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?
             {
                 let entry = entry?;
                 let found = entry.metadata()?;
@@ -127,13 +127,13 @@ impl Restic {
 
 struct Sink<'a>(&'a mut Sha256);
 
-impl std::io::Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl io::Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
