@@ -131,25 +131,22 @@ fn work(
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     let path = &job.vault;
-    let key = || {
-        key.clone()
-            .ok_or(VaultError::Internal("a vault's job without a key"))
-    };
-    let vault = || Vault::open(path, key()?);
+    let key = key.ok_or(VaultError::Internal("a vault's job without a key"));
+    let open = |key: Result<MasterKey, VaultError>| Vault::open(path, key?);
     match &job.task {
         Task::Snapshot(task) => instant::run(&job.job, task, emit),
-        Task::Backup(task) => backup::run(&vault()?, &job.job, task, emit),
+        Task::Backup(task) => backup::run(&open(key)?, &job.job, task, emit),
         Task::Restore(task) => {
-            let needed = restore::needs_vault(task).then(vault).transpose()?;
+            let needed = restore::needs_vault(task).then(|| open(key)).transpose()?;
             if !task.disks.is_empty() || task.documents.is_empty() {
                 restore::run(needed.as_ref(), &job.job, task, emit)?;
             }
             document::write(&task.documents, &job.job, emit)
         }
-        Task::RestoreFiles(task) => restore_files::run(path, &key()?, &job.job, task, emit),
-        Task::Folder(task) => folder::run(&vault()?, &job.job, task, emit),
-        Task::Forget(task) => forget::run(&vault()?, task, emit),
-        Task::Check => check::run(&vault()?, emit),
+        Task::RestoreFiles(task) => restore_files::run(path, &key?, &job.job, task, emit),
+        Task::Folder(task) => folder::run(&open(key)?, &job.job, task, emit),
+        Task::Forget(task) => forget::run(&open(key)?, task, emit),
+        Task::Check => check::run(&open(key)?, emit),
     }
 }
 

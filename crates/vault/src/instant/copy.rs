@@ -139,22 +139,37 @@ fn read_and_write(
     Ok(())
 }
 
+/// What is to be copied to one file system, somewhere on which `place` is.
+struct Need<'a> {
+    place: &'a Path,
+    bytes: u64,
+    disks: Vec<(&'a ImageFile, &'a Target)>,
+}
+
 /// Refuses to begin what cannot end: whether each file system has room for the copies that it has to hold.
 pub(super) fn preflight<'a>(
     disks: impl Iterator<Item = (&'a ImageFile, &'a Target)>,
 ) -> Result<(), VaultError> {
-    let mut needs: BTreeMap<u64, (&Path, u64, Vec<(&ImageFile, &Target)>)> = BTreeMap::new();
+    let mut needs: BTreeMap<u64, Need<'_>> = BTreeMap::new();
     for (image, target) in disks {
         let device = target.file.metadata();
         let device = device.map_err(|source| VaultError::io("look at", target.place(), source))?;
-        let need = needs
-            .entry(device.dev())
-            .or_insert((target.place(), 0, Vec::new()));
-        need.1 += used(&image.file, image.length()).map_err(|source| image.unreadable(source))?;
-        need.2.push((image, target));
+        let need = needs.entry(device.dev()).or_insert(Need {
+            place: target.place(),
+            bytes: 0,
+            disks: Vec::new(),
+        });
+        need.bytes +=
+            used(&image.file, image.length()).map_err(|source| image.unreadable(source))?;
+        need.disks.push((image, target));
     }
-    for (place, needed, disks) in needs.into_values() {
-        let checked = room::check(place, needed);
+    for Need {
+        place,
+        bytes,
+        disks,
+    } in needs.into_values()
+    {
+        let checked = room::check(place, bytes);
         // Blocks that are shared take no room. It is tried only where there is too little.
         let shared = |(image, target): &(&ImageFile, &Target)| {
             let shares = share(image, target).is_ok_and(|shared| shared.is_some());

@@ -40,7 +40,7 @@ const ABREAST: usize = 4;
 /// Where a disk's bytes come from.
 enum Origin {
     Vault(StoredDisk),
-    Instant(Source),
+    Instant(Box<Source>),
 }
 
 impl Origin {
@@ -160,7 +160,9 @@ fn open(
     let disks = opened.into_iter().map(|(disk, origin, target, shared)| {
         let (stored, source) = match origin {
             Origin::Vault(stored) => (stored, None),
-            Origin::Instant(source) => (StoredDisk::zeros(source.size, source.mtime), Some(source)),
+            Origin::Instant(source) => {
+                (StoredDisk::zeros(source.size, source.mtime), Some(*source))
+            }
         };
         let disk = Disk::new(&disk.name, disk.format, stored, target, shared)?;
         Ok((disk, source))
@@ -180,7 +182,7 @@ fn origins(
         if let Some(path) = &disk.instant {
             match Source::of_snapshot(&disk.name, path) {
                 Ok(source) => {
-                    found.push(Origin::Instant(source));
+                    found.push(Origin::Instant(Box::new(source)));
                     continue;
                 }
                 Err(VaultError::SourceUnreadable { source, .. })

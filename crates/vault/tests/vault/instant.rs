@@ -295,7 +295,7 @@ fn an_image_that_changes_while_it_is_copied_is_told_of_or_refused() {
 
     // One that grew is torn, and shows it.
     let events = run(of(&place, "data", &data), &|| {
-        write(&data, &["write -P 8 9M 1M"])
+        write(&data, &["write -P 8 9M 1M"]);
     });
     if !reflinks(&events) {
         assert_eq!(failure(&events), FailureCode::SourceChanged);
