@@ -22,7 +22,7 @@ pub(super) fn planned(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
 ) -> Result<(String, Vec<RestoreDisk>, Goal), Refusal> {
-    let Target::Machine { vm, subnet, .. } = &wanted.target else {
+    let Target::Machine { vm, subnet } = &wanted.target else {
         return Err(refusals::invalid_input(
             "'targetVirtualMachineId' is missing.",
         ));

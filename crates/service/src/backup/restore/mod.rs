@@ -138,7 +138,13 @@ fn queued(
         }
     };
     let group = work.resource_group.clone();
-    let mut job = jobs::for_item(ctx, tx, asked.item, Kind::Restore, Work::Restore(work))?;
+    let mut job = jobs::for_item(
+        ctx,
+        tx,
+        asked.item,
+        Kind::Restore,
+        Work::Restore(Box::new(work)),
+    )?;
     job.state("Job Type", kind);
     if let Some(name) = target_vm {
         job.state("Target Virtual Machine Name", name);

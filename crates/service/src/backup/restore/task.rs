@@ -9,7 +9,7 @@ use kluis_vault::{
 use super::super::failure;
 use super::super::prepare::Next;
 use super::super::rows::{
-    Fault, FilesWork, Goal, Job, Point, RestoreDisk, RestoreWork, SnapshotFile, Work,
+    Fault, FilesWork, Goal, Job, Papers, Point, RestoreDisk, RestoreWork, SnapshotFile, Work,
 };
 use super::in_place;
 use crate::core::Context;
@@ -73,7 +73,7 @@ fn task(work: &RestoreWork, point: &Point, ctx: &Context<'_>) -> Result<RestoreT
             instant: instant.map(Path::to_owned),
         });
     }
-    let papers = work.papers.iter().flat_map(|papers| papers.all());
+    let papers = work.papers.iter().flat_map(Papers::all);
     Ok(RestoreTask {
         snapshot: hardened
             .map(|hardened| hardened.snapshot.clone())

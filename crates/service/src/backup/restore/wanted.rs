@@ -24,11 +24,7 @@ pub(super) enum Target {
     /// Disks into a resource group; `None` is the machine's own.
     Disks { group: Option<Name> },
     /// A new machine.
-    Machine {
-        vm: VmId,
-        network: VirtualNetworkId,
-        subnet: SubnetId,
-    },
+    Machine { vm: VmId, subnet: SubnetId },
     /// The machine's own disks are replaced.
     InPlace,
 }
@@ -224,11 +220,7 @@ fn machine(
             "'subnetId' must be a subnet of 'virtualNetworkId'; they are '{subnet}' and '{network}'."
         )));
     }
-    Ok(Target::Machine {
-        vm,
-        network,
-        subnet,
-    })
+    Ok(Target::Machine { vm, subnet })
 }
 
 fn required<T: std::str::FromStr>(

@@ -135,7 +135,7 @@ pub(crate) enum Work {
     /// Nothing moves: it was over when it was asked for.
     Nothing,
     Backup(BackupWork),
-    Restore(RestoreWork),
+    Restore(Box<RestoreWork>),
     Files(FilesWork),
     Forget(ForgetWork),
 }
