@@ -7,7 +7,6 @@
 mod figure;
 mod fleet;
 mod operator;
-mod scrape;
 
 pub use fleet::Fleet;
 pub use operator::{Wish, run};

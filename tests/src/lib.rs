@@ -30,6 +30,7 @@ pub mod portal;
 pub mod process;
 pub mod qemu;
 pub mod restic;
+pub mod scrape;
 pub mod service;
 pub mod until;
 pub mod venv;

@@ -27,6 +27,8 @@ pub struct Setup {
     pub crash_after_step: Option<u32>,
     /// Where it serves its metrics; port 0 takes a free one, that nobody needs to know.
     pub metrics_port: u16,
+    /// Whether it takes turns with others.
+    pub takes_turns: bool,
     pub life: Life,
 }
 
@@ -37,6 +39,7 @@ impl Setup {
             log: dir.join("operator.log"),
             crash_after_step: None,
             metrics_port: 0,
+            takes_turns: false,
             life: Life::WithUs,
         }
     }
@@ -51,6 +54,9 @@ impl Operator {
             .arg(format!("127.0.0.1:{}", setup.metrics_port))
             .env("KUBECONFIG", &setup.kubeconfig)
             .env("KLUIS_NAMESPACE", NAMESPACE);
+        if setup.takes_turns {
+            command.arg("--leader-election");
+        }
         if let Some(step) = setup.crash_after_step {
             command.env("KLUIS_CRASH_AFTER_STEP", step.to_string());
         }

@@ -26,6 +26,8 @@ mod every_restore;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fleets;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod image;

@@ -6,19 +6,19 @@ use std::{
 };
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{self as core, ObjectReference};
+use k8s_openapi::api::core::v1 as core;
 use kluis_api::{GROUP, VERSION};
 use kluis_client::Secret;
-use kluis_plan::{Event, EventKind};
+use kluis_plan::Event;
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
     core::PartialObjectMeta,
-    runtime::events::{self, Recorder, Reporter},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    events::Events,
     fence::Fence,
     key::{Key, Kind, resource},
     objects::{Objects, ObjectsError, SecretValue, Version},
@@ -27,8 +27,6 @@ use crate::{
 
 /// Who wrote a field, as the API server keeps it.
 const FIELD_MANAGER: &str = "kluis-operator";
-/// The API server takes no more in an event.
-const MOST_OF_A_NOTE: usize = 1024;
 
 /// Objects of a cluster.
 pub(crate) struct KubeObjects {
@@ -38,7 +36,7 @@ pub(crate) struct KubeObjects {
     store: Arc<Store>,
     /// Secrets as they were read, by name, until their watch says that they have changed.
     secrets: Mutex<HashMap<String, Arc<Option<core::Secret>>>>,
-    recorder: Recorder,
+    events: Events,
     fence: Fence,
 }
 
@@ -50,12 +48,8 @@ impl KubeObjects {
         instance: String,
         fence: Fence,
     ) -> Self {
-        let reporter = Reporter {
-            controller: format!("{GROUP}/operator"),
-            instance: Some(instance),
-        };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Events::begin(client.clone(), instance),
             client,
             namespace,
             store,
@@ -244,27 +238,7 @@ impl Objects for KubeObjects {
     }
 
     async fn publish(&self, key: &Key, uid: &str, event: &Event) {
-        let about = ObjectReference {
-            api_version: Some(format!("{GROUP}/{VERSION}")),
-            kind: Some(key.kind.to_string()),
-            namespace: key.namespace.clone(),
-            name: Some(key.name.clone()),
-            uid: Some(uid.to_owned()),
-            ..ObjectReference::default()
-        };
-        let event = events::Event {
-            type_: match event.kind {
-                EventKind::Normal => events::EventType::Normal,
-                EventKind::Warning => events::EventType::Warning,
-            },
-            reason: event.reason.clone(),
-            note: Some(shortened(&event.note)),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &about).await {
-            tracing::warn!(object = %key, %error, reason = event.reason, "an event was lost");
-        }
+        self.events.tell(key, uid, event);
     }
 }
 
@@ -293,12 +267,4 @@ fn failed(doing: String, error: impl std::error::Error + Send + Sync + 'static) 
         doing,
         source: Arc::new(error),
     }
-}
-
-fn shortened(note: &str) -> String {
-    let mut end = note.len().min(MOST_OF_A_NOTE);
-    while !note.is_char_boundary(end) {
-        end -= 1;
-    }
-    note[..end].to_owned()
 }

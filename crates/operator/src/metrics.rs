@@ -13,6 +13,7 @@ use kluis_client::{ArmRequest, Class, Failure};
 
 use crate::{
     access::Asked,
+    facts::{FAMILIES, Fact},
     key::{Key, Kind},
 };
 
@@ -30,6 +31,7 @@ struct Numbers {
     failures: BTreeMap<(Kind, &'static str), u64>,
     rate_limit_remaining: Option<u32>,
     readiness: BTreeMap<Key, &'static str>,
+    facts: BTreeMap<Key, Vec<Fact>>,
     leader: bool,
     waiting: usize,
 }
@@ -89,8 +91,14 @@ impl Metrics {
             }
             None => {
                 numbers.readiness.remove(key);
+                numbers.facts.remove(key);
             }
         });
+    }
+
+    /// What an object's status tells that is worth counting.
+    pub(crate) fn facts(&self, key: &Key, facts: Vec<Fact>) {
+        self.with(|numbers| numbers.facts.insert(key.clone(), facts));
     }
 
     /// Whether this replica is the one that acts.
@@ -233,6 +241,15 @@ fn render(numbers: &Numbers) -> String {
             })
             .collect(),
     );
+    let mut counts: BTreeMap<&Fact, u64> = BTreeMap::new();
+    for fact in numbers.facts.values().flatten() {
+        *counts.entry(fact).or_default() += 1;
+    }
+    for (name, help) in FAMILIES {
+        let of_it = counts.iter().filter(|((family, _), _)| family == name);
+        let lines = of_it.map(|((_, labels), n)| (labels.clone(), n.to_string()));
+        family(name, "gauge", help, lines.collect());
+    }
     text
 }
 
@@ -248,6 +265,16 @@ mod tests {
     use super::*;
     use expect_test::expect;
     use kluis_client::Method;
+
+    #[test]
+    fn every_metric_is_described() {
+        let described = include_str!("../../../docs/metrics.md");
+        let text = Metrics::default().render();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        for name in names.filter_map(|line| line.split(' ').next()) {
+            assert!(described.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
 
     #[test]
     fn it_reads_as_prometheus_text_without_a_name_in_it() {
@@ -295,6 +322,12 @@ mod tests {
             # HELP kluis_objects Objects, by kind and by their Ready (or Succeeded) condition.
             # TYPE kluis_objects gauge
             kluis_objects{kind="Vault",ready="True"} 1
+            # HELP kluis_conditions Objects, by kind and by the state of a condition that someone should know of.
+            # TYPE kluis_conditions gauge
+            # HELP kluis_newest_points Protected items, by the tier of their newest recovery point.
+            # TYPE kluis_newest_points gauge
+            # HELP kluis_restores Restores that there are, by target and by their Succeeded condition.
+            # TYPE kluis_restores gauge
         "#]]
         .assert_eq(&metrics.render());
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     ctx::Ctx,
     execute::execute,
+    facts::target,
     key::{Key, Kind},
     objects::{ObjectsError, Version},
     observe::{Observation, ObserveError, observe},
@@ -161,9 +162,9 @@ async fn say_goodbye(said: &Report, version: &Version, ctx: &Ctx) {
     }
 }
 
-/// The part of an object that a report is compared with.
+/// The part of an object that a report is compared with, and what of its spec is counted.
 fn without_spec(object: &Value) -> Value {
-    serde_json::json!({ "status": object["status"] })
+    serde_json::json!({ "status": object["status"], "target": target(&object["spec"]) })
 }
 
 fn failed(outcome: &StepOutcome) -> Option<ArmFailure> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     ctx::Ctx,
+    facts,
     key::Key,
     objects::{ObjectsError, Version},
 };
@@ -34,6 +35,9 @@ pub(crate) async fn report(
         key: key.clone(),
         source,
     })?;
+    let kind = key.kind.to_string();
+    let told = facts::facts(&kind, &said, present["target"].as_str());
+    ctx.metrics.facts(key, told);
     if same(&present["status"], &said) {
         return Ok(());
     }

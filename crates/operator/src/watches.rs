@@ -71,7 +71,11 @@ pub(crate) async fn watch_kind(kind: Kind, api: Api<DynamicObject>, store: Arc<S
                     wake.all_calmly(affected).await;
                 }
                 if before.map(|(face, _)| face) != Some(seen.0) {
-                    wake.all_calmly(uses).await;
+                    let is_new = before.is_none();
+                    let told = uses
+                        .into_iter()
+                        .filter(|used| !(is_new && holds(used.kind)));
+                    wake.all_calmly(told).await;
                     wake.all([key]).await;
                 }
             }
@@ -85,6 +89,14 @@ pub(crate) async fn watch_kind(kind: Kind, api: Api<DynamicObject>, store: Arc<S
             }
             Err(error) => tracing::warn!(%kind, %error, "a watch failed and begins again"),
         }
+    }
+}
+
+/// Whether all that objects of a kind want to know of their users is that they go.
+fn holds(kind: Kind) -> bool {
+    match kind {
+        Kind::BackupService | Kind::Vault => true,
+        Kind::BackupPolicy | Kind::ProtectedVM | Kind::BackupJob | Kind::Restore => false,
     }
 }
 

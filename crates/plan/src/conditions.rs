@@ -170,12 +170,24 @@ pub(crate) fn conditions(
 /// What is worth an event: a verdict with another reason, and one of the kind's own conditions turning.
 pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
     let was = |condition: &Condition| before.iter().find(|old| old.type_ == condition.type_);
+    let is = |type_| {
+        let mut found = after.iter().filter(|condition| condition.type_ == type_);
+        found.any(|condition| condition.status == ConditionStatus::True)
+    };
+    // Every step on the way is in the status while it lasts; an event tells where the way has led. A fleet that is declared
+    // at once would else drown what is worth reading, and the API server.
+    let on_the_way =
+        is(ConditionType::Reconciling) && !is(ConditionType::Ready) && !is(ConditionType::Stalled);
     after
         .iter()
         .filter(|condition| match condition.type_ {
             ConditionType::Reconciling | ConditionType::Stalled => false,
-            ConditionType::Ready | ConditionType::Succeeded => was(condition)
-                .is_none_or(|old| old.reason != condition.reason || old.status != condition.status),
+            ConditionType::Ready | ConditionType::Succeeded => {
+                !on_the_way
+                    && was(condition).is_none_or(|old| {
+                        old.reason != condition.reason || old.status != condition.status
+                    })
+            }
             // The verdict tells of it already.
             ConditionType::ApprovalRequired => false,
             ConditionType::Recoverable | ConditionType::WithinRPO => {

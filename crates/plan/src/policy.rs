@@ -45,7 +45,13 @@ impl World for PolicyWorld {
         let ids: Vec<(Option<PolicyId>, Vec<Option<ItemId>>)> = self
             .vaults
             .iter()
-            .map(|facts| (self.policy_id(facts).ok(), self.item_ids(facts)))
+            .map(|facts| {
+                let items = match want {
+                    Want::Points(_) => self.item_ids(facts),
+                    _ => Vec::new(),
+                };
+                (self.policy_id(facts).ok(), items)
+            })
             .collect();
         for (facts, (policy, items)) in self.vaults.iter_mut().zip(ids) {
             match (want, &fact) {

@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 use crate::operator;
 use crate::service::Service;
 
-/// The namespace of all its objects.
-pub(super) const NAMESPACE: &str = "fleet";
-const RESOURCE_GROUP: &str = "fleet-rg";
 /// A disk is a hole of this size.
 const DISK: u64 = 1 << 20;
 
@@ -24,11 +21,17 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// The namespace of all its objects.
+    pub const NAMESPACE: &str = "fleet";
+    /// The resource group of its machines and vaults.
+    pub const RESOURCE_GROUP: &str = "fleet-rg";
+
     /// Writes the inventory and its disks into `dir`, and says where the inventory is.
     pub fn lay_out(&self, dir: &Path) -> Result<PathBuf> {
         fs::create_dir_all(dir.join("disks"))?;
         let mut text = format!(
-            "resourceGroups:\n  {RESOURCE_GROUP}:\n    location: westeurope\n    virtualMachines:\n"
+            "resourceGroups:\n  {}:\n    location: westeurope\n    virtualMachines:\n",
+            Self::RESOURCE_GROUP
         );
         for machine in 0..self.machines {
             let path = format!("disks/vm-{machine:04}.raw");
@@ -49,7 +52,7 @@ impl Fleet {
     pub fn manifests(&self, service: &Service, due_hour: i8) -> Value {
         let known = service.credentials();
         let object = |kind: &str, metadata: Value, spec: Value| json!({ "apiVersion": "kluis.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec });
-        let named = |name: &str| json!({ "namespace": NAMESPACE, "name": name });
+        let named = |name: &str| json!({ "namespace": Self::NAMESPACE, "name": name });
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": { "namespace": operator::NAMESPACE, "name": "kluis-service" },
@@ -63,7 +66,7 @@ impl Fleet {
                 "tenantId": known.tenant_id, "caBundle": service.ca(),
                 "credential": { "type": "ClientSecret", "clientId": known.client_id,
                     "secretRef": { "name": "kluis-service", "key": "clientSecret" } },
-                "namespaces": [{ "name": NAMESPACE, "resourceGroups": [RESOURCE_GROUP] }],
+                "namespaces": [{ "name": Self::NAMESPACE, "resourceGroups": [Self::RESOURCE_GROUP] }],
             }),
         );
         let policy = object(
@@ -79,7 +82,7 @@ impl Fleet {
             object(
                 "Vault",
                 named(&format!("vault-{vault:02}")),
-                json!({ "serviceRef": { "name": "backup" }, "resourceGroup": RESOURCE_GROUP, "location": "westeurope" }),
+                json!({ "serviceRef": { "name": "backup" }, "resourceGroup": Self::RESOURCE_GROUP, "location": "westeurope" }),
             )
         });
         let machines = (0..self.machines).map(|machine| {
@@ -89,7 +92,7 @@ impl Fleet {
                 json!({
                     "vaultRef": { "name": format!("vault-{:02}", machine % self.vaults.max(1)) },
                     "policyRef": { "name": "daily" },
-                    "vm": { "resourceGroup": RESOURCE_GROUP, "name": format!("vm-{machine:04}") },
+                    "vm": { "resourceGroup": Self::RESOURCE_GROUP, "name": format!("vm-{machine:04}") },
                     "objectives": { "rpo": "26h" },
                 }),
             )

@@ -12,13 +12,13 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::figure::Figure;
-use super::fleet::{self, Fleet};
-use super::scrape::{Scrape, peak_memory, processor_time};
+use super::fleet::Fleet;
 use crate::cluster::Cluster;
 use crate::kubectl::Kubectl;
 use crate::operator::{self, Operator};
 use crate::place::scratch;
 use crate::process::{free_port, patience};
+use crate::scrape::{Scrape, peak_memory, processor_time};
 use crate::service::{self, Service};
 use crate::until::{Look, until};
 use crate::world::{condition_of, told};
@@ -50,7 +50,7 @@ pub fn run(wish: Wish) -> Result<()> {
     })?;
     let cluster = Cluster::start()?;
     let kubectl = cluster.kubectl();
-    for name in [operator::NAMESPACE, fleet::NAMESPACE] {
+    for name in [operator::NAMESPACE, Fleet::NAMESPACE] {
         kubectl.run(["create", "namespace", name])?;
     }
     let port = free_port()?;
@@ -85,17 +85,25 @@ pub fn run(wish: Wish) -> Result<()> {
         })
     })
     .map_err(|why| why.context(operator.daemon().tail()))?;
-    all_ready(&kubectl.within(fleet::NAMESPACE), machines)?;
+    all_ready(&kubectl.within(Fleet::NAMESPACE), machines)?;
     let busy = Scrape::of(port)?;
+    let mut in_cluster = 0.0;
+    for id in cluster.ids() {
+        in_cluster += processor_time(id)?;
+    }
     eprintln!(
-        "{machines} machines: applied in {:.1} s, Ready after {:.1} s; processor time: operator {:.1} s, service {:.1} s",
+        "{machines} machines: applied in {:.1} s, Ready after {:.1} s; processor time: operator {:.1} s, service {:.1} s, \
+         cluster {:.1} s",
         applied.as_secs_f64(),
         ready.as_secs_f64(),
         processor_time(operator.id())?,
         processor_time(service.id())?,
+        in_cluster,
     );
-    for line in busy.family(CALLS) {
-        eprintln!("  {line}");
+    for family in [CALLS, "kluis_kubernetes_requests_total"] {
+        for line in busy.family(family) {
+            eprintln!("  {line}");
+        }
     }
     Figure {
         name: format!("operator-{machines}-ready"),

@@ -62,7 +62,12 @@ enum ToCome {
 
 impl Azure {
     pub(super) fn new() -> Self {
-        let inventory = Inventory::parse(INVENTORY, Path::new("/disks"));
+        Self::of(INVENTORY)
+    }
+
+    /// A service that has these machines.
+    pub(super) fn of(inventory: &str) -> Self {
+        let inventory = Inventory::parse(inventory, Path::new("/disks"));
         let inventory = inventory.unwrap_or_else(|(line, why)| panic!("line {line}: {why}"));
         let store = Store::in_memory().unwrap_or_else(|why| panic!("{why}"));
         Self(Mutex::new(Inner {

@@ -6,6 +6,7 @@
 //! again in any order.
 
 mod azure;
+mod fleet;
 mod memory;
 
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ use kluis_operator::{Backoff, Ctx, Key, Kind, reconcile_once};
 use serde_json::{Value, json};
 
 pub(crate) use azure::{Azure, SUBSCRIPTION};
+pub(crate) use fleet::Subscription;
 pub(crate) use memory::Memory;
 
 /// More rounds than any story needs: a world that has not come to rest by then never will.
@@ -73,12 +75,16 @@ pub(crate) enum Order {
 impl Simulation {
     /// A service with two machines, an empty cluster, and an operator that dies after its `crash_after`th step, once.
     pub(crate) fn new(order: Order, crash_after: Option<u64>) -> Self {
-        let azure = Arc::new(Azure::new());
+        Self::with(Azure::new(), order, crash_after)
+    }
+
+    fn with(azure: Azure, order: Order, crash_after: Option<u64>) -> Self {
+        let azure = Arc::new(azure);
         let objects = Arc::new(Memory::new(Arc::clone(&azure)));
         let local = Arc::new(LocalClock(AtomicI64::new(azure.now().as_second())));
         let crash = crash_after.map_or_else(CrashHook::default, CrashHook::unwinding);
         Self {
-            operator: operator(&azure, &objects, &local, crash),
+            operator: operator(&azure, &objects, &local, Limits::OWN, crash),
             azure,
             objects,
             local,
@@ -97,7 +103,7 @@ impl Simulation {
     /// Lets the operator die after this many more steps.
     pub(crate) fn die_after(&mut self, steps: u64) {
         let crash = CrashHook::unwinding(steps);
-        self.operator = operator(&self.azure, &self.objects, &self.local, crash);
+        self.operator = operator(&self.azure, &self.objects, &self.local, Limits::OWN, crash);
     }
 
     /// Lets the service's clock stand still from now on, as a virtual clock does between two calls.
@@ -181,7 +187,7 @@ impl Simulation {
             let _ = writeln!(self.log, "  dies, and starts again");
             self.crashes += 1;
             let crash = CrashHook::default();
-            self.operator = operator(&self.azure, &self.objects, &self.local, crash);
+            self.operator = operator(&self.azure, &self.objects, &self.local, Limits::OWN, crash);
         }
         true
     }
@@ -235,13 +241,14 @@ fn operator(
     azure: &Arc<Azure>,
     objects: &Arc<Memory>,
     local: &Arc<LocalClock>,
+    limits: Limits,
     crash: CrashHook,
 ) -> Ctx {
     let clock: Arc<dyn Clock> = Arc::clone(local) as Arc<dyn Clock>;
     let metrics = Arc::new(Metrics::default());
     let line = Line::new(
         Arc::clone(azure) as Arc<dyn kluis_client::Arm>,
-        Limits::OWN,
+        limits,
         Arc::clone(&clock),
         Arc::clone(&metrics),
         // Everybody is looked at in each round.

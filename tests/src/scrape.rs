@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 
 /// One look at `/metrics`.
-#[derive(Debug)]
-pub(super) struct Scrape(String);
+#[derive(Debug, Clone)]
+pub struct Scrape(String);
 
 impl Scrape {
     /// Asks the operator that listens on a port of this machine.
-    pub(super) fn of(port: u16) -> Result<Self> {
+    pub fn of(port: u16) -> Result<Self> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .context("connecting to the operator's metrics")?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -24,7 +24,7 @@ impl Scrape {
     }
 
     /// The sum of a family's samples whose labels hold all of these.
-    pub(super) fn sum(&self, family: &str, labels: &[&str]) -> f64 {
+    pub fn sum(&self, family: &str, labels: &[&str]) -> f64 {
         self.0
             .lines()
             .filter_map(|line| line.strip_prefix(family))
@@ -35,14 +35,14 @@ impl Scrape {
     }
 
     /// The samples of a family, for people.
-    pub(super) fn family(&self, family: &str) -> Vec<&str> {
+    pub fn family(&self, family: &str) -> Vec<&str> {
         let of_it = |line: &&str| line.starts_with(family);
         self.0.lines().filter(of_it).collect()
     }
 }
 
 /// The most memory that a process has had, in MiB.
-pub(super) fn peak_memory(id: u32) -> Result<f64> {
+pub fn peak_memory(id: u32) -> Result<f64> {
     let path = format!("/proc/{id}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     let kib = text
@@ -54,7 +54,7 @@ pub(super) fn peak_memory(id: u32) -> Result<f64> {
 }
 
 /// The processor time that a process has used, in seconds.
-pub(super) fn processor_time(id: u32) -> Result<f64> {
+pub fn processor_time(id: u32) -> Result<f64> {
     const TICKS_A_SECOND: f64 = 100.0;
     let path = format!("/proc/{id}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
