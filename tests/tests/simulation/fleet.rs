@@ -91,8 +91,8 @@ impl Subscription {
             let outcome = reconcile_once(&key, &self.world.operator).await;
             assert_eq!(outcome.failure, None, "{key}");
             if let Some(next) = outcome.next {
-                // What is to be looked at at once is looked at after the others.
-                let next = next.max(SignedDuration::from_millis(1));
+                // Time passes by whole seconds here: what is to be looked at sooner is looked at in the next one.
+                let next = SignedDuration::from_secs(next.as_secs() + 1);
                 self.agenda.insert((self.world.azure.now() + next, key));
             }
         }
