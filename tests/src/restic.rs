@@ -109,9 +109,7 @@ impl Restic {
         let mut total = 0;
         let mut dirs = vec![self.repository.clone()];
         while let Some(dir) = dirs.pop() {
-            for entry in
-                fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?
-            {
+            for entry in fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
                 let entry = entry?;
                 let found = entry.metadata()?;
                 if found.is_dir() {

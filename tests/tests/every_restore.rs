@@ -109,13 +109,13 @@ impl Story {
     }
 
     /// A Restore from a point to a target, to its end; its status.
-    fn restore(&mut self, name: &str, point: &str, to: Value) -> Value {
+    fn restore(&mut self, name: &str, point: &str, to: &Value) -> Value {
         self.create(name, point, to);
         let ended = self.world.until_succeeded("restore", name, LIMIT).unwrap();
         ended["status"].clone()
     }
 
-    fn create(&self, name: &str, point: &str, to: Value) {
+    fn create(&self, name: &str, point: &str, to: &Value) {
         let object = json!({ "apiVersion": "kluis.dev/v1alpha1", "kind": "Restore",
             "metadata": { "name": name, "namespace": NAMESPACE },
             "spec": { "item": { "kind": "ProtectedVM", "name": VM }, "from": { "recoveryPoint": point }, "to": to } });
@@ -170,13 +170,13 @@ fn a_debian_machine_comes_back_in_each_way() {
     let status = story.restore(
         "disks",
         &first.point,
-        json!({ "disks": { "resourceGroup": "shop-restored" } }),
+        &json!({ "disks": { "resourceGroup": "shop-restored" } }),
     );
     same_disks(&story, &status["disks"], &[&first.os, &first.data]);
 
     // One disk.
     let one = json!({ "disks": { "resourceGroup": "one-disk", "luns": [0] } });
-    let status = story.restore("one", &second.point, one);
+    let status = story.restore("one", &second.point, &one);
     let made = status["disks"].as_array().unwrap();
     let data = made.iter().map(|id| story.file_of(id.as_str().unwrap()));
     assert!(
@@ -188,7 +188,7 @@ fn a_debian_machine_comes_back_in_each_way() {
     // A new machine.
     let vm = json!({ "newVM": { "resourceGroup": "new-home", "name": "web-2", "virtualNetwork": "shop-net",
         "networkResourceGroup": GROUP, "subnet": "default" } });
-    story.restore("new-vm", &first.point, vm);
+    story.restore("new-vm", &first.point, &vm);
     let disks = story.disks_of("new-home", "web-2");
     qemu::same(&story.file_of(&disks[0]), &first.os).unwrap();
     qemu::same(&story.file_of(&disks[1]), &first.data).unwrap();
@@ -204,7 +204,7 @@ fn files_come_back(story: &mut Story, kept: &Kept) {
     let status = story.restore(
         "files",
         &kept.point,
-        json!({ "files": { "paths": [file, folder], "resourceGroup": "shop-restored" } }),
+        &json!({ "files": { "paths": [file, folder], "resourceGroup": "shop-restored" } }),
     );
     let at = PathBuf::from(status["files"]["path"].as_str().unwrap());
     let there = files::tree(&at).unwrap();
@@ -239,7 +239,7 @@ fn files_come_back(story: &mut Story, kept: &Kept) {
 /// The machine's own disks go back to the first point; what they held until then is a recovery point, and the images stay.
 fn in_place(story: &mut Story, first: &Kept, second: &Kept) {
     let to = json!({ "inPlace": {} });
-    story.create("not-allowed", &first.point, to.clone());
+    story.create("not-allowed", &first.point, &to);
     let refused = story
         .world
         .until_condition("restore", "not-allowed", "Stalled", "True", LIMIT)
@@ -270,7 +270,7 @@ fn in_place(story: &mut Story, first: &Kept, second: &Kept) {
 
     let before = story.disks_of(GROUP, VM);
     let points = story.world.points().unwrap().len();
-    let status = story.restore("in-place", &first.point, to);
+    let status = story.restore("in-place", &first.point, &to);
     let after = story.disks_of(GROUP, VM);
     assert!(
         before.iter().zip(&after).all(|(old, new)| old != new),
@@ -285,7 +285,7 @@ fn in_place(story: &mut Story, first: &Kept, second: &Kept) {
     let named = status["recoveryPointBefore"].as_str().unwrap().to_owned();
     assert_eq!(story.world.points().unwrap().len(), points + 1);
     let to = json!({ "disks": { "resourceGroup": "new-home" } });
-    let status = story.restore("before", &named, to);
+    let status = story.restore("before", &named, &to);
     same_disks(story, &status["disks"], &[&second.os, &second.data]);
 
     // And the machine goes on being backed up, from its new disks.

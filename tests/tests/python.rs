@@ -91,7 +91,7 @@ fn microsofts_sdk_signs_in_without_a_secret() {
 #[test]
 fn microsofts_sdk_is_told_when_it_reads_jobs_too_often() {
     plays("throttled", &folder("", 2), |setup| {
-        setup.job_reads_per_hour = Some(3)
+        setup.job_reads_per_hour = Some(3);
     });
 }
 

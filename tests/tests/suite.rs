@@ -22,6 +22,7 @@ mod crds;
 mod disks;
 #[cfg(test)]
 mod endings;
+#[cfg(test)]
 mod every_restore;
 #[cfg(test)]
 mod examples;
@@ -45,6 +46,7 @@ mod protect;
 mod python;
 #[cfg(test)]
 mod restores;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod simulation;

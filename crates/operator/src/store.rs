@@ -197,16 +197,16 @@ impl Store {
     }
 
     /// One namespace, with its labels or gone. Whether that is news.
-    pub(crate) fn namespace(&self, name: &str, labels: Option<BTreeMap<String, String>>) -> bool {
+    pub(crate) fn namespace(&self, name: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
         self.with(|state| {
             let Some(namespaces) = &mut state.namespaces else {
                 return false;
             };
-            let before = match &labels {
+            let before = match labels {
                 Some(labels) => namespaces.insert(name.to_owned(), labels.clone()),
                 None => namespaces.remove(name),
             };
-            before != labels
+            before.as_ref() != labels
         })
     }
 }

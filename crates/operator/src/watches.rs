@@ -154,7 +154,7 @@ pub(crate) async fn watch_namespaces(
                 let metadata = namespace.metadata;
                 let name = metadata.name.unwrap_or_default();
                 let labels = metadata.labels.unwrap_or_default();
-                let news = store.namespace(&name, Some(labels));
+                let news = store.namespace(&name, Some(&labels));
                 news.then_some(name).into_iter().collect()
             }
             Ok(watcher::Event::Delete(namespace)) => {

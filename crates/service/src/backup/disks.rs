@@ -62,14 +62,14 @@ pub(super) fn fit(
     }
     let most = if vm.managed { MOST } else { MOST_UNMANAGED };
     if disks.len() > most {
-        return Err(failure::limit(Limit::Disks {
+        return Err(failure::limit(&Limit::Disks {
             vm: &vm.name,
             has: disks.len(),
             most,
         }));
     }
     if vm.cores < FEWEST_CORES || vm.memory_gib < LEAST_MEMORY_GIB {
-        return Err(failure::limit(Limit::MachineSize {
+        return Err(failure::limit(&Limit::MachineSize {
             vm: &vm.name,
             cores: vm.cores,
             memory_gib: vm.memory_gib,
@@ -82,7 +82,7 @@ pub(super) fn fit(
         kind(disk, enhanced)?;
         let size = size(&disk.path).unwrap_or_default();
         if size > LARGEST {
-            return Err(failure::limit(Limit::DiskSize {
+            return Err(failure::limit(&Limit::DiskSize {
                 disk: &disk.name,
                 has: size,
                 most: LARGEST,
@@ -91,7 +91,7 @@ pub(super) fn fit(
         together = together.saturating_add(size);
     }
     if together > LARGEST_TOGETHER {
-        return Err(failure::limit(Limit::DisksTogether {
+        return Err(failure::limit(&Limit::DisksTogether {
             vm: &vm.name,
             has: together,
             most: LARGEST_TOGETHER,
@@ -102,7 +102,7 @@ pub(super) fn fit(
 
 fn kind(disk: &Disk, enhanced: bool) -> Result<(), Fault> {
     if disk.shared {
-        return Err(failure::limit(Limit::Shared {
+        return Err(failure::limit(&Limit::Shared {
             disk: &disk.name,
             lun: disk.lun,
         }));
@@ -112,7 +112,7 @@ fn kind(disk: &Disk, enhanced: bool) -> Result<(), Fault> {
     if is_of(&USUAL_KINDS) || enhanced && is_of(&ENHANCED_KINDS) {
         return Ok(());
     }
-    Err(failure::limit(if is_of(&ENHANCED_KINDS) {
+    Err(failure::limit(&if is_of(&ENHANCED_KINDS) {
         Limit::EnhancedOnly {
             disk: &disk.name,
             sku: &disk.sku,

@@ -344,7 +344,7 @@ pub(super) enum Limit<'a> {
 }
 
 /// A machine that can't be backed up as it is.
-pub(super) fn limit(limit: Limit<'_>) -> Fault {
+pub(super) fn limit(limit: &Limit<'_>) -> Fault {
     let tib = |bytes: u64| {
         let hundredths = u128::from(bytes) * 100 / (1 << 40);
         format!("{}.{:02}", hundredths / 100, hundredths % 100)
@@ -363,8 +363,8 @@ pub(super) fn limit(limit: Limit<'_>) -> Fault {
             "UserErrorDiskSizeLimitExceeded",
             format!(
                 "The disk '{disk}' has {} TB; a disk of up to {} TB can be backed up.",
-                tib(has),
-                most >> 40
+                tib(*has),
+                *most >> 40
             ),
             &["Leave the disk out of the backup, or spread its data over smaller disks."],
         ),
@@ -373,8 +373,8 @@ pub(super) fn limit(limit: Limit<'_>) -> Fault {
             "UserErrorTotalDiskSizeLimitExceeded",
             format!(
                 "The disks of the virtual machine '{vm}' have {} TB together; up to {} TB can be backed up.",
-                tib(has),
-                most >> 40
+                tib(*has),
+                *most >> 40
             ),
             &["Leave some of its data disks out of the backup."],
         ),

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::prepare::{Prepared, prepare};
-use super::rows::{Job, Phase, Stage, Work};
+use super::rows::{BackupWork, Job, Phase, Stage, Work};
 use super::{endings, progress, restore};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
@@ -76,7 +76,7 @@ fn order(job: &Job) -> (bool, Timestamp, u64) {
         Work::Forget(_) => true,
         Work::Nothing | Work::Restore(_) | Work::Files(_) => false,
     };
-    let due = job.backup().and_then(|work| work.due());
+    let due = job.backup().and_then(BackupWork::due);
     (waits_well, due.unwrap_or(job.began), job.sequence)
 }
 

@@ -32,7 +32,7 @@ fn lines(world: &World, job: &str) -> Vec<Event> {
                 bytes: 1,
             }));
         }
-        other => panic!("no restore: {other:?}"),
+        other => unreachable!("no restore: {other:?}"),
     }
     lines.push(Event::Finished);
     lines

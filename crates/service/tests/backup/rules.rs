@@ -160,7 +160,7 @@ fn row_25_a_disk_with_write_accelerator_is_left_out_and_that_is_said() {
 #[test]
 fn row_26_machine_and_vault_are_of_one_region_and_one_subscription() {
     let said = protecting("DefaultPolicy", |vm| {
-        "northeurope".clone_into(&mut vm.location)
+        "northeurope".clone_into(&mut vm.location);
     });
     refused(&said, "UserErrorVmAndVaultRegionMismatch", "northeurope");
     let mut world = World::new();
