@@ -8,7 +8,7 @@ use crate::core::{Answer, Context, Refusal, Request, VaultPath, page};
 use crate::store::Tx;
 use crate::vaults::VaultRow;
 
-/// Answers a request that [`super::route`] has no name for.
+/// Answers a request that [`super::route()`] has no name for.
 ///
 /// # Errors
 /// A refusal in ARM's form, which rolls the transaction back; 404 where nothing is served.
