@@ -25,7 +25,6 @@ fn from_nothing_to_protected() {
         say   Ready no (CreateVault) Under way: making the vault.
         say   Reconciling yes (CreateVault) Under way: making the vault.
         say   Stalled no (CreateVault)
-        event CreateVault Under way: making the vault.
         next  at once
 
         ── 0 s, BackupPolicy shop/daily
@@ -34,7 +33,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Stalled no (VaultNotReady)
-        event VaultNotReady The Vault shop/shop-weu is not Ready: Under way: making the vault.
         next  after 5s
 
         ── 0 s, ProtectedVM shop/web-1
@@ -45,7 +43,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Stalled no (VaultNotReady)
-        event VaultNotReady The Vault shop/shop-weu is not Ready: Under way: making the vault.
         next  after 5s
 
         ── 5 s, BackupService azure
@@ -58,7 +55,6 @@ fn from_nothing_to_protected() {
         say   Ready no (OperationInProgress) Under way: making the vault.
         say   Reconciling yes (OperationInProgress) Under way: making the vault.
         say   Stalled no (OperationInProgress)
-        event OperationInProgress Under way: making the vault.
         next  after 5s
 
         ── 5 s, BackupPolicy shop/daily
@@ -90,7 +86,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (Rendering) Being written into its vaults.
         say   Stalled no (Rendering)
-        event Rendering Being written into its vaults.
         next  at once
 
         ── 10 s, ProtectedVM shop/web-1
@@ -101,7 +96,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (DiscoverContainers) Under way: discovering what the vault can protect.
         say   Stalled no (DiscoverContainers)
-        event DiscoverContainers Under way: discovering what the vault can protect.
         next  at once
 
         ── 15 s, BackupPolicy shop/daily
@@ -119,7 +113,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (OperationInProgress) Under way: discovering what the vault can protect.
         say   Stalled no (OperationInProgress)
-        event OperationInProgress Under way: discovering what the vault can protect.
         next  after 5s
 
         ── 20 s, ProtectedVM shop/web-1
@@ -130,7 +123,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (Protect) Under way: beginning protection.
         say   Stalled no (Protect)
-        event Protect Under way: beginning protection.
         next  at once
 
         ── 25 s, ProtectedVM shop/web-1
@@ -140,7 +132,6 @@ fn from_nothing_to_protected() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (OperationInProgress) Under way: beginning protection.
         say   Stalled no (OperationInProgress)
-        event OperationInProgress Under way: beginning protection.
         next  after 5s
 
         ── 30 s, ProtectedVM shop/web-1
@@ -166,7 +157,6 @@ fn a_backup_on_demand() {
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
-        event Intended About to begin.
         next  at once
 
         ── 45 s, BackupJob shop/now
@@ -174,14 +164,12 @@ fn a_backup_on_demand() {
         say   Succeeded ? (Beginning) About to begin.
         say   Reconciling yes (Beginning) About to begin.
         say   Stalled no (Beginning)
-        event Beginning About to begin.
         next  at once
 
         ── 50 s, BackupJob shop/now
         say   Succeeded ? (InProgress) Under way.
         say   Reconciling yes (InProgress) Under way.
         say   Stalled no (InProgress)
-        event InProgress Under way.
         next  after 2s
 
         ── 60 s, ProtectedVM shop/web-1
@@ -271,7 +259,6 @@ fn a_restore_of_disks() {
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
-        event Intended About to begin.
         next  at once
 
         ── 55 s, Restore shop/back
@@ -279,14 +266,12 @@ fn a_restore_of_disks() {
         say   Succeeded ? (Beginning) About to begin.
         say   Reconciling yes (Beginning) About to begin.
         say   Stalled no (Beginning)
-        event Beginning About to begin.
         next  at once
 
         ── 60 s, Restore shop/back
         say   Succeeded ? (InProgress) Under way.
         say   Reconciling yes (InProgress) Under way.
         say   Stalled no (InProgress)
-        event InProgress Under way.
         next  after 2s
 
         ── 70 s, Restore shop/back
@@ -362,7 +347,6 @@ fn an_edit_that_would_cost_recovery_points() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (Rendering) Being written into its vaults.
         say   Stalled no (Rendering)
-        event Rendering Being written into its vaults.
         next  at once
 
         ── 2453425 s, BackupPolicy shop/daily
@@ -403,14 +387,12 @@ fn everything_goes_in_the_order_of_its_uses() {
         say   Ready no (InUse) Still used by Vault shop/shop-weu: it goes when that is gone.
         say   Reconciling yes (InUse) Still used by Vault shop/shop-weu: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by Vault shop/shop-weu: it goes when that is gone.
         next  after 5s
 
         ── 50 s, Vault shop/shop-weu
         say   Ready no (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
         say   Reconciling yes (InUse) Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by BackupPolicy shop/daily, ProtectedVM shop/web-1: it goes when that is gone.
         next  after 5s
 
         ── 50 s, BackupPolicy shop/daily
@@ -418,7 +400,6 @@ fn everything_goes_in_the_order_of_its_uses() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (InUse) Still used by ProtectedVM shop/web-1: it goes when that is gone.
         say   Stalled no (InUse)
-        event InUse Still used by ProtectedVM shop/web-1: it goes when that is gone.
         next  after 5s
 
         ── 50 s, ProtectedVM shop/web-1
@@ -429,7 +410,6 @@ fn everything_goes_in_the_order_of_its_uses() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (StopProtection) Under way: stopping protection, keeping its recovery points.
         say   Stalled no (StopProtection)
-        event StopProtection Under way: stopping protection, keeping its recovery points.
         next  at once
 
         ── 55 s, ProtectedVM shop/web-1
@@ -439,7 +419,6 @@ fn everything_goes_in_the_order_of_its_uses() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (OperationInProgress) Under way: stopping protection, keeping its recovery points.
         say   Stalled no (OperationInProgress)
-        event OperationInProgress Under way: stopping protection, keeping its recovery points.
         next  after 5s
 
         ── 60 s, ProtectedVM shop/web-1
@@ -459,7 +438,6 @@ fn everything_goes_in_the_order_of_its_uses() {
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (Removing) Being taken out of its vaults.
         say   Stalled no (Removing)
-        event Removing Being taken out of its vaults.
         next  at once
 
         ── 70 s, BackupPolicy shop/daily

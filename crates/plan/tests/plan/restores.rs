@@ -48,7 +48,6 @@ fn a_new_machine() {
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
-        event Intended About to begin.
         next  at once
 
         ── 55 s, Restore shop/back
@@ -56,14 +55,12 @@ fn a_new_machine() {
         say   Succeeded ? (Beginning) About to begin.
         say   Reconciling yes (Beginning) About to begin.
         say   Stalled no (Beginning)
-        event Beginning About to begin.
         next  at once
 
         ── 60 s, Restore shop/back
         say   Succeeded ? (InProgress) Under way.
         say   Reconciling yes (InProgress) Under way.
         say   Stalled no (InProgress)
-        event InProgress Under way.
         next  after 2s
 
         ── 70 s, Restore shop/back
@@ -98,7 +95,6 @@ fn in_place() {
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
-        event Intended About to begin.
         next  at once
 
         ── 55 s, Restore shop/back
@@ -106,14 +102,12 @@ fn in_place() {
         say   Succeeded ? (Beginning) About to begin.
         say   Reconciling yes (Beginning) About to begin.
         say   Stalled no (Beginning)
-        event Beginning About to begin.
         next  at once
 
         ── 60 s, Restore shop/back
         say   Succeeded ? (InProgress) Under way.
         say   Reconciling yes (InProgress) Under way.
         say   Stalled no (InProgress)
-        event InProgress Under way.
         next  after 2s
 
         ── 70 s, Restore shop/back
@@ -152,7 +146,6 @@ fn files() {
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
-        event Intended About to begin.
         next  at once
 
         ── 55 s, Restore shop/back
@@ -160,14 +153,12 @@ fn files() {
         say   Succeeded ? (Beginning) About to begin.
         say   Reconciling yes (Beginning) About to begin.
         say   Stalled no (Beginning)
-        event Beginning About to begin.
         next  at once
 
         ── 60 s, Restore shop/back
         say   Succeeded ? (InProgress) Under way.
         say   Reconciling yes (InProgress) Under way.
         say   Stalled no (InProgress)
-        event InProgress Under way.
         next  after 2s
 
         ── 70 s, Restore shop/back
