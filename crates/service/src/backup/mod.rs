@@ -152,6 +152,11 @@ pub fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrupted>, S
     recovery::interrupted(ctx, tx)
 }
 
+/// Whether what a lost mover was told to do is still to be done: asked before [`resume`].
+pub fn is_half_done(tx: &Tx<'_>, file: &kluis_vault::JobFile) -> Result<bool, StoreError> {
+    recovery::is_half_done(tx, file)
+}
+
 /// Goes on after a restart; `saved` is what the vaults hold of [`interrupted`] jobs, by the job's id.
 pub fn resume(
     ctx: &Context<'_>,

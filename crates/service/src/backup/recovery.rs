@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use kluis_vault::{JobFile, Task};
+
 use super::rows::{Job, Phase, Saved, Stage};
 use super::{endings, progress, queue, transfer};
 use crate::core::{Context, Effect, VaultKey};
@@ -42,6 +44,18 @@ pub(super) fn interrupted(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Interrup
         }
     }
     Ok(found)
+}
+
+/// Whether what a lost mover was told to do is still to be done, as far as anybody heard: what it left is then nobody's. The
+/// snapshots of a backup that went on to its transfer are a recovery point's.
+pub(super) fn is_half_done(tx: &Tx<'_>, file: &JobFile) -> Result<bool, StoreError> {
+    let Some(job) = Job::find(tx, &file.job)?.filter(Job::has_mover) else {
+        return Ok(false);
+    };
+    Ok(match (&file.task, job.backup()) {
+        (Task::Snapshot(_), Some(work)) => work.phase == Phase::Snapshot,
+        _ => true,
+    })
 }
 
 /// Goes on: what was saved is completed, what was being cancelled is cancelled, the rest runs again under the same id.

@@ -77,7 +77,7 @@ pub(super) fn prepare(
         .map_err(ServiceError::io("find", &config.data_dir))?;
     let vaults = dir.join("vaults");
     let jobs = dir.join("jobs");
-    let mover_lock = end_orphans(&jobs).map_err(ServiceError::io(
+    let (mover_lock, orphans) = end_orphans(&jobs).map_err(ServiceError::io(
         "end what an earlier service left in",
         &jobs,
     ))?;
@@ -104,6 +104,7 @@ pub(super) fn prepare(
         max_jobs: config.max_jobs.max(1),
         orders: orders.clone(),
     }));
+    orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;
     go_on(&engine, &keys)?;
     let mover = mover(config.movers, jobs, mover_lock)?;
     let browser = Browser::new(Arc::clone(&keys));

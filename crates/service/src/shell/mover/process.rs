@@ -186,9 +186,15 @@ fn last_lines(stderr: impl Read) -> String {
     Vec::from(last).join("\n")
 }
 
-/// Ends the movers that an earlier service left behind, waits until they are gone and removes what they left half done.
-/// Returns the lock that this service's movers will hold.
-pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
+/// What an earlier service's movers left in their folder.
+#[derive(Debug)]
+pub(in crate::shell) struct Orphans {
+    files: Vec<PathBuf>,
+}
+
+/// Ends the movers that an earlier service left behind and waits until they are gone. Returns the lock that this service's
+/// movers will hold, and what is left of the others.
+pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<(File, Orphans)> {
     private::folder(jobs)?;
     let left: Vec<PathBuf> = fs::read_dir(jobs)?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -200,27 +206,43 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<File> {
     // Until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
     lock.lock()?;
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
-    for path in left.iter().filter(|path| path.is_file()) {
-        if has_extension(path, "json") {
-            clean_up(path);
+    let files = left.into_iter().filter(|path| path.is_file()).collect();
+    Ok((lock, Orphans { files }))
+}
+
+impl Orphans {
+    /// Removes what the jobs left half done that `is_half_done`. What a job had finished, and was heard to have, is somebody's
+    /// by now: a mover that was not there any more to take its job file along left no less for that.
+    pub(in crate::shell) fn clean_up<E>(
+        self,
+        is_half_done: impl Fn(&JobFile) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        for path in self.files {
+            let file = has_extension(&path, "json").then(|| read(&path)).flatten();
+            if let Some(file) = file
+                && is_half_done(&file)?
+                && let Err(error) = kluis_vault::mover::clean_up(&file)
+            {
+                tracing::warn!(error = %kluis_vault::error::describe(&error), "a job left files behind");
+            }
+            // The next start asks the same of it again.
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(%error, path = %path.display(), "a job's file could not be removed");
+            }
         }
-        fs::remove_file(path)?;
+        Ok(())
     }
-    Ok(lock)
 }
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
 }
 
-/// Removes what the job of this file left half done; the job begins again from the start, if at all.
-fn clean_up(path: &Path) {
-    let job = fs::read(path)
+/// A job file; one that a crash cut off was never read by a mover either.
+fn read(path: &Path) -> Option<JobFile> {
+    fs::read(path)
         .ok()
-        .and_then(|text| serde_json::from_slice::<JobFile>(&text).ok());
-    if let Some(Err(error)) = job.as_ref().map(kluis_vault::mover::clean_up) {
-        tracing::warn!(error = %kluis_vault::error::describe(&error), "a job left files behind");
-    }
+        .and_then(|text| serde_json::from_slice(&text).ok())
 }
 
 /// Ends the process whose id is in this file, if it still is a mover of this job: ids are given again.
