@@ -106,11 +106,16 @@ impl Harbour {
         )
     }
 
-    /// The jobs of one operation in all vaults: how many there were of each machine.
+    /// The jobs of one operation in all vaults: how many there were of each machine. A vault that isn't made yet has none.
     fn jobs(&self, operation: &str) -> std::collections::BTreeMap<String, usize> {
         let mut jobs = std::collections::BTreeMap::new();
         for vault in 0..self.fleet.vaults {
-            for job in self.service.list(&self.vault(vault, "backupJobs")).unwrap() {
+            let found = self.service.list(&self.vault(vault, "backupJobs"));
+            let found = found.or_else(|why| match why.to_string().contains("answered 404") {
+                true => Ok(Vec::new()),
+                false => Err(why),
+            });
+            for job in found.unwrap() {
                 let job = &job["properties"];
                 if job["operation"] == operation {
                     let machine = job["entityFriendlyName"].as_str().unwrap_or_default();
