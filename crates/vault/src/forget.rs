@@ -20,12 +20,7 @@ pub(crate) fn run(
         .map(|id| id.parse::<Id>())
         .collect::<Result<Vec<_>, _>>()?;
     let before = vault.store().size()?;
-    let mut snapshots = Vec::new();
-    for id in ids {
-        if vault.store().remove(FileType::Snapshot, &id)? {
-            snapshots.push(id.to_string());
-        }
-    }
+    let snapshots = remove(vault, ids)?;
     let mut pruned = false;
     if task.prune {
         match Lock::alone(vault.path())? {
@@ -47,6 +42,18 @@ pub(crate) fn run(
         pruned,
     });
     Ok(())
+}
+
+/// Removes the snapshots, but under nobody's prune: that would look for those it has just listed.
+fn remove(vault: &Vault, ids: Vec<Id>) -> Result<Vec<String>, VaultError> {
+    let _lock = Lock::shared(vault.path())?;
+    let mut snapshots = Vec::new();
+    for id in ids {
+        if vault.store().remove(FileType::Snapshot, &id)? {
+            snapshots.push(id.to_string());
+        }
+    }
+    Ok(snapshots)
 }
 
 fn prune(vault: &Vault) -> Result<(), VaultError> {
