@@ -64,6 +64,7 @@ fn a_full_disk_fails_the_job_and_nothing_else() {
     };
     portal.protect().unwrap();
     portal.back_up().unwrap();
+    let first = portal.newest_point().unwrap();
     let copies = aside(&portal, "aside");
 
     disk::change(&portal.estate.disks[0], 100 << 20).unwrap();
@@ -74,7 +75,7 @@ fn a_full_disk_fails_the_job_and_nothing_else() {
     // The point that was in the vault is there, and whole.
     assert_eq!(restic(&portal).snapshots().unwrap().len(), 1);
     put_back(&portal, &copies);
-    portal.restore_oldest_and_compare().unwrap();
+    portal.restore_and_compare_point(&first).unwrap();
 }
 
 #[test]
@@ -85,6 +86,7 @@ fn a_disk_that_fills_up_while_work_is_done_loses_nothing() {
     };
     portal.protect().unwrap();
     portal.back_up().unwrap();
+    let first = portal.newest_point().unwrap();
     let copies = aside(&portal, "first");
 
     // While a backup is at work: it fails, or it got through before. Either way it says so.
@@ -108,7 +110,7 @@ fn a_disk_that_fills_up_while_work_is_done_loses_nothing() {
     let filler = Filler::fill(&portal);
     let now = aside(&portal, "now");
     put_back(&portal, &copies);
-    portal.restore_oldest_and_compare().unwrap();
+    portal.restore_and_compare_point(&first).unwrap();
     drop(filler);
     put_back(&portal, &now);
 
