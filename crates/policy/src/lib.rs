@@ -8,12 +8,14 @@
 pub mod calendar;
 pub mod chain;
 pub mod item;
+pub mod limits;
 pub mod objective;
 pub mod pruning;
 pub mod retention;
 pub mod runs;
 pub mod schedule;
 pub mod wall_clock;
+pub mod workload;
 
 pub use calendar::{DayOfMonth, Month, MonthDays, Week};
 pub use item::{Event, Refusal, State};
@@ -21,3 +23,4 @@ pub use objective::{Objective, Standing};
 pub use pruning::{Origin, Point, Pruning, Reason, Verdict, verdicts};
 pub use retention::{Daily, Monthly, Retention, Tags, Tier, Weekly, Yearly};
 pub use schedule::{Frequency, Schedule};
+pub use workload::Workload;
