@@ -28,6 +28,8 @@ mod lease;
 pub mod metrics;
 pub mod objects;
 mod observe;
+pub mod overlay;
+pub mod preview;
 mod queue;
 mod reconcile;
 mod references;

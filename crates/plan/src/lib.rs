@@ -10,6 +10,7 @@
 mod backup_job;
 mod bounded;
 mod conditions;
+mod edit;
 mod errand;
 mod failure;
 mod fingerprint;
@@ -33,6 +34,7 @@ mod words;
 mod world;
 
 pub use backup_job::plan_backup_job;
+pub use edit::{Before, Edit};
 pub use failure::{ArmFailure, Cause};
 pub use fingerprint::Fingerprint;
 pub use key::{Kind, ObjectKey};

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use kluis_api::{BackupPolicyStatus, ConditionStatus, ConditionType, PolicyVault, Workload};
 use kluis_arm::id::{ItemId, PolicyId};
 
+use crate::edit::{self, Edit};
 use crate::conditions::{Extra, Verdict, cut};
 use crate::gate;
 use crate::ids;
@@ -84,6 +85,10 @@ impl World for PolicyWorld {
 
     fn plan(&self) -> Plan {
         plan_policy(self)
+    }
+
+    fn edits(&self) -> Vec<Edit> {
+        edit::of_policy(self)
     }
 }
 

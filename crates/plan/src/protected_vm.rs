@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use kluis_api::{ConditionStatus, ConditionType, ItemDeletionPolicy, ProtectedVMStatus};
 use kluis_arm::id::PolicyId;
 
+use crate::edit::{self, Edit};
 use crate::conditions::{Extra, Verdict};
 use crate::gate::{self, Target};
 use crate::ids;
@@ -105,6 +106,10 @@ impl World for ProtectedVmWorld {
 
     fn plan(&self) -> Plan {
         plan_protected_vm(self)
+    }
+
+    fn edits(&self) -> Vec<Edit> {
+        edit::of_item(self).into_iter().collect()
     }
 }
 

@@ -26,6 +26,7 @@ pub use service::{SecretFact, ServiceWorld};
 pub use vault::VaultWorld;
 pub use work::Work;
 
+use crate::edit::Edit;
 use crate::key::ObjectKey;
 use crate::plan::Plan;
 
@@ -42,4 +43,9 @@ pub trait World {
 
     /// What follows.
     fn plan(&self) -> Plan;
+
+    /// Changes of the terms that keep recovery points, sent or not.
+    fn edits(&self) -> Vec<Edit> {
+        Vec::new()
+    }
 }
