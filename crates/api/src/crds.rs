@@ -1,10 +1,11 @@
 //! The custom resource definitions, made from the types.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, ValidationRule,
 };
 use kube::CustomResourceExt;
 
+use crate::backup_policy::rules;
 use crate::{BackupJob, BackupPolicy, BackupService, ProtectedVM, Restore, Vault};
 
 /// Every kind's definition, in the order in which a person meets them. Applying them is all that an API server needs.
@@ -30,6 +31,7 @@ pub(crate) fn never() -> i64 {
 
 /// Adds what the derive cannot say.
 fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let is_policy = crd.spec.names.kind == "BackupPolicy";
     for version in &mut crd.spec.versions {
         let Some(root) = version
             .schema
@@ -39,6 +41,9 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
             continue;
         };
         without_null(root);
+        if let (true, Some(properties)) = (is_policy, root.properties.as_mut()) {
+            properties.entry("spec".to_owned()).and_modify(with_rules);
+        }
         // A default inside an absent object is never filled in: the status itself needs one, or a new object would look current
         // to whoever waits for it.
         if let Some(status) = root
@@ -50,6 +55,18 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
         }
     }
     crd
+}
+
+/// The rules of a policy that depend on its workload.
+fn with_rules(spec: &mut JSONSchemaProps) {
+    let made = rules::rules().into_iter().map(|rule| ValidationRule {
+        rule: rule.asks,
+        message: Some(rule.message),
+        ..ValidationRule::default()
+    });
+    spec.x_kubernetes_validations
+        .get_or_insert_with(Vec::new)
+        .extend(made);
 }
 
 /// A field that is left out and one that is null mean the same to a person. Where null is not allowed, the API server drops it, and

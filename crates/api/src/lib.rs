@@ -15,6 +15,7 @@
     reason = "every printer column has a type, and most have the same"
 )]
 
+mod approval;
 mod backup_job;
 mod backup_policy;
 mod backup_service;
@@ -27,12 +28,13 @@ mod restore;
 mod run;
 mod vault;
 
+pub use approval::{Approval, ChangeControl, ItemLoss};
 pub use backup_job::{BackupJob, BackupJobSpec, BackupJobStatus, BackupType, DEFAULT_TTL_SECONDS};
 pub use backup_policy::{
-    At, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, DailyRetention, DailySchedule,
-    DayOfMonth, HourlySchedule, InstantRestore, Month, MonthlyRetention, PolicyVault, Retention,
-    Schedule, Tier, WeekOfMonth, Weekday, WeeklyRetention, WeeklySchedule, Workload,
-    YearlyRetention,
+    Archive, At, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, Between, DailyRetention,
+    DailySchedule, DayOfMonth, DaylightSaving, DaylightSavingStatus, HourlySchedule,
+    InstantRestore, LogBackups, Month, MonthlyRetention, PolicyVault, Retention, Schedule, Tier,
+    WeekOfMonth, Weekday, WeeklyRetention, WeeklySchedule, Workload, YearlyRetention,
 };
 pub use backup_service::{
     BackupService, BackupServiceSpec, BackupServiceStatus, Consent, Credential, CredentialType,
@@ -42,8 +44,8 @@ pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use crds::crds;
 pub use operation::{Operation, OperationKind};
 pub use protected_vm::{
-    DiskChoice, InitialBackup, ItemDeletionPolicy, Objectives, PolicyRef, ProtectedVM,
-    ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
+    DiskChoice, InitialBackup, ItemDeletionPolicy, Objectives, ObjectivesStatus, PolicyRef,
+    ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
 };
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{

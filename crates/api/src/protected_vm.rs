@@ -4,6 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::{Approval, ChangeControl};
 use crate::condition::Condition;
 use crate::operation::Operation;
 use crate::reference::VaultRef;
@@ -89,6 +90,16 @@ pub struct ProtectedVMSpec {
     /// What becomes of the protection and of its recovery points when this object is deleted.
     #[serde(default)]
     pub deletion_policy: ItemDeletionPolicy,
+    /// Whether a change of policy that would delete recovery points of this item waits for approval.
+    #[serde(default)]
+    pub change_control: ChangeControl,
+    /// The digest of the loss that is approved, as `status.approval` and the message say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 8192),
+        regex(pattern = r"^[0-9a-f]{32}( *, *[0-9a-f]{32})*$")
+    )]
+    pub approved_loss: Option<String>,
 }
 
 /// A policy: one of ours, or one that is already in the vault.
@@ -236,6 +247,30 @@ pub struct ProtectedVMStatus {
     /// The scheduled run that was last found missing: it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed_run: Option<Time>,
+    /// How it stands against `spec.objectives.rpo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<ObjectivesStatus>,
+    /// What the change of policy that the spec asks for would cost, as long as that is not approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+/// How the item stands against its objective; times on the policy's clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectivesStatus {
+    /// When the newest recovery point was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub newest: Option<String>,
+    /// When the next run is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub next: Option<String>,
+    /// When the objective is broken if nothing happens, or since when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub broken_at: Option<String>,
 }
 
 /// The state of a protection.
@@ -273,6 +308,8 @@ impl Default for ProtectedVMStatus {
             operation: None,
             backup: None,
             missed_run: None,
+            objectives: None,
+            approval: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::{Approval, ChangeControl};
 use crate::condition::Condition;
 use crate::operation::Operation;
 use crate::reference::ServiceRef;
@@ -76,6 +77,16 @@ pub struct VaultSpec {
     /// What becomes of the vault in Azure when this object is deleted.
     #[serde(default)]
     pub deletion_policy: VaultDeletionPolicy,
+    /// Whether an edit that would delete recovery points, such as turning soft delete off, waits for approval.
+    #[serde(default)]
+    pub change_control: ChangeControl,
+    /// The digest of the loss that is approved, as `status.approval` and the message say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 8192),
+        regex(pattern = r"^[0-9a-f]{32}( *, *[0-9a-f]{32})*$")
+    )]
+    pub approved_loss: Option<String>,
 }
 
 /// The two kinds of vault.
@@ -165,6 +176,9 @@ pub struct VaultStatus {
     /// What is being done to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+    /// What this spec would cost, as long as that is not approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
 }
 
 impl Default for VaultStatus {
@@ -176,6 +190,7 @@ impl Default for VaultStatus {
             redundancy: None,
             soft_delete: None,
             operation: None,
+            approval: None,
         }
     }
 }

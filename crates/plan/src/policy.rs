@@ -181,6 +181,7 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         schedule: Some(terms::schedule_in_words(&world.policy.spec)),
         keeps: Some(terms::retention_in_words(&world.policy.spec)),
         items: u32::try_from(world.users.len()).unwrap_or(u32::MAX),
+        daylight_saving: None,
         vaults: world
             .vaults
             .iter()
@@ -343,6 +344,8 @@ fn entry(
             .unwrap_or_default(),
         items: u32::try_from(facts.items.len()).unwrap_or(u32::MAX),
         generation,
+        edits: before.map(|vault| vault.edits.clone()).unwrap_or_default(),
+        approval: None,
         message: rendering
             .waiting()
             .map(|waiting| cut(&waiting.to_string(), 1024)),

@@ -209,6 +209,8 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         operation: before.operation.filter(|_| keeps_operation(world)),
         backup: backup.operation.clone(),
         missed_run: outlook.missed_run.clone(),
+        objectives: None,
+        approval: None,
     };
     let hold = (!ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
     let protect = protection.ok().and_then(Protection::step);

@@ -59,7 +59,9 @@ pub(crate) fn schedule_in_words(spec: &BackupPolicySpec) -> String {
     } else if let Some(hourly) = &spec.schedule.hourly {
         format!(
             "every {} from {} for {} {zone}",
-            hourly.every, hourly.from, hourly.for_
+            hourly.every,
+            hourly.from,
+            hourly.for_.as_deref().unwrap_or("24h")
         )
     } else {
         String::new()
@@ -102,7 +104,10 @@ fn frequency(schedule: &kluis_api::Schedule) -> Result<Frequency, Waiting> {
         (None, None, Some(hourly)) => Ok(Frequency::Hourly {
             every: hours("schedule.hourly.every", &hourly.every)?,
             from: time("schedule.hourly.from", &hourly.from)?,
-            window: hours("schedule.hourly.for", &hourly.for_)?,
+            window: hours(
+                "schedule.hourly.for",
+                hourly.for_.as_deref().unwrap_or("24h"),
+            )?,
         }),
         _ => Err(unreadable(
             "schedule",

@@ -170,6 +170,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         operation: decision
             .meant
             .or(before.operation.filter(|_| decision.keeps_operation)),
+        approval: None,
     };
     let hold =
         (!world.is_going() && !ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));

@@ -26,13 +26,28 @@ pub struct Schedule {
     /// Several times a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hourly: Option<HourlySchedule>,
+    /// What happens when the clock changes. `Ignore` is Azure's way: times stay at the zone's standard offset, so that in summer the clock
+    /// on the wall shows an hour more. `Follow` is ours: the operator edits the policy in its vaults at every change, so that the clock on
+    /// the wall shows the same time all year; times are then 01:00 or later.
+    #[serde(default)]
+    pub daylight_saving: DaylightSaving,
+}
+
+/// What happens when the clock changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DaylightSaving {
+    /// Nothing: backups stay 24 hours apart.
+    #[default]
+    Ignore,
+    /// The policy is edited, so that the clock on the wall shows the same time.
+    Follow,
 }
 
 /// Once a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DailySchedule {
-    /// At what time, `HH:MM` in the policy's zone, on the hour or the half hour.
+    /// At what time, `HH:MM` in the policy's zone: on the hour or the half hour, but for PostgreSQL, disks and files.
     #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub at: At,
 }
@@ -50,7 +65,7 @@ pub struct WeeklySchedule {
     #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
     pub on_unquoted: Option<Vec<Weekday>>,
-    /// At what time, `HH:MM` in the policy's zone, on the hour or the half hour.
+    /// At what time, `HH:MM` in the policy's zone: on the hour or the half hour, but for PostgreSQL, disks and files.
     #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub at: At,
 }
@@ -70,14 +85,15 @@ impl WeeklySchedule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HourlySchedule {
-    /// How far apart: `4h`, `6h`, `8h`, `12h` or `24h`.
+    /// How far apart: `4h`, `6h`, `8h`, `12h` or `24h` for virtual machines; file shares have no `24h`, disks `1h` and `2h` besides, files
+    /// `8h`, `12h` and `24h`.
     #[schemars(length(max = 4), regex(pattern = r"^[0-9]{1,3}h$"))]
     pub every: String,
     /// When the first one of a day is made, `HH:MM` in the policy's zone.
     #[schemars(length(max = 5), regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub from: At,
-    /// For how long after the first one: `4h` to `24h`.
-    #[serde(rename = "for")]
+    /// For how long after the first one: `4h` to `24h`. Disks have no such window: left out, backups are made round the clock.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4), regex(pattern = r"^[0-9]{1,3}h$"))]
-    pub for_: String,
+    pub for_: Option<String>,
 }

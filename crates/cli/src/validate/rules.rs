@@ -3,9 +3,12 @@
 //! A rule about a change (`oldSelf`) needs what was there before, and is left to the API server. So is one that this
 //! evaluator doesn't know a function of: it refuses nothing that the API server may accept.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use cel::extractors::This;
 use cel::objects::Key;
 use cel::{Context, ExecutionError, Program};
 use jiff::SignedDuration;
@@ -41,22 +44,22 @@ const RESERVED: [&str; 21] = [
 
 /// Asks every rule of the schema and of what is below it.
 pub(super) fn ask(value: &Value, schema: &Value, path: &mut Vec<Step>, faults: &mut Vec<Fault>) {
-    for rule in schema["x-kubernetes-validations"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        let (Some(text), message) = (rule["rule"].as_str(), rule["message"].as_str()) else {
-            continue;
-        };
-        if !holds(text, value) {
-            let message = message.map_or_else(|| format!("failed rule: {text}"), str::to_owned);
-            let mut at = path.clone();
-            at.extend(field_path(rule["fieldPath"].as_str()));
-            faults.push(Fault {
-                path: at,
-                message: format!("Invalid value: {message}"),
-            });
+    let rules = schema["x-kubernetes-validations"].as_array();
+    let asked = rules.and_then(|rules| Some((rules, context(value)?)));
+    if let Some((rules, context)) = asked {
+        for rule in rules {
+            let (Some(text), message) = (rule["rule"].as_str(), rule["message"].as_str()) else {
+                continue;
+            };
+            if !holds(text, &context) {
+                let message = message.map_or_else(|| format!("failed rule: {text}"), str::to_owned);
+                let mut at = path.clone();
+                at.extend(field_path(rule["fieldPath"].as_str()));
+                faults.push(Fault {
+                    path: at,
+                    message: format!("Invalid value: {message}"),
+                });
+            }
         }
     }
     match value {
@@ -80,20 +83,46 @@ pub(super) fn ask(value: &Value, schema: &Value, path: &mut Vec<Step>, faults: &
     }
 }
 
-fn holds(rule: &str, value: &Value) -> bool {
+fn holds(rule: &str, context: &Context<'_>) -> bool {
     if rule.contains("oldSelf") {
         return true;
     }
-    let Ok(program) = Program::compile(rule) else {
-        return true;
-    };
+    let program = compiled(rule);
+    program.is_none_or(|program| {
+        !matches!(program.execute(context), Ok(cel::Value::Bool(false)))
+    })
+}
+
+/// What a rule finds: the value as `self`, and the functions that Kubernetes has beside CEL's own.
+fn context(value: &Value) -> Option<Context<'static>> {
     let mut context = Context::default();
     context.add_variable_from_value("self", cel_value(value));
-    let known = context.add_function("duration", |text: Arc<String>| duration(&text));
-    if known.is_err() {
-        return true;
-    }
-    !matches!(program.execute(&context), Ok(cel::Value::Bool(false)))
+    let known = context
+        .add_function("duration", |text: Arc<String>| duration(&text))
+        .and_then(|()| context.add_function("replace", replace));
+    known.is_ok().then_some(context)
+}
+
+thread_local! {
+    /// Compiling a rule costs more than asking it, and every object of a kind is asked the same ones.
+    static PROGRAMS: RefCell<HashMap<String, Option<Rc<Program>>>> = RefCell::default();
+}
+
+/// None for a rule that is not understood here.
+fn compiled(rule: &str) -> Option<Rc<Program>> {
+    PROGRAMS.with_borrow_mut(|programs| {
+        if let Some(known) = programs.get(rule) {
+            return known.clone();
+        }
+        let program = Program::compile(rule).ok().map(Rc::new);
+        programs.insert(rule.to_owned(), program.clone());
+        program
+    })
+}
+
+/// Kubernetes' `text.replace(from, to)`.
+fn replace(This(text): This<Arc<String>>, from: Arc<String>, to: Arc<String>) -> String {
+    text.replace(from.as_str(), &to)
 }
 
 /// A length of time in seconds: rules compare such and do nothing else with them.

@@ -65,6 +65,7 @@ pub const LIMITS: &[Limit] = &[
     of(FileShare, MONTHLY, 1, 120, Unit::Months, 17, SHARES),
     of(FileShare, YEARLY, 1, 10, Unit::Years, 17, SHARES),
     of(FileShare, WINDOW, 4, 24, Unit::Hours, 17, "the published interface"),
+    of(FileShare, INSTANT, 1, 30, Unit::Days, 8, "the published interface"),
     of(FileShare, POINTS, 0, 200, Unit::Points, 17, LEARN),
 
     of(Disk, DAILY, 1, 365, Unit::Days, 18, LEARN),

@@ -1,0 +1,72 @@
+//! The rules of a policy that need more than one field, made for every workload: what the API server asks (CEL), and what it answers.
+//!
+//! They are made and not written one by one, because most hold for several workloads with other numbers. The numbers are those of the
+//! project's one table of limits; a test compares the two, each least and each most, on a real API server.
+
+mod archive;
+mod databases;
+mod fields;
+mod keeping;
+mod schedule;
+
+use super::Workload;
+
+/// A question to the spec (`self`), and the answer to who gets it wrong: the field, the rule by its number, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) asks: String,
+    pub(crate) message: String,
+}
+
+/// Every rule of the spec as a whole.
+pub(crate) fn rules() -> Vec<Rule> {
+    [
+        fields::rules(),
+        schedule::rules(),
+        keeping::rules(),
+        databases::rules(),
+        archive::rules(),
+    ]
+    .concat()
+}
+
+/// Asked of policies for some workloads only.
+fn of(workloads: &[Workload], asks: &str, message: impl Into<String>) -> Rule {
+    let others = match workloads {
+        [one] => format!("self.workload != '{one:?}'"),
+        many => format!("!({})", among(many)),
+    };
+    Rule {
+        asks: format!("{others} || ({asks})"),
+        message: message.into(),
+    }
+}
+
+/// `self.workload in ['SQLServer', 'SAPHana']`.
+fn among(workloads: &[Workload]) -> String {
+    let names: Vec<String> = workloads
+        .iter()
+        .map(|workload| format!("'{workload:?}'"))
+        .collect();
+    format!("self.workload in [{}]", names.join(", "))
+}
+
+/// The days of a field that has `on`, whichever way they were written.
+fn days(field: &str) -> String {
+    format!("(has(self.{field}.on) ? self.{field}.on : self.{field}.__true__)")
+}
+
+impl Workload {
+    /// In a sentence, in the plural.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::VirtualMachine => "virtual machines",
+            Self::SQLServer => "SQL Server",
+            Self::SAPHana => "SAP HANA",
+            Self::PostgreSQL => "PostgreSQL",
+            Self::FileShare => "file shares",
+            Self::Disk => "disks",
+            Self::Files => "files",
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How long recovery points may be kept, and which of them.
+
+use super::{Rule, Workload, days, of};
+use Workload::{Disk, FileShare, Files, PostgreSQL, SAPHana, SQLServer, VirtualMachine};
+
+/// A workload, the least and the most of each tier's days, weeks, months and years, and the rule.
+type Kept = (Workload, [(u32, u32); 4], u8);
+
+const TIERS: [(&str, &str); 4] = [
+    ("daily", "days"),
+    ("weekly", "weeks"),
+    ("monthly", "months"),
+    ("yearly", "years"),
+];
+
+const KEPT: [Kept; 7] = [
+    (
+        VirtualMachine,
+        [(7, 9999), (1, 5163), (1, 1188), (1, 99)],
+        3,
+    ),
+    (SQLServer, [(7, 9999), (1, 5163), (1, 1188), (1, 99)], 3),
+    (SAPHana, [(7, 9999), (1, 5163), (1, 1188), (1, 99)], 3),
+    (PostgreSQL, [(1, 3650), (1, 520), (1, 120), (1, 10)], 19),
+    (FileShare, [(1, 200), (1, 200), (1, 120), (1, 10)], 17),
+    (Disk, [(1, 365), (1, 52), (1, 12), (1, 1)], 18),
+    (Files, [(1, 9999), (1, 5163), (1, 1188), (1, 99)], 2),
+];
+
+/// Workloads of a Recovery Services vault, and ours.
+const WITHOUT_A_DEFAULT_RULE: [Workload; 6] =
+    [VirtualMachine, SQLServer, SAPHana, FileShare, Disk, Files];
+
+/// The most points that a disk can have, and so the most days for each distance between its backups.
+const DISK_POINTS: u32 = 450;
+const DISK_HOURS: [u32; 6] = [1, 2, 4, 6, 8, 12];
+
+pub(super) fn rules() -> Vec<Rule> {
+    [
+        ranges(),
+        by_schedule(),
+        instant_restore(),
+        vec![disk_points()],
+    ]
+    .concat()
+}
+
+fn ranges() -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (workload, limits, number) in KEPT {
+        for ((tier, unit), (least, most)) in TIERS.into_iter().zip(limits) {
+            let range = if least == most {
+                format!("exactly {most}")
+            } else {
+                format!("{least} to {most}")
+            };
+            rules.push(of(
+                &[workload],
+                &format!("!has(self.retention.{tier}) || (self.retention.{tier}.keep >= {least} && self.retention.{tier}.keep <= {most})"),
+                format!("retention.{tier}.keep is {range} {unit} for {} (rule {number})", workload.in_words()),
+            ));
+        }
+    }
+    rules
+}
+
+/// What a schedule makes has to be kept, and what is kept has to be made.
+fn by_schedule() -> Vec<Rule> {
+    let plain = |asks: &str, message: &str| Rule {
+        asks: asks.to_owned(),
+        message: message.to_owned(),
+    };
+    let mut rules = vec![
+        plain(
+            "has(self.schedule.weekly) || has(self.retention.daily)",
+            "a daily or hourly schedule makes daily recovery points: set retention.daily (rule 15)",
+        ),
+        // A rule of a Backup vault keeps each point some days, whatever day of the week it is of.
+        of(
+            &WITHOUT_A_DEFAULT_RULE,
+            "!has(self.schedule.weekly) || !has(self.retention.daily)",
+            "a weekly schedule has no daily recovery points: remove retention.daily (rule 15)",
+        ),
+        of(
+            &WITHOUT_A_DEFAULT_RULE,
+            "!has(self.schedule.weekly) || has(self.retention.weekly)",
+            "a weekly schedule makes weekly recovery points: set retention.weekly (rule 15)",
+        ),
+        of(
+            &[PostgreSQL],
+            "!has(self.schedule.weekly) || has(self.retention.weekly) || has(self.retention.daily)",
+            "a weekly schedule needs to know how long each recovery point is kept: set retention.weekly or retention.daily (rule 15)",
+        ),
+        plain(
+            "!has(self.schedule.weekly) || ((!has(self.retention.monthly) || !has(self.retention.monthly.days)) && (!has(self.retention.yearly) || !has(self.retention.yearly.days)))",
+            "with a weekly schedule, retention.monthly and retention.yearly go by weeks and on, not by days (rule 15)",
+        ),
+    ];
+    for tier in ["weekly", "monthly", "yearly"] {
+        let by_date = match tier {
+            "weekly" => String::new(),
+            _ => format!("has(self.retention.{tier}.days) || "),
+        };
+        rules.push(Rule {
+            asks: format!(
+                "!has(self.schedule.weekly) || !has(self.retention.{tier}) || {by_date}{}.all(d, d in {})",
+                days(&format!("retention.{tier}")),
+                days("schedule.weekly")
+            ),
+            message: format!("retention.{tier}.on names a day on which schedule.weekly makes no backup (rule 15)"),
+        });
+    }
+    rules
+}
+
+fn instant_restore() -> Vec<Rule> {
+    let ask = |workloads: &[Workload], asks: &str, message: &str| {
+        of(
+            workloads,
+            &format!("!has(self.instantRestore) || {asks}"),
+            message,
+        )
+    };
+    let rule = |asks: &str, message: &str| ask(&[VirtualMachine], asks, message);
+    vec![
+        rule(
+            "self.tier != 'Standard' || has(self.schedule.weekly) || (self.instantRestore.keepDays >= 1 && self.instantRestore.keepDays <= 5)",
+            "instantRestore.keepDays is 1 to 5 days for a Standard policy; tier: Enhanced has up to 30 (rule 8)",
+        ),
+        rule(
+            "self.tier != 'Standard' || !has(self.schedule.weekly) || self.instantRestore.keepDays == 5",
+            "instantRestore.keepDays is exactly 5 days for a Standard policy with a weekly schedule (rule 8)",
+        ),
+        rule(
+            "self.tier != 'Enhanced' || (self.instantRestore.keepDays >= 1 && self.instantRestore.keepDays <= 30)",
+            "instantRestore.keepDays is 1 to 30 days for an Enhanced policy (rule 8)",
+        ),
+        ask(
+            &[FileShare],
+            "(self.instantRestore.keepDays >= 1 && self.instantRestore.keepDays <= 30)",
+            "instantRestore.keepDays is 1 to 30 days for file shares (rule 8)",
+        ),
+        ask(
+            &[VirtualMachine, FileShare],
+            "(has(self.retention.daily) ? self.instantRestore.keepDays <= self.retention.daily.keep : (!has(self.retention.weekly) || self.instantRestore.keepDays <= self.retention.weekly.keep * 7))",
+            "instantRestore.keepDays is longer than the shortest retention: snapshots cannot outlive the recovery points in the vault (rule 8)",
+        ),
+    ]
+}
+
+/// How many points the days come to depends on how far apart the backups are.
+fn disk_points() -> Rule {
+    let mut most = format!("{DISK_POINTS}");
+    for hours in DISK_HOURS.into_iter().rev() {
+        most = format!(
+            "self.schedule.hourly.every == '{hours}h' ? {} : {most}",
+            DISK_POINTS * hours / 24
+        );
+    }
+    of(
+        &[Disk],
+        &format!(
+            "!has(self.retention.daily) || self.retention.daily.keep <= (has(self.schedule.hourly) ? ({most}) : {DISK_POINTS})"
+        ),
+        "schedule.hourly.every and retention.daily.keep come to more than 450 recovery points, the most that a disk can have: make or keep fewer (rule 18)",
+    )
+}
