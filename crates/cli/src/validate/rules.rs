@@ -83,7 +83,7 @@ pub(super) fn ask(value: &Value, schema: &Value, path: &mut Vec<Step>, faults: &
     }
 }
 
-fn holds(rule: &str, context: &Context<'_>) -> bool {
+fn holds(rule: &str, context: &Context<'_, '_>) -> bool {
     if rule.contains("oldSelf") {
         return true;
     }
@@ -94,7 +94,7 @@ fn holds(rule: &str, context: &Context<'_>) -> bool {
 }
 
 /// What a rule finds: the value as `self`, and the functions that Kubernetes has beside CEL's own.
-fn context(value: &Value) -> Option<Context<'static>> {
+fn context(value: &Value) -> Option<Context<'static, 'static>> {
     let mut context = Context::default();
     context.add_variable_from_value("self", cel_value(value));
     let known = context
