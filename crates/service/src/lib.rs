@@ -10,6 +10,7 @@ pub mod extension;
 pub mod inventory;
 pub mod offer;
 pub mod operations;
+pub mod protection;
 pub mod shell;
 pub mod store;
 pub mod vaults;

@@ -1,4 +1,5 @@
-//! Which of Azure's operations on recovery services vaults this service offers: the table `offer.tsv`, an operation a line.
+//! Which of Azure's operations on recovery services vaults and on backup vaults this service offers: the table `offer.tsv`, an
+//! operation a line.
 //!
 //! An operation that is `served` has a route. All others are answered from the table alone, and so in one place: a list that
 //! is always empty, a resource that never exists, a deletion of nothing, or a refusal that says what there is instead. The
@@ -15,8 +16,7 @@ pub struct Operation {
     pub name: &'static str,
     /// Its method.
     pub method: &'static str,
-    /// Its path: `S/…` below a subscription's provider, `G/…` below a resource group's, `V/…` below a vault. A segment in
-    /// braces stands for any one.
+    /// Its path, which begins with a [`Base`]'s letters: `V/…` below a vault. A segment in braces stands for any one.
     pub path: &'static str,
     /// What this service makes of it.
     pub state: State,
@@ -78,15 +78,74 @@ pub enum Base {
     Group,
     /// `…/vaults/{v}`.
     Vault,
+    /// `/providers/Microsoft.DataProtection`.
+    DataProtectionTenant,
+    /// `/{resourceId}/providers/Microsoft.DataProtection`, below whatever can be protected.
+    DataProtectionResource,
+    /// `/subscriptions/{s}/providers/Microsoft.DataProtection`.
+    DataProtectionSubscription,
+    /// `/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataProtection`.
+    DataProtectionGroup,
+    /// `…/backupVaults/{v}`.
+    BackupVault,
 }
 
 impl Base {
-    fn letter(self) -> &'static str {
+    const ALL: [Self; 8] = [
+        Self::Subscription,
+        Self::Group,
+        Self::Vault,
+        Self::DataProtectionTenant,
+        Self::DataProtectionResource,
+        Self::DataProtectionSubscription,
+        Self::DataProtectionGroup,
+        Self::BackupVault,
+    ];
+
+    /// What paths of the table begin with.
+    fn letters(self) -> &'static str {
         match self {
             Self::Subscription => "S",
             Self::Group => "G",
             Self::Vault => "V",
+            Self::DataProtectionTenant => "DT",
+            Self::DataProtectionResource => "DR",
+            Self::DataProtectionSubscription => "DS",
+            Self::DataProtectionGroup => "DG",
+            Self::BackupVault => "D",
         }
+    }
+
+    /// What that stands for.
+    fn full(self) -> &'static str {
+        match self {
+            Self::Subscription => {
+                "/subscriptions/{subscriptionId}/providers/Microsoft.RecoveryServices"
+            }
+            Self::Group => {
+                "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.RecoveryServices"
+            }
+            Self::Vault => {
+                "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.RecoveryServices/vaults/{vaultName}"
+            }
+            Self::DataProtectionTenant => "/providers/Microsoft.DataProtection",
+            Self::DataProtectionResource => "/{resourceId}/providers/Microsoft.DataProtection",
+            Self::DataProtectionSubscription => {
+                "/subscriptions/{subscriptionId}/providers/Microsoft.DataProtection"
+            }
+            Self::DataProtectionGroup => {
+                "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection"
+            }
+            Self::BackupVault => {
+                "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.DataProtection/backupVaults/{vaultName}"
+            }
+        }
+    }
+
+    /// Whether it is Microsoft.DataProtection's.
+    #[must_use]
+    pub fn is_of_data_protection(self) -> bool {
+        !matches!(self, Self::Subscription | Self::Group | Self::Vault)
     }
 }
 
@@ -115,25 +174,28 @@ impl Operation {
 
     fn is_at(&self, base: Base, words: &[&str]) -> bool {
         let mut segments = self.path.split('/');
-        segments.next() == Some(base.letter())
+        segments.next() == Some(base.letters())
             && segments.clone().count() == words.len()
             && segments.zip(words).all(|(segment, word)| {
                 segment.starts_with('{') || segment.eq_ignore_ascii_case(word)
             })
     }
 
+    /// Where its path begins; `None` if the table says nothing that is known.
+    #[must_use]
+    pub fn base(&self) -> Option<Base> {
+        let letters = self.path.split('/').next();
+        Base::ALL
+            .into_iter()
+            .find(|base| letters == Some(base.letters()))
+    }
+
     /// Its whole path, as Azure publishes it.
     #[must_use]
     pub fn full_path(&self) -> String {
-        let provider = "providers/Microsoft.RecoveryServices";
-        let group = format!(
-            "/subscriptions/{{subscriptionId}}/resourceGroups/{{resourceGroupName}}/{provider}"
-        );
-        match self.path.split_at_checked(1) {
-            Some(("S", rest)) => format!("/subscriptions/{{subscriptionId}}/{provider}{rest}"),
-            Some(("G", rest)) => format!("{group}{rest}"),
-            Some(("V", rest)) => format!("{group}/vaults/{{vaultName}}{rest}"),
-            _ => self.path.to_owned(),
-        }
+        self.base().map_or_else(
+            || self.path.to_owned(),
+            |base| self.path.replacen(base.letters(), base.full(), 1),
+        )
     }
 }

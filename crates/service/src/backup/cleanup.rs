@@ -1,7 +1,8 @@
 //! Cleanup: once a day and after a change of policy, the points that retention no longer keeps are removed, in the vault
 //! too; and soft-deleted items go when their time is over.
 //!
-//! Nothing is removed here. A job is queued whose mover removes the snapshots; the rows go on its evidence.
+//! Nothing is removed here. A job is queued whose mover removes the snapshots; the rows go on its evidence, and the job says
+//! what went and why.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Point, Work};
-use super::{jobs, keeping};
+use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Over, Point, Work};
+use super::{jobs, judgement, keeping, removed};
 use crate::core::{Context, VaultKey};
 use crate::store::{Row, StoreError, Tx};
 
@@ -119,19 +120,22 @@ pub(super) fn recheck(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<(
     }
     let mut still = BTreeSet::new();
     for item in tx.list::<Item>(job.vault.as_str())? {
-        still.extend(keeping::expired(ctx, tx, &item)?.iter().map(Row::key));
+        let expired = keeping::expired(ctx, tx, &item)?;
+        still.extend(expired.iter().map(|(point, _)| point.key()));
     }
     work.points.retain(|point| still.contains(&point.key));
     Ok(())
 }
 
 /// These points as a job removes them.
-pub(super) fn forgetting(points: impl IntoIterator<Item = Point>) -> Vec<Forgetting> {
+pub(super) fn forgetting(points: impl IntoIterator<Item = (Point, Over)>) -> Vec<Forgetting> {
     points
         .into_iter()
-        .map(|point| Forgetting {
+        .map(|(point, why)| Forgetting {
             key: point.key(),
+            time: Some(point.time),
             snapshot: point.hardened.map(|hardened| hardened.snapshot),
+            why,
         })
         .collect()
 }
@@ -156,18 +160,17 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
         points.extend(
             keeping::expired(ctx, tx, &item)?
                 .into_iter()
-                .filter(|point| !taken.contains(&point.key())),
+                .filter(|(point, _)| !taken.contains(&point.key())),
         );
+        judgement::record(tx, &item)?;
     }
     if !points.is_empty() {
-        let count = points.len();
         let work = ForgetWork {
             points: forgetting(points),
-            items: Vec::new(),
-            begun: false,
+            ..ForgetWork::default()
         };
         let mut job = jobs::for_vault(ctx, tx, vault, Kind::Cleanup, Work::Forget(work))?;
-        job.state("Number of Recovery Points", count.to_string());
+        removed::state(&mut job);
         job.keep(tx)?;
     }
     tx.put(&Cleaned {
@@ -208,15 +211,15 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), Store
             tx.delete::<Item>(&key)?;
             continue;
         }
-        let count = points.len();
+        let points = points.into_iter().map(|point| (point, Over::Purged));
         let work = ForgetWork {
             points: forgetting(points),
             items: vec![key],
-            begun: false,
+            ..ForgetWork::default()
         };
         let mut job = jobs::for_vault(ctx, tx, &item.vault, Kind::Cleanup, Work::Forget(work))?;
         job.vm.clone_from(&item.vm);
-        job.state("Number of Recovery Points", count.to_string());
+        removed::state(&mut job);
         job.keep(tx)?;
     }
     Ok(())
@@ -226,8 +229,8 @@ fn forget_jobs(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(
     let Ok(oldest) = ctx.now.checked_sub(REMEMBERED) else {
         return Ok(());
     };
-    for job in tx.list::<Job>(vault.as_str())? {
-        if !job.is_active() && job.began < oldest {
+    for job in Job::ended_before(tx, oldest)? {
+        if job.vault == *vault {
             tx.delete::<Job>(&job.key())?;
         }
     }

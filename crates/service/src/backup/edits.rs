@@ -45,14 +45,16 @@ pub(super) fn count(ctx: &Context<'_>, tx: &mut Tx<'_>, at: &VaultPath) -> Resul
     edits.retain(|edit| ctx.now.duration_since(*edit) < WITHIN);
     if let Some(first) = edits.first().filter(|_| edits.len() >= MOST) {
         let free = first.checked_add(WITHIN).unwrap_or(Timestamp::MAX);
-        return Err(Refusal::new(
+        let wait = u64::try_from(free.duration_since(ctx.now).as_millis()).unwrap_or_default();
+        let refusal = Refusal::new(
             429,
             "UserErrorPolicyEditLimitReached",
             format!(
                 "The policies of the vault '{}' were edited {MOST} times within 24 hours, as often as they can be. Try again from {free} on.",
                 at.name
             ),
-        ));
+        );
+        return Err(refusal.retry_after(wait.div_ceil(1_000)));
     }
     edits.push(ctx.now);
     tx.put(&Edits {

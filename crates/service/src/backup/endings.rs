@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows::{Fault, Item, Job, Kind, LastBackup, Outcome, Point, Stage, Work};
-use super::{failure, restore};
+use super::{failure, removed, restore};
 use crate::core::Context;
 use crate::operations::{self, Progress};
 use crate::store::{StoreError, Tx};
@@ -113,6 +113,7 @@ fn end(
     if matches!(outcome, Outcome::Failed | Outcome::Cancelled) {
         restore::abandon::abandon(tx, job)?;
     }
+    removed::tell(job);
     if let Some(operation) = &job.cancel {
         let progress = if outcome == Outcome::Cancelled {
             Progress::Succeeded { result: None }

@@ -54,8 +54,9 @@ pub(super) fn filtered(
     };
     let (from, to) = (moment("startTime")?, moment("endTime")?);
     let mut jobs: Vec<Job> = tx.list(at.key.as_str())?;
+    let cleanups = filter.get("operation").is_some_and(is_cleanup);
     jobs.retain(|job| {
-        is_shown(job)
+        (cleanups || job.kind != Kind::Cleanup)
             && filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("status", status(job).as_str())
             && filter.allows("operation", job.kind.word())
@@ -87,7 +88,7 @@ pub(super) fn get(id: &str, at: &VaultPath, ctx: &Context<'_>, tx: &Tx<'_>) -> A
 /// The job of this vault by its id.
 pub(super) fn find(id: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<Job, Refusal> {
     Job::find(tx, id)?
-        .filter(|job| job.vault == at.key && is_shown(job))
+        .filter(|job| job.vault == at.key)
         .ok_or_else(|| {
             Refusal::not_found(
                 "BMSUserErrorJobNotFound",
@@ -96,7 +97,7 @@ pub(super) fn find(id: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<Job, Refusal
         })
 }
 
-/// Cleanups are the service's own affair, as in Azure.
-fn is_shown(job: &Job) -> bool {
-    job.kind != Kind::Cleanup
+/// Cleanups are the service's own affair, as in Azure: they are listed for those who ask for them by their name.
+fn is_cleanup(operation: &str) -> bool {
+    operation.eq_ignore_ascii_case(Kind::Cleanup.word())
 }

@@ -5,13 +5,25 @@ use kluis_arm::job::{JobTask, TaskStatus};
 use kluis_arm::time::{WireTime, job_duration};
 use serde_json::{Number, json};
 
-use super::consistency;
 use super::job_words::ended;
-use super::rows::{Job, Outcome, Phase, Span, Stage, Work};
+use super::rows::{Job, Kind, Outcome, Phase, Span, Stage, Work};
+use super::{consistency, removed};
 
 /// A job's tasks, as Azure names them.
 pub(super) fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
     match &job.work {
+        // Azure names no task of a deletion that a person asked for.
+        Work::Forget(work) if job.kind == Kind::Cleanup => {
+            let span = Span {
+                began: job.copied.started.or(ended(job).map(|(when, _)| when)),
+                ended: ended(job)
+                    .map(|(when, _)| when)
+                    .filter(|_| work.points.is_empty()),
+            };
+            let mut task = task("Remove recovery points", span, job, now);
+            task.task_execution_details = removed::sentence(&work.removed);
+            vec![task]
+        }
         Work::Nothing | Work::Forget(_) => Vec::new(),
         Work::Backup(work) => {
             let mut snapshot = task("Take Snapshot", work.snapshot, job, now);

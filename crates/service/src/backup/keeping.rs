@@ -1,74 +1,159 @@
-//! Until when the points of an item are kept, and why; and which of them are to go.
+//! Until when the points of an item are kept, and why; and which of them are to go, and why.
 //!
 //! The newest point never goes by its age, nor does the newest in the vault: a machine whose backups keep failing does not
 //! lose the last copy it has, and the last away from the machine even less. A point
 //! whose removal has begun is no copy any more: it is never the newest, and always goes.
 
-use kluis_policy::{Verdict, pruning};
+use jiff::Timestamp;
+use kluis_policy::{Reason, State, Verdict, pruning};
 
-use super::rows::{Item, Point};
-use super::scheduler;
+use super::rows::{Item, Over, Point};
+use super::rules::Rules;
+use super::{judgement, scheduler};
 use crate::core::Context;
 use crate::estate;
 use crate::store::{Row as _, StoreError, Tx};
 
-/// An item's points, the newest first, each with its verdict; none where the item has no policy to judge by.
+/// What becomes of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Kept until then, or for as long as things stay as they are.
+    Kept { until: Option<Timestamp>, why: Why },
+    /// Goes with the next cleanup.
+    Goes { since: Timestamp, why: Over },
+}
+
+/// Why a point is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The policy, or the way in which the item's protection ended.
+    Policy(Reason),
+    /// Its time is over, but no newer one has taken its place: here, or in the vault.
+    Newest,
+    /// Its item is soft-deleted, and goes with all its points.
+    SoftDeleted,
+}
+
+/// An item's points, the newest first, each with what becomes of it.
 pub(super) fn judged(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
     item: &Item,
-) -> Result<Vec<(Point, Option<Verdict>)>, StoreError> {
+) -> Result<Vec<(Point, Fate)>, StoreError> {
     let points = Point::of(tx, &item.key())?;
-    let Some(rules) = scheduler::rules(tx, item)? else {
-        return Ok(points.into_iter().map(|point| (point, None)).collect());
+    if let Some(at) = item.state.purge_at() {
+        let softly = Fate::Kept {
+            until: Some(at),
+            why: Why::SoftDeleted,
+        };
+        return Ok(all(points, ctx.now, softly));
+    }
+    let rules = scheduler::rules(tx, item)?;
+    let Some(rules) = rules.filter(|_| !matches!(item.state, State::Stopped { .. })) else {
+        let stopped = Fate::Kept {
+            until: None,
+            why: Why::Policy(Reason::Stopped),
+        };
+        return Ok(all(points, ctx.now, stopped));
     };
     let gone = estate::vm(ctx, tx, &item.resource_group, &item.vm)?.is_none();
     let by = item.state.pruning(gone);
-    let usable: Vec<_> = points
-        .iter()
-        .filter(|point| !point.removing)
-        .map(Point::for_retention)
-        .collect();
+    let before = judgement::before(tx, item)?;
+    let usable: Vec<_> = points.iter().filter(|point| !point.removing).collect();
+    let last = [
+        usable.first(),
+        usable.iter().find(|point| point.hardened.is_some()),
+    ]
+    .map(|point| point.map(|point| point.name.clone()));
+    let seen: Vec<_> = usable.iter().map(|point| point.for_retention()).collect();
     let zone = &rules.schedule.zone;
-    let mut verdicts = pruning::verdicts(by, &rules.retention, &usable, zone, ctx.now).into_iter();
+    let mut verdicts = pruning::verdicts(by, &rules.retention, &seen, zone, ctx.now).into_iter();
+    let mut fate = |point: &Point| {
+        if point.removing {
+            return going(point, ctx.now);
+        }
+        match verdicts.next() {
+            Some(Verdict::Kept { until, reason }) => Fate::Kept {
+                until,
+                why: Why::Policy(reason),
+            },
+            _ if last.contains(&Some(point.name.clone())) => Fate::Kept {
+                until: None,
+                why: Why::Newest,
+            },
+            Some(Verdict::Expired { since }) => Fate::Goes {
+                since,
+                why: over(point, &rules, before.as_ref(), ctx.now),
+            },
+            None => going(point, ctx.now),
+        }
+    };
     Ok(points
         .into_iter()
         .map(|point| {
-            let verdict = if point.removing {
-                None
-            } else {
-                verdicts.next()
-            };
-            (point, verdict)
+            let fate = fate(&point);
+            (point, fate)
         })
         .collect())
 }
 
-/// The points that a cleanup removes.
+/// The points that a cleanup removes, each with the reason.
 pub(super) fn expired(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
     item: &Item,
-) -> Result<Vec<Point>, StoreError> {
-    let judged = judged(ctx, tx, item)?;
-    let usable = || {
-        let points = judged.iter().map(|(point, _)| point);
-        points.filter(|point| !point.removing)
-    };
-    let newest = usable().next();
-    let in_the_vault = usable().find(|point| point.hardened.is_some());
-    let last: Vec<String> = newest
-        .into_iter()
-        .chain(in_the_vault)
-        .map(|point| point.name.clone())
-        .collect();
-    let goes = |point: &Point, verdict: Option<Verdict>| {
-        let over = verdict.is_some_and(|verdict| !verdict.is_kept());
-        point.removing || over && !last.contains(&point.name)
-    };
+) -> Result<Vec<(Point, Over)>, StoreError> {
+    let judged = judged(ctx, tx, item)?.into_iter();
     Ok(judged
-        .into_iter()
-        .filter(|(point, verdict)| goes(point, *verdict))
-        .map(|(point, _)| point)
+        .filter_map(|(point, fate)| match fate {
+            Fate::Kept { .. } => None,
+            Fate::Goes { why, .. } => Some((point, why)),
+        })
         .collect())
+}
+
+/// One fate for all, but for those whose removal has begun.
+fn all(points: Vec<Point>, now: Timestamp, fate: Fate) -> Vec<(Point, Fate)> {
+    let of = |point: &Point| {
+        if point.removing {
+            going(point, now)
+        } else {
+            fate
+        }
+    };
+    points
+        .into_iter()
+        .map(|point| {
+            let fate = of(&point);
+            (point, fate)
+        })
+        .collect()
+}
+
+fn going(point: &Point, now: Timestamp) -> Fate {
+    Fate::Goes {
+        since: now.max(point.time),
+        why: Over::BegunBefore,
+    }
+}
+
+/// Why the policy lets go of a point: by its age, or because somebody changed the policy. The tier is the one that kept it
+/// longest.
+fn over(point: &Point, rules: &Rules, before: Option<&Rules>, now: Timestamp) -> Over {
+    let kluis_policy::Point { time, origin } = point.for_retention();
+    let kluis_policy::Origin::Scheduled { tags } = origin else {
+        return Over::OnDemand;
+    };
+    let until = |rules: &Rules| {
+        let zone = &rules.schedule.zone;
+        rules.retention.kept_until(time, tags, zone)
+    };
+    let would_stay = |rules: &Rules| until(rules).is_some_and(|(until, _)| until > now);
+    if before.is_some_and(would_stay) {
+        return Over::PolicyChanged;
+    }
+    match until(rules) {
+        Some((_, tier)) => tier.into(),
+        None => Over::PolicyChanged,
+    }
 }

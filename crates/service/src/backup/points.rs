@@ -8,13 +8,14 @@ use kluis_arm::recovery_point::{
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::time::WireTime;
-use kluis_policy::{Reason, Tier, Verdict};
+use kluis_policy::{Reason, Tier};
 use serde_json::json;
 
 use super::items::Named;
 use super::job_words::value;
+use super::keeping::{self, Fate, Why};
+use super::refusals;
 use super::rows::{self, Item, Point, PointDisk};
-use super::{keeping, refusals};
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
 };
@@ -54,8 +55,8 @@ pub(super) fn list(
     // A point's name is a number, which tells points of the same time apart.
     let place = |point: &Point| PageKey(point.time, point.name.parse().unwrap_or_default());
     points.sort_by_key(|(point, _)| std::cmp::Reverse(place(point)));
-    let entries = points.iter().map(|(point, verdict)| {
-        let entry = value(&render(point, *verdict, &item, at));
+    let entries = points.iter().map(|(point, fate)| {
+        let entry = value(&render(point, *fate, &item, at));
         (place(point), entry)
     });
     Ok((page_newest_first(request, entries)?, Vec::new()))
@@ -71,32 +72,28 @@ pub(super) fn get(
 ) -> Answer {
     let item = named.item(at, tx)?;
     let point = find(&item, name, tx)?;
-    let judged = keeping::judged(ctx, tx, &item)?;
-    let verdict = judged
-        .into_iter()
-        .find(|(known, _)| known.name == point.name)
-        .and_then(|(_, verdict)| verdict);
-    let body = value(&render(&point, verdict, &item, at));
+    let mut judged = keeping::judged(ctx, tx, &item)?.into_iter();
+    let Some((_, fate)) = judged.find(|(known, _)| known.name == point.name) else {
+        return Err(not_found(&item, name));
+    };
+    let body = value(&render(&point, fate, &item, at));
     Ok((Response::ok(body), Vec::new()))
 }
 
 /// An item's point by its name, or 404.
 pub(super) fn find(item: &Item, name: &str, tx: &Tx<'_>) -> Result<Point, Refusal> {
-    tx.get::<Point>(&format!("{}/{name}", item.key()))?
-        .ok_or_else(|| {
-            Refusal::not_found(
-                code::ITEM_NOT_FOUND,
-                format!("'{}' has no recovery point '{name}'.", item.vm),
-            )
-        })
+    tx.get::<Point>(&Point::key_of(&item.key(), name))?
+        .ok_or_else(|| not_found(item, name))
 }
 
-fn render(
-    point: &Point,
-    verdict: Option<Verdict>,
-    item: &Item,
-    at: &VaultPath,
-) -> Resource<RecoveryPointDetail> {
+fn not_found(item: &Item, name: &str) -> Refusal {
+    Refusal::not_found(
+        code::ITEM_NOT_FOUND,
+        format!("'{}' has no recovery point '{name}'.", item.vm),
+    )
+}
+
+fn render(point: &Point, fate: Fate, item: &Item, at: &VaultPath) -> Resource<RecoveryPointDetail> {
     let premium = |disk: &PointDisk| disk.sku.to_lowercase().starts_with("premium");
     let storage = match (
         point.disks.iter().any(premium),
@@ -144,7 +141,7 @@ fn render(
             .into(),
         ),
         security_type: Some("None".to_owned()),
-        recovery_point_properties: Some(properties(verdict, item)),
+        recovery_point_properties: Some(properties(fate, item)),
         is_private_access_enabled_on_any_disk: Some(false),
         ..VmRecoveryPoint::default()
     };
@@ -207,28 +204,30 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
         .collect()
 }
 
-fn properties(verdict: Option<Verdict>, item: &Item) -> RecoveryPointProperties {
-    let (until, rule) = match verdict {
-        Some(Verdict::Kept { until, reason }) => (until, Some(rule(reason))),
-        Some(Verdict::Expired { since }) => (Some(since), Some("Expired")),
-        None => (None, None),
+/// Until when the point is kept, and why. What is kept for as long as nothing changes has no time to tell.
+fn properties(fate: Fate, item: &Item) -> RecoveryPointProperties {
+    let (until, rule) = match fate {
+        Fate::Kept { until, why } => (until, rule(why)),
+        Fate::Goes { since, .. } => (Some(since), "Expired"),
     };
     RecoveryPointProperties {
         expiry_time: until.map(|until| WireTime::from(until).to_string()),
-        rule_name: rule.map(str::to_owned),
+        rule_name: Some(rule.to_owned()),
         is_soft_deleted: Some(item.is_soft_deleted()),
         ..RecoveryPointProperties::default()
     }
 }
 
-fn rule(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Tier(Tier::Daily) => "Daily",
-        Reason::Tier(Tier::Weekly) => "Weekly",
-        Reason::Tier(Tier::Monthly) => "Monthly",
-        Reason::Tier(Tier::Yearly) => "Yearly",
-        Reason::OnDemand => "OnDemand",
-        Reason::NewestOfLostSource => "NewestOfLostSource",
-        Reason::Stopped => "Stopped",
+fn rule(why: Why) -> &'static str {
+    match why {
+        Why::Policy(Reason::Tier(Tier::Daily)) => "Daily",
+        Why::Policy(Reason::Tier(Tier::Weekly)) => "Weekly",
+        Why::Policy(Reason::Tier(Tier::Monthly)) => "Monthly",
+        Why::Policy(Reason::Tier(Tier::Yearly)) => "Yearly",
+        Why::Policy(Reason::OnDemand) => "OnDemand",
+        Why::Policy(Reason::NewestOfLostSource) => "NewestOfLostSource",
+        Why::Policy(Reason::Stopped) => "Stopped",
+        Why::Newest => "Newest",
+        Why::SoftDeleted => "SoftDeleted",
     }
 }

@@ -1,4 +1,7 @@
-//! Policies: read, written within Azure's limits, and deleted while nothing uses them.
+//! Policies of every workload: read, written within Azure's limits, and deleted while nothing uses them.
+//!
+//! A policy keeps what it is for: one for machines never becomes one for databases, whoever writes over it, and an enhanced one
+//! that is in use never a standard one. What runs by a policy is not known here; only machines are protected so far.
 
 use kluis_arm::error::code;
 use kluis_arm::id::Name;
@@ -17,26 +20,21 @@ const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupPolicies";
 /// Azure's limits of policies a vault, and of the length of a name.
 const MOST: u64 = 200;
 const LONGEST_NAME: usize = 150;
+/// What policies are for, as `backupManagementType`.
+const KINDS: [&str; 4] = ["AzureIaasVM", "AzureStorage", "AzureWorkload", "MAB"];
 
 /// `GET V/backupPolicies[?$filter=backupManagementType eq '…']`.
 pub(super) fn list(request: &Request, at: &VaultPath, tx: &Tx<'_>) -> Answer {
-    let filter = refusals::filter(request, &["backupManagementType", "workloadType"])?;
-    let text = |policy: &Policy, field: &str| {
-        policy.properties[field]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let filter = refusals::filter(
+        request,
+        &["backupManagementType", "workloadType", "fabricName"],
+    )?;
     let mut policies: Vec<Policy> = tx.list(at.key.as_str())?;
     policies.retain(|policy| {
-        let workload = match text(policy, "backupManagementType").as_str() {
-            "AzureIaasVM" => "VM".to_owned(),
-            _ => text(policy, "workLoadType"),
-        };
-        filter.allows(
-            "backupManagementType",
-            &text(policy, "backupManagementType"),
-        ) && filter.allows("workloadType", &workload)
+        let purpose = Purpose::of(&policy.properties);
+        filter.allows("backupManagementType", &purpose.management)
+            && filter.allows("workloadType", &purpose.workload)
+            && filter.allows("fabricName", "Azure")
     });
     let items: Vec<Item> = tx.list(at.key.as_str())?;
     Ok((
@@ -69,6 +67,7 @@ pub(super) fn put(
     tx: &mut Tx<'_>,
 ) -> Answer {
     let wanted = accepted(request)?;
+    let is_of_machines = matches!(wanted, ProtectionPolicy::VirtualMachine(_));
     let found: Option<Policy> = tx.get(&Policy::key_of(&at.key, name))?;
     let name = match &found {
         Some(policy) => policy.name.clone(),
@@ -83,21 +82,25 @@ pub(super) fn put(
         name,
         properties,
     };
+    if let Some(found) = &found {
+        same_purpose(found, &policy)?;
+    }
     let before = found.as_ref().and_then(Rules::of);
-    let after = Rules::of(&policy).ok_or_else(|| {
-        Refusal::bad_request(
+    let after = Rules::of(&policy);
+    if is_of_machines && after.is_none() {
+        return Err(Refusal::bad_request(
             code::INVALID_POLICY,
             "The policy's schedule and retention can't be understood.",
-        )
-    })?;
+        ));
+    }
     let all: Vec<Item> = tx.list(at.key.as_str())?;
     let users: Vec<Item> = all
         .iter()
         .filter(|item| item.policy == policy.name)
         .cloned()
         .collect();
-    if !users.is_empty() && before.as_ref().is_some_and(|before| before.enhanced) && !after.enhanced
-    {
+    let is_enhanced = |rules: &Option<Rules>| rules.as_ref().is_some_and(|rules| rules.enhanced);
+    if !users.is_empty() && is_enhanced(&before) && !is_enhanced(&after) {
         return Err(in_use(
             &policy.name,
             users.len(),
@@ -112,17 +115,16 @@ pub(super) fn put(
     if users.is_empty() {
         return Ok((Response::ok(render(&policy, &all, at)), Vec::new()));
     }
-    if before
-        .as_ref()
-        .is_none_or(|before| before.schedule != after.schedule)
-    {
+    let schedule = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.schedule.clone());
+    if schedule(&before) != schedule(&after) {
         for mut item in users {
             // The new schedule's first run is the next one: none is due for the time before.
             item.schedule_anew(ctx.now);
             tx.put(&item)?;
         }
     }
-    if before.is_none_or(|before| before.retention != after.retention) {
+    let retention = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.retention.clone());
+    if retention(&before) != retention(&after) {
         cleanup::want(ctx, tx, &at.key)?;
     }
     let operation = operations::done(tx, ctx, &at.key, None, Some(render(&policy, &all, at)))?;
@@ -150,15 +152,15 @@ pub(super) fn delete(name: &str, at: &VaultPath, tx: &mut Tx<'_>) -> Answer {
     Ok((Response::empty(200), Vec::new()))
 }
 
-/// The body's policy, when it is one for virtual machines within the limits.
+/// The body's policy, when it is one that a vault has and within the limits of its workload.
 fn accepted(request: &Request) -> Result<ProtectionPolicy, Refusal> {
-    let body = request.parse::<wire::Policy>()?;
-    let policy = body.properties;
-    if !matches!(policy, ProtectionPolicy::VirtualMachine(_)) {
+    let policy = request.parse::<wire::Policy>()?.properties;
+    if !KINDS.contains(&policy.tag()) {
         return Err(Refusal::bad_request(
             code::INVALID_POLICY,
             format!(
-                "Policies of backupManagementType '{}' can't be written to this service yet; it must be 'AzureIaasVM'.",
+                "A policy of this service is not for '{}'. Its backupManagementType is 'AzureIaasVM' for virtual machines, \
+                 'AzureStorage' for file shares, 'AzureWorkload' for SQL Server and SAP HANA, or 'MAB' for the files of a host.",
                 policy.tag()
             ),
         ));
@@ -170,6 +172,50 @@ fn accepted(request: &Request) -> Result<ProtectionPolicy, Refusal> {
         )
     })?;
     Ok(policy)
+}
+
+/// What a policy is for, in the wire's words.
+#[derive(Debug, PartialEq, Eq)]
+struct Purpose {
+    management: String,
+    workload: String,
+}
+
+impl Purpose {
+    fn of(properties: &Value) -> Self {
+        let text = |field: &str| properties[field].as_str().unwrap_or_default().to_owned();
+        let management = text("backupManagementType");
+        // What the wire does not repeat in the policy, its filters ask for all the same.
+        let workload = match management.as_str() {
+            "AzureIaasVM" => "VM".to_owned(),
+            "MAB" => "FileFolder".to_owned(),
+            _ => text("workLoadType"),
+        };
+        Self {
+            management,
+            workload,
+        }
+    }
+}
+
+/// A policy that is there is written over by one of its own kind and no other.
+fn same_purpose(found: &Policy, wanted: &Policy) -> Result<(), Refusal> {
+    let (is, would) = (
+        Purpose::of(&found.properties),
+        Purpose::of(&wanted.properties),
+    );
+    let same = is.management.eq_ignore_ascii_case(&would.management)
+        && is.workload.eq_ignore_ascii_case(&would.workload);
+    if same {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(
+        code::INVALID_POLICY,
+        format!(
+            "The policy '{}' is one of '{}' ('{}') and can't become one of '{}' ('{}'). Give the new one another name, or delete this one first.",
+            found.name, is.management, is.workload, would.management, would.workload
+        ),
+    ))
 }
 
 fn new_name(name: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<String, Refusal> {

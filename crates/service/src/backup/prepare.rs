@@ -68,6 +68,7 @@ fn forget(
         .partition(|point| point.snapshot.is_some());
     for forgetting in nowhere {
         effects.extend(instants::remove_point(tx, &forgetting.key)?);
+        work.removed.add(&forgetting);
     }
     work.points = snapshots;
     if work.points.is_empty() {

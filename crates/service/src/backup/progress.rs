@@ -192,6 +192,7 @@ fn forgotten(tx: &mut Tx<'_>, job: &mut Job) -> Result<Vec<Effect>, StoreError> 
     };
     for point in work.points.drain(..) {
         effects.extend(instants::remove_point(tx, &point.key)?);
+        work.removed.add(&point);
     }
     for item in work.items.drain(..) {
         tx.delete::<Item>(&item)?;

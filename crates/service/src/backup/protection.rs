@@ -7,7 +7,7 @@ use kluis_policy::{Event, State};
 
 use super::items::Named;
 use super::rows::{Item, Job, Kind};
-use super::{cleanup, discovery, eligibility, jobs, refusals};
+use super::{cleanup, discovery, eligibility, jobs, judgement, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
 use crate::operations::{self, Scope};
@@ -163,6 +163,9 @@ fn protect(
         item.disks = choice;
     }
     tx.put(&item)?;
+    if is_new {
+        judgement::record(tx, &item)?;
+    }
     let job = jobs::done(
         ctx,
         tx,

@@ -4,8 +4,8 @@ use kluis_arm::error::code;
 use kluis_policy::Event;
 
 use super::items::Named;
-use super::rows::{ForgetWork, Item, Job, Kind, Point, Work};
-use super::{cleanup, jobs, protection, queue, refusals};
+use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
+use super::{cleanup, jobs, protection, queue, refusals, removed};
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -76,14 +76,14 @@ fn remove(
         item.policy.clear();
         tx.put(&item)?;
     }
-    let count = points.len().to_string();
+    let points = points.into_iter().map(|point| (point, Over::Deleted));
     let work = ForgetWork {
         points: cleanup::forgetting(points),
         items: vec![item.key()],
-        begun: false,
+        ..ForgetWork::default()
     };
     let mut job = jobs::for_item(ctx, tx, &item, Kind::DeleteBackupData, Work::Forget(work))?;
-    job.state("Number of Recovery Points", count);
+    removed::state(&mut job);
     job.keep(tx)?;
     let effects = queue::dispatch(ctx, tx)?;
     Ok((job, effects))

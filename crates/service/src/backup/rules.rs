@@ -22,6 +22,9 @@ impl Rules {
     /// The rules of a stored policy; `None` when it is not one for virtual machines.
     pub(super) fn of(policy: &Policy) -> Option<Self> {
         let document: ProtectionPolicy = serde_json::from_value(policy.properties.clone()).ok()?;
+        if !matches!(document, ProtectionPolicy::VirtualMachine(_)) {
+            return None;
+        }
         let terms = parse(&document).ok()?;
         Some(Self {
             schedule: terms.schedule().ok()?,

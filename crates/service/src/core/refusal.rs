@@ -18,6 +18,10 @@ pub struct Refusal {
     pub code: String,
     /// What is wrong and what a person can do about it.
     pub message: String,
+    /// After how many seconds it is worth asking again; `None` where that is not known.
+    pub retry_after: Option<u64>,
+    /// Whether it is told as Microsoft.DataProtection tells its own.
+    pub is_of_data_protection: bool,
 }
 
 impl Refusal {
@@ -27,6 +31,26 @@ impl Refusal {
             status,
             code: code.into(),
             message: message.into(),
+            retry_after: None,
+            is_of_data_protection: false,
+        }
+    }
+
+    /// The same, saying after how many seconds it is worth asking again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// The same, told as Microsoft.DataProtection tells its own.
+    #[must_use]
+    pub fn of_data_protection(self) -> Self {
+        Self {
+            is_of_data_protection: true,
+            ..self
         }
     }
 
@@ -92,12 +116,24 @@ impl Refusal {
     /// The refusal as the response that ARM would give.
     #[must_use]
     pub fn response(&self) -> Response {
-        Response::json(
-            self.status,
-            json!({"error": {
-                "code": self.code, "message": self.message, "target": null, "details": null, "innerError": null
-            }}),
-        )
+        let Self { code, message, .. } = self;
+        let error = if self.is_of_data_protection {
+            let info = json!({
+                "message": message, "recommendedAction": [message], "details": null, "code": code, "target": "",
+                "innerError": null, "isRetryable": false, "isUserError": self.status < 500, "properties": {},
+            });
+            json!({
+                "additionalInfo": [{ "type": "UserFacingError", "info": info }], "code": code, "message": message,
+                "target": null, "details": null,
+            })
+        } else {
+            json!({ "code": code, "message": message, "target": null, "details": null, "innerError": null })
+        };
+        let response = Response::json(self.status, json!({ "error": error }));
+        match self.retry_after {
+            Some(seconds) => response.with("Retry-After", seconds.to_string()),
+            None => response,
+        }
     }
 }
 

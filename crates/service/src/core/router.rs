@@ -11,7 +11,7 @@ use super::{
 use crate::offer::{self, Base};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
-use crate::{backup, inventory, operations, vaults};
+use crate::{backup, inventory, operations, protection, vaults};
 
 /// The provider whose vaults these are, in lower case.
 const PROVIDER: &str = "microsoft.recoveryservices";
@@ -57,6 +57,18 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
             _,
             ..,
         ] => in_vault(request, &segments, ctx, tx),
+        [
+            _,
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            protection::PROVIDER,
+            ..,
+        ] => protection::route(request, Some(&segments[3]), &segments[6..], ctx, tx),
+        [_, _, "providers", protection::PROVIDER, ..] => {
+            protection::route(request, None, &segments[4..], ctx, tx)
+        }
         [_, _, "resourcegroups", _, "providers", PROVIDER, below @ ..] => {
             around(request, Base::Group, below, &segments, &words, ctx, tx)
         }
@@ -71,6 +83,10 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
             ctx,
             tx,
         ),
+        ["providers", protection::PROVIDER, ..]
+        | [.., "providers", protection::PROVIDER, "backupinstances"] => {
+            protection::of_no_vault(request, &words).map(|response| (response, Vec::new()))
+        }
         _ => inventory::route(request, &segments, ctx, tx).map(|response| (response, Vec::new())),
     }
 }

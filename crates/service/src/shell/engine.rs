@@ -106,7 +106,10 @@ impl Engine {
             self.insist("a mover's report", take);
         }
         crash_hook::at("after", report);
-        self.wake.notify_one();
+        // What a job does on its way brings nothing due that is not looked at in its time.
+        if matches!(report.what, What::Exited { .. }) {
+            self.wake.notify_one();
+        }
     }
 
     /// Takes the report of a repository made or removed; returns once it is written, or the service is stopping: the next

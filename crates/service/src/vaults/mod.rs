@@ -22,7 +22,9 @@ use crate::store::Tx;
 
 pub use config::below;
 pub use deleted::{busy, next_due, tick};
+pub(crate) use one::etag;
 pub use one::one;
+pub(crate) use properties::{name as vault_name, put_over, tags};
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
 pub(crate) use usages::count;

@@ -308,7 +308,7 @@ pub(super) fn operation_id(kind: &str, ctx: &Context<'_>) -> String {
     STANDARD.encode(format!("{kind};{}", ctx.new_id()))
 }
 
-pub(super) fn etag(ctx: &Context<'_>) -> String {
+pub(crate) fn etag(ctx: &Context<'_>) -> String {
     format!(
         "W/\"datetime'{}'\"",
         ctx.now.to_string().replace(':', "%3A")

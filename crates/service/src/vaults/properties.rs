@@ -48,7 +48,7 @@ pub(super) fn of_a_new_vault() -> Value {
 }
 
 /// Refuses what can't name a vault. What passes is a folder's name that stays where it is put.
-pub(super) fn name(name: &str) -> Result<(), Refusal> {
+pub(crate) fn name(name: &str) -> Result<(), Refusal> {
     let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if letters
         && (2..=50).contains(&name.len())
@@ -65,7 +65,7 @@ pub(super) fn name(name: &str) -> Result<(), Refusal> {
 }
 
 /// Tags are a mapping of texts.
-pub(super) fn tags(tags: &Value) -> Result<Value, Refusal> {
+pub(crate) fn tags(tags: &Value) -> Result<Value, Refusal> {
     let fits = tags
         .as_object()
         .is_some_and(|map| map.len() <= 50 && map.values().all(Value::is_string));
@@ -91,17 +91,18 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
         };
     };
     for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
-        over(&mut properties[key.as_str()], value);
+        put_over(&mut properties[key.as_str()], value);
     }
     Ok(())
 }
 
-fn over(old: &mut Value, new: &Value) {
+/// Puts a value over another, member by member; a null says nothing.
+pub(crate) fn put_over(old: &mut Value, new: &Value) {
     match (old.as_object_mut(), new) {
         (_, Value::Null) => {}
         (Some(old), Value::Object(new)) => {
             for (key, value) in new {
-                over(old.entry(key.clone()).or_insert(Value::Null), value);
+                put_over(old.entry(key.clone()).or_insert(Value::Null), value);
             }
         }
         _ => *old = new.clone(),

@@ -7,6 +7,7 @@ mod consistent;
 mod crash;
 mod deleted_vaults;
 mod fleet;
+mod keeping;
 mod laws;
 mod paging;
 mod protection;

@@ -125,7 +125,7 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
     let mut world = World::new();
     let mut said = String::new();
     let cases = [
-        policy(|p| p["backupManagementType"] = json!("AzureWorkload")),
+        policy(|p| p["backupManagementType"] = json!("AzureSql")),
         policy(|p| p["retentionPolicy"]["dailySchedule"]["retentionDuration"]["count"] = json!(3)),
         policy(|p| p["schedulePolicy"]["scheduleRunTimes"] = json!(["2026-01-01T20:10:00Z"])),
         policy(|p| p["instantRpRetentionRangeInDays"] = json!(9)),
@@ -176,7 +176,7 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
     )
     .unwrap();
     expect![[r#"
-        400 BMSUserErrorInvalidPolicyInput: Policies of backupManagementType 'AzureWorkload' can't be written to this service yet; it must be 'AzureIaasVM'.
+        400 BMSUserErrorInvalidPolicyInput: A policy of this service is not for 'AzureSql'. Its backupManagementType is 'AzureIaasVM' for virtual machines, 'AzureStorage' for file shares, 'AzureWorkload' for SQL Server and SAP HANA, or 'MAB' for the files of a host.
         400 BMSUserErrorPolicyRetentionInvalid: The policy breaks a limit: properties.retentionPolicy.dailySchedule.retentionDuration: daily points are kept for 7 to 9999 days.
         400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.schedulePolicy.scheduleRunTimes: backups start on the hour or at half past.
         400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.instantRpRetentionRangeInDays: snapshots stay 1 to 5 days, exactly 5 with a weekly schedule, and 1 to 30 with policyType V2.

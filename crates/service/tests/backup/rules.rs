@@ -280,7 +280,10 @@ fn row_38_fifty_policy_edits_a_day_and_one_that_changes_nothing_is_none() {
         assert_eq!(world.daily_policy("mine", "20:00", "UTC", days).status, 200);
     }
     let response = world.daily_policy("mine", "20:00", "UTC", 90);
-    assert_eq!(response.status, 429);
+    assert_eq!(
+        (response.status, response.header("Retry-After")),
+        (429, Some("86400"))
+    );
     let error = &response.body.unwrap()["error"];
     assert_eq!(error["code"], "UserErrorPolicyEditLimitReached");
     let said = error["message"].as_str().unwrap();

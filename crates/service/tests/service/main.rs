@@ -8,6 +8,7 @@
 mod arm;
 #[path = "../backup/mod.rs"]
 mod backup;
+mod data_protection;
 mod files;
 mod inventory;
 mod movers;

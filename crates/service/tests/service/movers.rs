@@ -65,8 +65,16 @@ impl<'a> Site<'a> {
 
     /// A vault in which web-2 is protected.
     pub(crate) fn protect(&self) {
+        self.make_vault();
+        self.protect_by("DefaultPolicy");
+    }
+
+    pub(crate) fn make_vault(&self) {
         let made = self.call("PUT", "", &json!({ "location": "westeurope" }));
         follow(&self.running, self.dir, &self.token, &made);
+    }
+
+    pub(crate) fn protect_by(&self, policy: &str) {
         let vm = self.vault.replace(
             "Microsoft.RecoveryServices/vaults/v1",
             "Microsoft.Compute/virtualMachines/web-2",
@@ -76,7 +84,7 @@ impl<'a> Site<'a> {
             &self.item(),
             &json!({ "properties": {
             "protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": vm,
-            "policyId": format!("{}/backupPolicies/DefaultPolicy", self.vault),
+            "policyId": format!("{}/backupPolicies/{policy}", self.vault),
         } }),
         );
         assert_eq!(done.status, 202, "{}", done.body);

@@ -12,6 +12,10 @@ fn path(operation: &Operation) -> String {
         ("{subscriptionId}", SUBSCRIPTION),
         ("{resourceGroupName}", "shop-rg"),
         ("{vaultName}", "v1"),
+        (
+            "{resourceId}",
+            "subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/disks/d1",
+        ),
         ("{fabricName}", "Azure"),
         ("{location}", "westeurope"),
         ("{azureRegion}", "westeurope"),
@@ -48,7 +52,7 @@ fn every_line_is_one_operation() {
 #[test]
 fn what_is_served_has_a_route_and_what_is_not_answers_as_the_table_says() {
     for known in operations() {
-        let mut world = World::with_vault();
+        let mut world = World::with_vaults();
         let path = path(&known);
         let answer = world.call(known.method, &path, None);
         let found = (answer.status, code(&answer));
@@ -74,7 +78,7 @@ fn what_is_served_has_a_route_and_what_is_not_answers_as_the_table_says() {
 
 #[test]
 fn another_method_is_405_and_names_the_right_ones() {
-    let mut world = World::with_vault();
+    let mut world = World::with_vaults();
     for known in operations() {
         let answer = world.call("TRACE", &path(&known), None);
         assert_eq!(answer.status, 405, "{}", known.name);
@@ -99,7 +103,9 @@ fn another_method_is_405_and_names_the_right_ones() {
 #[test]
 fn nothing_is_answered_of_a_vault_that_is_not_there() {
     let mut world = World::new();
-    for known in operations().filter(|known| known.path.starts_with("V/")) {
+    let in_a_vault =
+        |known: &Operation| known.path.starts_with("V/") || known.path.starts_with("D/");
+    for known in operations().filter(in_a_vault) {
         let answer = world.call(known.method, &path(&known), None);
         assert_eq!(answer.status, 404, "{}: {:?}", known.name, answer.body);
         assert!(

@@ -155,6 +155,20 @@ impl World {
             .unwrap()
     }
 
+    /// A vault of either kind, both called `v1`.
+    pub(crate) fn with_vaults() -> Self {
+        let mut world = Self::with_vault();
+        let settings =
+            serde_json::json!([{ "datastoreType": "VaultStore", "type": "LocallyRedundant" }]);
+        let made = world.call(
+            "PUT",
+            &VAULT.replace("RecoveryServices/vaults", "DataProtection/backupVaults"),
+            Some(serde_json::json!({ "location": "westeurope", "properties": { "storageSettings": settings } })),
+        );
+        assert_eq!(made.status, 201, "{:?}", made.body);
+        world
+    }
+
     pub(crate) fn with_vault() -> Self {
         let mut world = Self::new();
         let made = world.call(

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupWork, FilesWork, RestoreWork};
+use super::{BackupWork, FilesWork, ForgetWork, RestoreWork};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -51,7 +51,7 @@ pub(crate) struct Job {
     pub(crate) work: Work,
 }
 
-/// What a job does, by Azure's names; [`Kind::Cleanup`] is our own and not shown.
+/// What a job does, by Azure's names; [`Kind::Cleanup`] is our own and shown to those who ask for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     ConfigureBackup,
@@ -140,26 +140,6 @@ pub(crate) enum Work {
     Forget(ForgetWork),
 }
 
-/// Snapshots to be removed from the vault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ForgetWork {
-    pub(crate) points: Vec<Forgetting>,
-    /// The items that go with their last point.
-    pub(crate) items: Vec<String>,
-    /// Whether a mover was started: from then on snapshots may be gone, and the removal has to be finished.
-    pub(crate) begun: bool,
-}
-
-/// A point to be removed: its row and its snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Forgetting {
-    pub(crate) key: String,
-    /// The vault's snapshot; `None` when the point never got there.
-    pub(crate) snapshot: Option<String>,
-}
-
 /// The last place that was given in the queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sequence(pub(crate) u64);
@@ -232,6 +212,11 @@ impl Job {
     /// The jobs that have ended.
     pub(crate) fn ended(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
         tx.starting(ENDED)
+    }
+
+    /// The jobs that have ended and that were asked for before `when`.
+    pub(crate) fn ended_before(tx: &Tx<'_>, when: Timestamp) -> Result<Vec<Self>, StoreError> {
+        tx.due_starting(ENDED, when)
     }
 
     /// The unfinished jobs of an item.

@@ -3,6 +3,7 @@
 //! A row says what is so, never how it is shown: the wire's words are chosen where an answer is written.
 
 mod backup_work;
+mod forget_work;
 mod item;
 mod job;
 mod point;
@@ -11,10 +12,9 @@ mod restore_work;
 
 pub use backup_work::Saved;
 pub(crate) use backup_work::{BackupWork, Cause, Phase, Shot, Span, Taken};
+pub(crate) use forget_work::{ForgetWork, Forgetting, Lot, Over, Removed};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
-pub(crate) use job::{
-    Copied, Fault, ForgetWork, Forgetting, Job, Kind, Outcome, Sequence, Stage, Work,
-};
+pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
 pub(crate) use point::{
     Consistency, Hardened, Instant, Origin, Point, PointDisk, Shape, SnapshotFile,
 };

@@ -1,0 +1,197 @@
+//! Backup vaults and their policies, as Microsoft.DataProtection has them.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::world::{SUBSCRIPTION, World, code};
+
+const VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.DataProtection/backupVaults/bv1";
+
+fn storage(kind: &str) -> Value {
+    json!({"location": "West Europe", "properties": {"storageSettings": [{"datastoreType": "VaultStore", "type": kind}]}})
+}
+
+fn with_vault() -> World {
+    let mut world = World::new();
+    let made = world.call("PUT", VAULT, Some(storage("LocallyRedundant")));
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    world
+}
+
+/// The path of a URL in a header, without its query.
+fn path(answer: &kluis_service::core::Response, header: &str) -> String {
+    let url = answer.header(header).unwrap();
+    let path = url.strip_prefix("https://127.0.0.1:8443").unwrap();
+    path.split('?').next().unwrap().to_owned()
+}
+
+/// A disk policy: every four hours, kept for seven days.
+pub(crate) fn disks(every: &str, keep: &str) -> Value {
+    let store = json!({"dataStoreType": "OperationalStore", "objectType": "DataStoreInfoBase"});
+    json!({"properties": {
+        "objectType": "BackupPolicy",
+        "datasourceTypes": ["Microsoft.Compute/disks"],
+        "policyRules": [
+            {
+                "name": "BackupHourly", "objectType": "AzureBackupRule",
+                "backupParameters": {"backupType": "Incremental", "objectType": "AzureBackupParams"},
+                "dataStore": store,
+                "trigger": {
+                    "objectType": "ScheduleBasedTriggerContext",
+                    "schedule": {"repeatingTimeIntervals": [format!("R/2026-01-01T13:00:00+00:00/{every}")], "timeZone": "UTC"},
+                    "taggingCriteria": [{"isDefault": true, "tagInfo": {"tagName": "Default"}, "taggingPriority": 99}],
+                },
+            },
+            {
+                "name": "Default", "objectType": "AzureRetentionRule", "isDefault": true,
+                "lifecycles": [{"deleteAfter": {"objectType": "AbsoluteDeleteOption", "duration": keep}, "sourceDataStore": store}],
+            },
+        ],
+    }})
+}
+
+#[test]
+fn a_backup_vault_is_made_read_changed_and_deleted() {
+    let mut world = World::new();
+    assert_eq!(code(&world.get(VAULT)), "ResourceNotFound");
+    let made = world.call("PUT", VAULT, Some(storage("LocallyRedundant")));
+    assert_eq!(made.status, 201);
+    let body = made.body.clone().unwrap();
+    assert_eq!(body["properties"]["provisioningState"], "Provisioning");
+    assert_eq!(body["location"], "westeurope");
+    let status = world.get(&path(&made, "Azure-AsyncOperation"));
+    assert_eq!(status.body.unwrap()["status"], "Succeeded");
+
+    let read = world.get(
+        &VAULT
+            .to_uppercase()
+            .replace("SUBSCRIPTIONS", "subscriptions"),
+    );
+    let read = read.body.unwrap();
+    assert_eq!(read["name"], "bv1");
+    assert_eq!(read["properties"]["provisioningState"], "Succeeded");
+    assert_eq!(
+        read["properties"]["securitySettings"]["softDeleteSettings"]["state"],
+        "On"
+    );
+
+    let again = world.call("PUT", VAULT, Some(read.clone()));
+    assert_eq!(
+        (again.status, &again.body.unwrap()["properties"]),
+        (200, &read["properties"])
+    );
+
+    let change = json!({"tags": {"team": "shop"}, "properties": {"securitySettings": {"softDeleteSettings": {"retentionDurationInDays": 30}}}});
+    let patched = world.call("PATCH", VAULT, Some(change));
+    assert_eq!(patched.status, 202);
+    let result = world.get(&path(&patched, "Location"));
+    assert_eq!(result.body.unwrap()["tags"], json!({"team": "shop"}));
+    let read = world.get(VAULT).body.unwrap();
+    let soft = &read["properties"]["securitySettings"]["softDeleteSettings"];
+    assert_eq!(
+        (&soft["state"], &soft["retentionDurationInDays"]),
+        (&json!("On"), &json!(30))
+    );
+
+    for list in ["", "/resourceGroups/SHOP-RG"] {
+        let list = format!(
+            "/subscriptions/{SUBSCRIPTION}{list}/providers/Microsoft.DataProtection/backupVaults"
+        );
+        let page = world.get(&list).body.unwrap();
+        assert_eq!(page["value"].as_array().unwrap().len(), 1, "{page}");
+    }
+    let vaults = world.get(&format!(
+        "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.RecoveryServices/vaults"
+    ));
+    assert_eq!(
+        vaults.body.unwrap()["value"],
+        json!([]),
+        "it is no recovery services vault"
+    );
+
+    assert_eq!(
+        world
+            .call(
+                "PUT",
+                &format!("{VAULT}/backupPolicies/disks"),
+                Some(disks("PT4H", "P7D"))
+            )
+            .status,
+        200
+    );
+    let gone = world.call("DELETE", VAULT, None);
+    assert_eq!(gone.status, 202);
+    let followed = path(&gone, "Azure-AsyncOperation");
+    assert!(
+        followed.contains("/locations/westeurope/operationStatus/"),
+        "{followed}"
+    );
+    assert_eq!(world.get(&followed).body.unwrap()["status"], "Succeeded");
+    assert_eq!(world.get(&path(&gone, "Location")).status, 204);
+    assert_eq!(world.get(VAULT).status, 404);
+    assert_eq!(world.call("DELETE", VAULT, None).status, 204);
+    // Its policies went with it.
+    world.call("PUT", VAULT, Some(storage("ZoneRedundant")));
+    let page = world.get(&format!("{VAULT}/backupPolicies")).body.unwrap();
+    assert_eq!(page["value"], json!([]));
+}
+
+#[test]
+fn what_is_locked_stays_locked() {
+    let mut world = with_vault();
+    let state = |settings: &str, state: &str| json!({"properties": {"securitySettings": {settings: {"state": state}}}});
+    assert_eq!(
+        world
+            .call(
+                "PATCH",
+                VAULT,
+                Some(state("softDeleteSettings", "AlwaysOn"))
+            )
+            .status,
+        202
+    );
+    let refused = world.call("PATCH", VAULT, Some(state("softDeleteSettings", "Off")));
+    assert_eq!(code(&refused), "UserErrorDisableSoftDeleteNotAllowed");
+    assert_eq!(
+        world
+            .call(
+                "PATCH",
+                VAULT,
+                Some(state("immutabilitySettings", "Locked"))
+            )
+            .status,
+        202
+    );
+    let refused = world.call(
+        "PATCH",
+        VAULT,
+        Some(state("immutabilitySettings", "Disabled")),
+    );
+    assert_eq!(
+        code(&refused),
+        "UserErrorUnsupportedVaultImmutabilityStateChange"
+    );
+    let refused = world.call("DELETE", VAULT, None);
+    assert_eq!(
+        (refused.status, code(&refused)),
+        (400, "UserErrorOperationDeniedOnImmutableItem")
+    );
+}
+
+#[test]
+fn a_name_is_free_until_it_is_taken() {
+    let mut world = with_vault();
+    let question = format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.DataProtection/locations/westeurope/checkNameAvailability"
+    );
+    let mut asked = |name: &str| {
+        let body = json!({"name": name, "type": "Microsoft.DataProtection/BackupVaults"});
+        world
+            .call(Method::POST.as_str(), &question, Some(body))
+            .body
+            .unwrap()
+    };
+    assert_eq!(asked("bv2")["nameAvailable"], true);
+    assert_eq!(asked("BV1")["reason"], "AlreadyExists");
+    assert_eq!(asked("../x")["reason"], "Invalid");
+}
