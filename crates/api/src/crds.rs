@@ -62,6 +62,9 @@ fn with_rules(spec: &mut JSONSchemaProps) {
     let made = rules::rules().into_iter().map(|rule| ValidationRule {
         rule: rule.asks,
         message: Some(rule.message),
+        field_path: Some(rule.field)
+            .filter(|field| !field.is_empty())
+            .map(|field| format!(".{field}")),
         ..ValidationRule::default()
     });
     spec.x_kubernetes_validations

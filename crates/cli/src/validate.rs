@@ -1,8 +1,8 @@
 //! `kluis validate`: manifests checked without a cluster, with file and line, in the API server's words.
 //!
-//! What it asks is what the definitions say, which are the API server's, too: shape, ranges, and the rules beside them. What
-//! depends on other objects, on the service or on what was there before is not its business: `kluis plan` and the objects'
-//! own conditions tell that. Documents of other groups are passed over and counted.
+//! What it asks is what the definitions say, which are the API server's, too: shape, ranges, and the rules beside them; and what
+//! the objects of the same files come to together. What depends on the service or on what was there before is not its business:
+//! `kluis plan` and the objects' own conditions tell that. Documents of other groups are passed over and counted.
 
 mod document;
 mod format;
@@ -30,11 +30,22 @@ pub(crate) struct Finding {
     pub(crate) file: String,
     pub(crate) line: u64,
     pub(crate) column: u64,
+    pub(crate) severity: Severity,
     /// `ProtectedVM shop/web-1`; empty for a file that cannot be read as YAML.
     pub(crate) object: String,
     /// `spec.retention.daily.keep`; empty for the object as a whole.
     pub(crate) field: String,
     pub(crate) message: String,
+}
+
+/// How much is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Severity {
+    /// It is refused, or cannot work.
+    Error,
+    /// It is taken, and will not do what it says.
+    Warning,
 }
 
 /// What a validation saw.
@@ -49,7 +60,7 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Checks files and folders and prints what is wrong; `Ok(false)` when something is.
+/// Checks files and folders and prints what is wrong; `Ok(false)` when something is. A warning is printed, and is nothing wrong.
 ///
 /// # Errors
 /// A path that cannot be read.
@@ -67,7 +78,16 @@ pub(crate) fn run(paths: &[PathBuf], format: Format, out: &mut impl Write) -> Re
         Format::Table => print(&report, out)?,
         Format::Json | Format::Yaml => output::value(&report, format, out)?,
     }
-    Ok(report.findings.is_empty())
+    Ok(report.count(Severity::Error) == 0)
+}
+
+impl Report {
+    fn count(&self, severity: Severity) -> usize {
+        let findings = self.findings.iter();
+        findings
+            .filter(|finding| finding.severity == severity)
+            .count()
+    }
 }
 
 fn check(file: &str, text: &str, definitions: &Definitions, report: &mut Report) {
@@ -76,6 +96,7 @@ fn check(file: &str, text: &str, definitions: &Definitions, report: &mut Report)
             file: file.to_owned(),
             line: at.line,
             column: at.column,
+            severity: Severity::Error,
             object: object.to_owned(),
             field,
             message,
@@ -111,6 +132,7 @@ fn print(report: &Report, out: &mut impl Write) -> Result<()> {
             file,
             line,
             column,
+            severity,
             object,
             field,
             message,
@@ -120,16 +142,28 @@ fn print(report: &Report, out: &mut impl Write) -> Result<()> {
             .filter(|part| !part.is_empty())
             .collect();
         let separator = if subject.is_empty() { "" } else { ": " };
+        let mark = match severity {
+            Severity::Error => "",
+            Severity::Warning => "warning: ",
+        };
         writeln!(
             out,
-            "{file}:{line}:{column}: {}{separator}{message}",
+            "{file}:{line}:{column}: {mark}{}{separator}{message}",
             subject.join(": ")
         )?;
     }
-    let verdict = match report.findings.len() {
-        0 => "nothing wrong".to_owned(),
-        1 => "1 error".to_owned(),
-        more => format!("{more} errors"),
+    let counted = |severity, one: &str| match report.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        more => Some(format!("{more} {one}s")),
+    };
+    let verdict = match (
+        counted(Severity::Error, "error"),
+        counted(Severity::Warning, "warning"),
+    ) {
+        (None, None) => "nothing wrong".to_owned(),
+        (Some(all), None) | (None, Some(all)) => all,
+        (Some(errors), Some(warnings)) => format!("{errors}, {warnings}"),
     };
     let passed_over = match report.others {
         0 => String::new(),

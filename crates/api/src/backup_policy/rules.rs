@@ -16,6 +16,8 @@ use super::Workload;
 pub(crate) struct Rule {
     pub(crate) asks: String,
     pub(crate) message: String,
+    /// The field that it is about, as the message calls it: where an editor's cursor belongs.
+    pub(crate) field: String,
 }
 
 /// Every rule of the spec as a whole.
@@ -36,10 +38,7 @@ fn of(workloads: &[Workload], asks: &str, message: impl Into<String>) -> Rule {
         [one] => format!("self.workload != '{one:?}'"),
         many => format!("!({})", among(many)),
     };
-    Rule {
-        asks: format!("{others} || ({asks})"),
-        message: message.into(),
-    }
+    Rule::of_all(format!("{others} || ({asks})"), message)
 }
 
 /// `self.workload in ['SQLServer', 'SAPHana']`.
@@ -54,6 +53,24 @@ fn among(workloads: &[Workload]) -> String {
 /// The days of a field that has `on`, whichever way they were written.
 fn days(field: &str) -> String {
     format!("(has(self.{field}.on) ? self.{field}.on : self.{field}.__true__)")
+}
+
+impl Rule {
+    /// Asked of policies for every workload.
+    fn of_all(asks: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            asks: asks.into(),
+            message: message.into(),
+            field: String::new(),
+        }
+    }
+
+    fn about(self, field: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            ..self
+        }
+    }
 }
 
 impl Workload {

@@ -88,9 +88,7 @@ fn holds(rule: &str, context: &Context<'_, '_>) -> bool {
         return true;
     }
     let program = compiled(rule);
-    program.is_none_or(|program| {
-        !matches!(program.execute(context), Ok(cel::Value::Bool(false)))
-    })
+    program.is_none_or(|program| !matches!(program.execute(context), Ok(cel::Value::Bool(false))))
 }
 
 /// What a rule finds: the value as `self`, and the functions that Kubernetes has beside CEL's own.

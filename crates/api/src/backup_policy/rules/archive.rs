@@ -16,12 +16,14 @@ pub(super) fn rules() -> Vec<Rule> {
             &[VirtualMachine],
             "!has(self.archive) || self.archive.after == 'Recommended' || self.archive.after.endsWith('mo')",
             "archive.after is Recommended or months (3mo) for virtual machines (rule 42)",
-        ),
+        )
+        .about("archive.after"),
         of(
             &[SQLServer, SAPHana],
             "!has(self.archive) || (self.archive.after != 'Recommended' && self.archive.after.endsWith('d'))",
             "archive.after is days (45d) for databases (rule 42)",
-        ),
+        )
+        .about("archive.after"),
         range(VirtualMachine, "mo", 3, 1182, "months"),
         range(SQLServer, "d", 45, 35_955, "days"),
         range(SAPHana, "d", 45, 35_955, "days"),
@@ -67,6 +69,7 @@ fn range(workload: Workload, unit: &str, least: u32, most: u32, words: &str) -> 
             workload.in_words()
         ),
     )
+    .about("archive.after")
 }
 
 /// At least one tier keeps its points as long as it takes, in `unit`s a tier's count.
@@ -87,4 +90,5 @@ fn left(workloads: &[Workload], needed: &str, sayable: &str, tiers: &[(&str, u32
         ),
         "no recovery point has six months left when archive.after is over: keep longer, or remove archive (rule 42)",
     )
+    .about("archive.after")
 }

@@ -58,7 +58,8 @@ fn ranges() -> Vec<Rule> {
                 &[workload],
                 &format!("!has(self.retention.{tier}) || (self.retention.{tier}.keep >= {least} && self.retention.{tier}.keep <= {most})"),
                 format!("retention.{tier}.keep is {range} {unit} for {} (rule {number})", workload.in_words()),
-            ));
+            )
+            .about(format!("retention.{tier}.keep")));
         }
     }
     rules
@@ -66,32 +67,32 @@ fn ranges() -> Vec<Rule> {
 
 /// What a schedule makes has to be kept, and what is kept has to be made.
 fn by_schedule() -> Vec<Rule> {
-    let plain = |asks: &str, message: &str| Rule {
-        asks: asks.to_owned(),
-        message: message.to_owned(),
-    };
     let mut rules = vec![
-        plain(
+        Rule::of_all(
             "has(self.schedule.weekly) || has(self.retention.daily)",
             "a daily or hourly schedule makes daily recovery points: set retention.daily (rule 15)",
-        ),
+        )
+        .about("retention.daily"),
         // A rule of a Backup vault keeps each point some days, whatever day of the week it is of.
         of(
             &WITHOUT_A_DEFAULT_RULE,
             "!has(self.schedule.weekly) || !has(self.retention.daily)",
             "a weekly schedule has no daily recovery points: remove retention.daily (rule 15)",
-        ),
+        )
+        .about("retention.daily"),
         of(
             &WITHOUT_A_DEFAULT_RULE,
             "!has(self.schedule.weekly) || has(self.retention.weekly)",
             "a weekly schedule makes weekly recovery points: set retention.weekly (rule 15)",
-        ),
+        )
+        .about("retention.weekly"),
         of(
             &[PostgreSQL],
             "!has(self.schedule.weekly) || has(self.retention.weekly) || has(self.retention.daily)",
             "a weekly schedule needs to know how long each recovery point is kept: set retention.weekly or retention.daily (rule 15)",
-        ),
-        plain(
+        )
+        .about("retention.weekly"),
+        Rule::of_all(
             "!has(self.schedule.weekly) || ((!has(self.retention.monthly) || !has(self.retention.monthly.days)) && (!has(self.retention.yearly) || !has(self.retention.yearly.days)))",
             "with a weekly schedule, retention.monthly and retention.yearly go by weeks and on, not by days (rule 15)",
         ),
@@ -101,14 +102,14 @@ fn by_schedule() -> Vec<Rule> {
             "weekly" => String::new(),
             _ => format!("has(self.retention.{tier}.days) || "),
         };
-        rules.push(Rule {
-            asks: format!(
+        rules.push(Rule::of_all(
+            format!(
                 "!has(self.schedule.weekly) || !has(self.retention.{tier}) || {by_date}{}.all(d, d in {})",
                 days(&format!("retention.{tier}")),
                 days("schedule.weekly")
             ),
-            message: format!("retention.{tier}.on names a day on which schedule.weekly makes no backup (rule 15)"),
-        });
+            format!("retention.{tier}.on names a day on which schedule.weekly makes no backup (rule 15)"),
+        ).about(format!("retention.{tier}.on")));
     }
     rules
 }
@@ -120,6 +121,7 @@ fn instant_restore() -> Vec<Rule> {
             &format!("!has(self.instantRestore) || {asks}"),
             message,
         )
+        .about("instantRestore.keepDays")
     };
     let rule = |asks: &str, message: &str| ask(&[VirtualMachine], asks, message);
     vec![
@@ -164,4 +166,5 @@ fn disk_points() -> Rule {
         ),
         "schedule.hourly.every and retention.daily.keep come to more than 450 recovery points, the most that a disk can have: make or keep fewer (rule 18)",
     )
+    .about("retention.daily.keep")
 }

@@ -32,46 +32,57 @@ pub(super) fn rules() -> Vec<Rule> {
         &[VirtualMachine],
         "self.tier == 'Enhanced' || !has(self.schedule.hourly)",
         "schedule.hourly needs tier: Enhanced; a Standard policy for virtual machines runs once a day or once a week (rule 4)",
-    )];
+    )
+    .about("schedule.hourly")];
     for (field, is_there) in TIMES {
-        rules.push(of(
-            &[VirtualMachine, SQLServer, SAPHana, FileShare],
-            &format!("!{is_there} || self.{field}.endsWith(':00') || self.{field}.endsWith(':30')"),
-            format!("{field} is on the hour or the half hour: the minute is 00 or 30 (rule 4)"),
-        ));
+        rules.push(
+            of(
+                &[VirtualMachine, SQLServer, SAPHana, FileShare],
+                &format!(
+                    "!{is_there} || self.{field}.endsWith(':00') || self.{field}.endsWith(':30')"
+                ),
+                format!("{field} is on the hour or the half hour: the minute is 00 or 30 (rule 4)"),
+            )
+            .about(field),
+        );
         // Summer time is ahead of standard time, on whose clock the policy is written.
-        rules.push(Rule {
-            asks: format!("self.schedule.daylightSaving != 'Follow' || !{is_there} || self.{field} >= '01:00'"),
-            message: format!("{field} is 01:00 or later with daylightSaving: Follow: in summer an hour earlier would be the day before (rule 44)"),
-        });
+        rules.push(Rule::of_all(
+            format!("self.schedule.daylightSaving != 'Follow' || !{is_there} || self.{field} >= '01:00'"),
+            format!("{field} is 01:00 or later with daylightSaving: Follow: in summer an hour earlier would be the day before (rule 44)"),
+        ).about(field));
     }
     for (workload, hours, rule) in EVERY {
         let quoted: Vec<String> = hours.iter().map(|hours| format!("'{hours}h'")).collect();
-        rules.push(of(
-            &[workload],
-            &format!(
-                "!has(self.schedule.hourly) || self.schedule.hourly.every in [{}]",
-                quoted.join(", ")
-            ),
-            format!(
-                "schedule.hourly.every is {} for {} (rule {rule})",
-                listed(hours),
-                workload.in_words()
-            ),
-        ));
+        rules.push(
+            of(
+                &[workload],
+                &format!(
+                    "!has(self.schedule.hourly) || self.schedule.hourly.every in [{}]",
+                    quoted.join(", ")
+                ),
+                format!(
+                    "schedule.hourly.every is {} for {} (rule {rule})",
+                    listed(hours),
+                    workload.in_words()
+                ),
+            )
+            .about("schedule.hourly.every"),
+        );
     }
     for (workload, least, most, rule) in WINDOW {
         rules.push(of(
             &[workload],
             &format!("!has(self.schedule.hourly) || !has(self.schedule.hourly.__for__) || (duration(self.schedule.hourly.__for__) >= duration('{least}h') && duration(self.schedule.hourly.__for__) <= duration('{most}h'))"),
             format!("schedule.hourly.for is {least} to {most} hours for {} (rule {rule})", workload.in_words()),
-        ));
+        )
+        .about("schedule.hourly.for"));
     }
     rules.push(of(
         &[VirtualMachine, FileShare, Files],
         "!has(self.schedule.hourly) || has(self.schedule.hourly.__for__)",
         "schedule.hourly.for says for how long after the first backup of a day others follow: set it (rule 5)",
-    ));
+    )
+    .about("schedule.hourly.for"));
     rules
 }
 
