@@ -61,14 +61,14 @@ struct Update {
 }
 
 /// A kind as the API server serves it, in a namespace of this test's own.
-struct Served {
+pub(crate) struct Served {
     cluster: &'static Cluster,
     kind: String,
     collection: String,
 }
 
 impl Served {
-    fn new(kind: &str) -> Self {
+    pub(crate) fn new(kind: &str) -> Self {
         let cluster = Cluster::shared().unwrap();
         let group = cluster.api().get("/apis/kluis.dev/v1alpha1").unwrap();
         let resources = group.body["resources"].as_array().unwrap();
@@ -95,7 +95,7 @@ impl Served {
     }
 
     /// Goes through all of admission and validation, and is not stored.
-    fn would_create(&self, spec: &Value) -> Answer {
+    pub(crate) fn would_create(&self, spec: &Value) -> Answer {
         let path = format!("{}?dryRun=All&fieldValidation=Strict", self.collection);
         self.cluster
             .api()

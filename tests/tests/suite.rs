@@ -11,6 +11,8 @@ mod az;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod boundaries;
+#[cfg(test)]
 mod chart;
 #[cfg(test)]
 mod convergence;
@@ -33,6 +35,8 @@ mod full_disk;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod manifests;
 #[cfg(test)]
 mod merge;
@@ -46,6 +50,8 @@ mod protect;
 mod python;
 #[cfg(test)]
 mod restores;
+#[cfg(test)]
+mod side_by_side;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]

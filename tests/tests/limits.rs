@@ -1,0 +1,103 @@
+//! The one table of limits against those who hold policies to it without a service: the API server, and `kluis validate`.
+
+use std::fs;
+
+use kluis_policy::Workload;
+use kluis_policy::limits::RULES;
+use kluis_tests::place::{scratch, workspace};
+use serde_json::Value;
+
+use crate::boundaries::{Boundary, boundaries, daily};
+use crate::crds::Served;
+use crate::validate::findings;
+
+#[test]
+fn the_api_server_draws_the_line_where_the_table_does() {
+    let served = Served::new("BackupPolicy");
+    let mut wrong = Vec::new();
+    let mut refused = 0;
+    for boundary in boundaries() {
+        let answer = served.would_create(&boundary.spec);
+        let message = answer.body["message"].as_str().unwrap_or_default();
+        refused += usize::from(answer.status >= 400);
+        wrong.extend(disagreement(&boundary, answer.status < 400, message));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(refused >= 60, "only {refused} policies were refused");
+}
+
+#[test]
+fn kluis_validate_draws_the_line_where_the_table_does() {
+    let dir = scratch("validate-limits").unwrap();
+    let all = boundaries();
+    let cases: Vec<(String, Value)> = all
+        .iter()
+        .map(|boundary| (boundary.name(), boundary.spec.clone()))
+        .collect();
+    let mut wrong = Vec::new();
+    for (boundary, found) in all.iter().zip(findings(dir.path(), "BackupPolicy", &cases)) {
+        let errors: Vec<&Value> = found
+            .iter()
+            .filter(|finding| finding["severity"] == "error")
+            .collect();
+        let messages: Vec<&str> = errors
+            .iter()
+            .map(|finding| finding["message"].as_str().unwrap())
+            .collect();
+        wrong.extend(disagreement(
+            boundary,
+            errors.is_empty(),
+            &messages.join("\n"),
+        ));
+        for finding in errors {
+            assert!(
+                finding["line"].as_u64().is_some_and(|line| line > 0),
+                "{finding}"
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn disagreement(boundary: &Boundary, accepted: bool, message: &str) -> Option<String> {
+    let name = boundary.name();
+    match (boundary.inside, accepted) {
+        (true, true) => None,
+        (true, false) => Some(format!(
+            "refused, though within its limits: {name}: {message}"
+        )),
+        (false, true) => Some(format!(
+            "accepted: {name}, instead of: {}",
+            boundary.message
+        )),
+        (false, false) if message.contains(&boundary.message) => None,
+        (false, false) => Some(format!(
+            "{name}: refused with {message:?} instead of {:?}",
+            boundary.message
+        )),
+    }
+}
+
+#[test]
+fn a_plain_policy_of_every_workload_is_accepted() {
+    let served = Served::new("BackupPolicy");
+    for workload in Workload::ALL {
+        let answer = served.would_create(&daily(workload));
+        assert_eq!(answer.status, 201, "{}", answer.text);
+    }
+}
+
+#[test]
+fn every_rule_between_fields_is_one_of_the_definitions_with_its_number() {
+    let definitions =
+        fs::read_to_string(workspace().join("crds/kluis.dev_backuppolicies.yaml")).unwrap();
+    // A long text is broken into lines there.
+    let words: Vec<&str> = definitions.split_whitespace().collect();
+    let text = words.join(" ");
+    let missing: Vec<String> = RULES
+        .iter()
+        .map(|rule| format!("{} (rule {})", rule.message, rule.rule))
+        .filter(|message| !text.contains(message.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -1,0 +1,133 @@
+//! `docs/azure.md`, *Kluis and Azure, side by side*: its tables of numbers and fields are the table of limits.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use kluis_policy::Workload;
+use kluis_policy::limits::{CHOICES, Case, FIELDS, LIMITS, Limit, POINTS, RULES};
+use kluis_tests::place::workspace;
+
+/// `UPDATE=1` writes the tables anew.
+#[test]
+fn the_tables_of_the_page_are_those_of_limits() {
+    let path = workspace().join("docs/azure.md");
+    let found = fs::read_to_string(&path).unwrap();
+    let with_limits = between(&found, "limits", &limits());
+    let should = between(&with_limits, "fields", &fields());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &should).unwrap();
+        return;
+    }
+    assert!(
+        found == should,
+        "{} is not what crates/policy/src/limits says; UPDATE=1 cargo test --test suite side_by_side writes it",
+        path.display()
+    );
+}
+
+#[test]
+fn every_rule_by_its_number_has_a_row() {
+    let page = fs::read_to_string(workspace().join("docs/azure.md")).unwrap();
+    let numbers = LIMITS
+        .iter()
+        .map(|limit| limit.rule)
+        .chain(CHOICES.iter().map(|choice| choice.rule))
+        .chain(FIELDS.iter().map(|known| known.rule))
+        .chain(RULES.iter().map(|rule| rule.rule));
+    for number in numbers {
+        let row = format!("\n| {number} | ");
+        assert!(page.contains(&row), "rule {number} has no row");
+    }
+}
+
+fn between(page: &str, name: &str, table: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{begin}\n{table}{end}{after}")
+}
+
+fn limits() -> String {
+    let mut table =
+        "| workload | field | least | most | | rule | source |\n|---|---|---|---|---|---|---|\n"
+            .to_owned();
+    for workload in Workload::ALL {
+        for limit in LIMITS.iter().filter(|limit| limit.workload == workload) {
+            let least = if limit.field == POINTS {
+                String::new()
+            } else {
+                limit.least.to_string()
+            };
+            writeln!(
+                table,
+                "| {} | {} | {least} | {} | {} | {} | {} |",
+                workload.name(),
+                named(limit),
+                limit.most,
+                limit.unit.in_words(),
+                limit.rule,
+                limit.source
+            )
+            .unwrap();
+        }
+        for choice in CHOICES.iter().filter(|choice| choice.workload == workload) {
+            let among: Vec<String> = choice.among.iter().map(ToString::to_string).collect();
+            writeln!(
+                table,
+                "| {} | `{}` | one of | {} | {} | {} | {} |",
+                workload.name(),
+                choice.field,
+                among.join(", "),
+                choice.unit.in_words(),
+                choice.rule,
+                choice.source
+            )
+            .unwrap();
+        }
+    }
+    table
+}
+
+fn named(limit: &Limit) -> String {
+    if limit.field == POINTS {
+        return format!("{POINTS} of an item");
+    }
+    let case = match limit.case {
+        Case::Always => "",
+        Case::StandardDaily => ", Standard, daily",
+        Case::StandardWeekly => ", Standard, weekly",
+        Case::Enhanced => ", Enhanced",
+    };
+    format!("`{}`{case}", limit.field)
+}
+
+fn fields() -> String {
+    let names: Vec<&str> = Workload::ALL
+        .iter()
+        .map(|workload| workload.name())
+        .collect();
+    let mut table = format!("| field | {} | rule |\n|---|", names.join(" | "));
+    table.push_str(&"---|".repeat(names.len() + 1));
+    table.push('\n');
+    for known in FIELDS {
+        let cells: Vec<&str> = Workload::ALL
+            .iter()
+            .map(|workload| {
+                if known.workloads.contains(workload) {
+                    "yes"
+                } else {
+                    ""
+                }
+            })
+            .collect();
+        writeln!(
+            table,
+            "| `{}` | {} | {} |",
+            known.field,
+            cells.join(" | "),
+            known.rule
+        )
+        .unwrap();
+    }
+    table
+}
