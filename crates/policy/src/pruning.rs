@@ -5,7 +5,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::retention::{Retention, Tags, Tier};
+use crate::clock::{Clock, floor};
+use crate::retention::{Retention, Tags, Tier, instant};
+use crate::tiers::Tiers;
 
 /// A recovery point, as far as its expiry is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,14 @@ pub enum Reason {
     NewestOfLostSource,
     /// Protection was stopped with the data retained.
     Stopped,
+    /// The days of its own kind: differential, incremental or log.
+    Days,
+    /// Another backup cannot be restored without it: the one made at that time, which is kept longest of those.
+    ChainNeeds(Timestamp),
+    /// It is the newest of its item, which never goes by its age.
+    Newest,
+    /// Nothing: no tier of the policy covers such points, and the next cleanup deletes it.
+    NoTier,
 }
 
 impl Verdict {
@@ -86,6 +96,13 @@ pub fn verdicts(
     now: Timestamp,
 ) -> Vec<Verdict> {
     let newest = points.iter().map(|point| point.time).max();
+    let oldest = points.iter().map(|point| point.time).min();
+    let tiers = Tiers::new(retention);
+    let clock = Clock::over(
+        zone,
+        oldest.unwrap_or_default(),
+        tiers.horizon(newest.unwrap_or_default()),
+    );
     let verdict = |point: &Point| match pruning {
         Pruning::KeepAll => Verdict::Kept {
             until: None,
@@ -95,19 +112,34 @@ pub fn verdicts(
             until: None,
             reason: Reason::NewestOfLostSource,
         },
-        Pruning::KeepNewest | Pruning::ByPolicy => by_policy(retention, point, zone, now),
+        Pruning::KeepNewest | Pruning::ByPolicy => by_policy(&tiers, &clock, point, now),
     };
     points.iter().map(verdict).collect()
 }
 
-fn by_policy(retention: &Retention, point: &Point, zone: &TimeZone, now: Timestamp) -> Verdict {
+fn by_policy(tiers: &Tiers, clock: &Clock, point: &Point, now: Timestamp) -> Verdict {
     let kept = match point.origin {
         Origin::OnDemand { until } => Some((until, Reason::OnDemand)),
-        Origin::Scheduled { tags } => retention
-            .kept_until(point.time, tags, zone)
-            .map(|(until, tier)| (until, Reason::Tier(tier))),
+        Origin::Scheduled { tags } => by_tier(tiers, clock, point.time, tags),
     };
-    match kept {
+    verdict(kept, now)
+}
+
+/// The end that the tiers of a policy give a scheduled point.
+pub(crate) fn by_tier(
+    tiers: &Tiers,
+    clock: &Clock,
+    due: Timestamp,
+    tags: Tags,
+) -> Option<(Timestamp, Reason)> {
+    let (second, nanosecond) = floor(due);
+    let (until, tier) = tiers.kept_until(clock, second, tags)?;
+    Some((instant(until, nanosecond), Reason::Tier(tier)))
+}
+
+/// What becomes of a point with this end; `None` when nothing gives it one.
+pub(crate) fn verdict(end: Option<(Timestamp, Reason)>, now: Timestamp) -> Verdict {
+    match end {
         Some((until, reason)) if until > now => Verdict::Kept {
             until: Some(until),
             reason,

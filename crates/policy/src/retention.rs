@@ -8,9 +8,11 @@
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::calendar::{Month, MonthDays};
+use crate::clock::{Clock, floor};
+use crate::tiers::Tiers;
 use crate::wall_clock;
 
 /// The retention of a policy. A tier that is absent keeps nothing.
@@ -73,6 +75,9 @@ pub struct Tags {
     pub yearly: bool,
 }
 
+/// Longer than any date of any zone's clock.
+const TWO_DAYS: SignedDuration = SignedDuration::from_hours(51);
+
 impl Retention {
     /// The tags of a point of the run that was due at `due`.
     ///
@@ -86,9 +91,12 @@ impl Retention {
         zone: &TimeZone,
     ) -> Tags {
         let date = wall_clock::reading(zone, due).date();
+        // Nothing further away can be of the same date, so that most of a long history costs a comparison.
+        let near = due.checked_sub(TWO_DAYS).unwrap_or(Timestamp::MIN);
         let first = earlier
             .into_iter()
-            .all(|other| other >= due || wall_clock::reading(zone, other).date() != date);
+            .filter(|other| (near..due).contains(other))
+            .all(|other| wall_clock::reading(zone, other).date() != date);
         if first {
             self.tags_of_day(date)
         } else {
@@ -124,46 +132,13 @@ impl Retention {
         tags: Tags,
         zone: &TimeZone,
     ) -> Option<(Timestamp, Tier)> {
-        Tier::ALL
-            .into_iter()
-            .filter_map(|tier| Some((after(due, self.duration(tier, tags)?, zone), tier)))
-            .max_by_key(|(until, _)| *until)
-    }
-
-    fn duration(&self, tier: Tier, tags: Tags) -> Option<Span> {
-        match tier {
-            Tier::Daily => self
-                .daily
-                .as_ref()
-                .map(|daily| span(daily.keep, Span::try_days)),
-            Tier::Weekly => self
-                .weekly
-                .as_ref()
-                .filter(|_| tags.weekly)
-                .map(|tier| span(tier.keep, Span::try_weeks)),
-            Tier::Monthly => self
-                .monthly
-                .as_ref()
-                .filter(|_| tags.monthly)
-                .map(|tier| span(tier.keep, Span::try_months)),
-            Tier::Yearly => self
-                .yearly
-                .as_ref()
-                .filter(|_| tags.yearly)
-                .map(|tier| span(tier.keep, Span::try_years)),
-        }
+        let (second, nanosecond) = floor(due);
+        let (until, tier) = Tiers::new(self).kept_until(&Clock::new(zone), second, tags)?;
+        Some((instant(until, nanosecond), tier))
     }
 }
 
-/// A number of units, or the longest span there is: retention beyond the calendar is retention for ever.
-fn span(count: u32, unit: fn(Span, i64) -> Result<Span, jiff::Error>) -> Span {
-    unit(Span::new(), i64::from(count)).unwrap_or_else(|_| 19_998.years())
-}
-
-fn after(due: Timestamp, span: Span, zone: &TimeZone) -> Timestamp {
-    wall_clock::reading(zone, due)
-        .checked_add(span)
-        .ok()
-        .and_then(|end| wall_clock::instant(zone, end))
-        .unwrap_or(Timestamp::MAX)
+/// An end in seconds as an instant: what is kept beyond the calendar is kept for ever.
+pub(crate) fn instant(second: i64, nanosecond: i32) -> Timestamp {
+    Timestamp::new(second, nanosecond).unwrap_or(Timestamp::MAX)
 }

@@ -23,7 +23,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 /// A little over the longest time between two changes of a zone that has daylight saving time each year.
-const A_YEAR: SignedDuration = SignedDuration::from_hours(24 * 400);
+pub(crate) const A_YEAR: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 /// The base offset of `zone` at `at`, as the module defines it.
 pub fn base_offset(zone: &TimeZone, at: Timestamp) -> Offset {

@@ -122,6 +122,7 @@ fn schedule(frequency: &Frequency) -> String {
             from,
             window,
         } => format!("every {every} h from {from} for {window} h"),
+        Frequency::Minutes { every } => format!("every {every} minutes"),
     }
 }
 

@@ -247,6 +247,7 @@ fn start(terms: &Terms) -> Time {
     match terms.frequency {
         Frequency::Daily { at } | Frequency::Weekly { at, .. } => at,
         Frequency::Hourly { from, .. } => from,
+        Frequency::Minutes { .. } => Time::midnight(),
     }
 }
 

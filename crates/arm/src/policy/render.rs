@@ -22,6 +22,11 @@ pub enum RenderError {
     /// A count that no policy can hold.
     #[error("{0} is too large a number for a policy; the limits are far below")]
     Count(u32),
+    /// A schedule that only logs have.
+    #[error(
+        "virtual machines are backed up daily, weekly or every few hours, not every few minutes"
+    )]
+    LogsOnly,
 }
 
 /// The date that stands before every time. It means nothing: any will do, and one that never changes makes equal
@@ -36,8 +41,8 @@ const ANY_DATE: Date = date(2024, 1, 1);
 /// When Azure has no name for the zone, or a number does not fit.
 pub fn render(terms: &Terms) -> Result<VmPolicy, RenderError> {
     let (schedule, at) = match terms.generation {
-        Generation::Standard => standard(&terms.frequency),
-        Generation::Enhanced => enhanced(&terms.frequency),
+        Generation::Standard => standard(&terms.frequency)?,
+        Generation::Enhanced => enhanced(&terms.frequency)?,
     };
     let policy_type = match terms.generation {
         Generation::Standard => PolicyType::V1,
@@ -71,12 +76,12 @@ fn hourly(every: u8, from: Time, window: u8) -> HourlySchedule {
 }
 
 /// The schedule, and the time that its retention repeats.
-fn standard(frequency: &Frequency) -> (SchedulePolicy, Option<Time>) {
+fn standard(frequency: &Frequency) -> Result<(SchedulePolicy, Option<Time>), RenderError> {
     let simple = |frequency| SimpleSchedule {
         schedule_run_frequency: Some(frequency),
         ..SimpleSchedule::default()
     };
-    match frequency {
+    Ok(match frequency {
         Frequency::Daily { at } => {
             let times = Some(vec![wall_clock(*at)]);
             (
@@ -111,16 +116,17 @@ fn standard(frequency: &Frequency) -> (SchedulePolicy, Option<Time>) {
                 None,
             )
         }
-    }
+        Frequency::Minutes { .. } => return Err(RenderError::LogsOnly),
+    })
 }
 
 /// The schedule, and the time that its retention repeats.
-fn enhanced(frequency: &Frequency) -> (SchedulePolicy, Option<Time>) {
+fn enhanced(frequency: &Frequency) -> Result<(SchedulePolicy, Option<Time>), RenderError> {
     let v2 = |frequency| SimpleScheduleV2 {
         schedule_run_frequency: Some(frequency),
         ..SimpleScheduleV2::default()
     };
-    match frequency {
+    Ok(match frequency {
         Frequency::Daily { at } => {
             let times = Some(vec![wall_clock(*at)]);
             let daily = Some(DailySchedule {
@@ -166,7 +172,8 @@ fn enhanced(frequency: &Frequency) -> (SchedulePolicy, Option<Time>) {
                 None,
             )
         }
-    }
+        Frequency::Minutes { .. } => return Err(RenderError::LogsOnly),
+    })
 }
 
 fn retention(retention: &Retention, at: Option<Time>) -> Result<LongTermRetention, RenderError> {

@@ -87,11 +87,16 @@ pub(crate) fn day_of(local: i64) -> (usize, Day) {
     (number, DAYS[number])
 }
 
+/// The numbers of the first days of the months, January 1970 first.
+static FIRSTS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let firsts = DAYS.iter().enumerate().filter(|(_, day)| day.day == 1);
+    firsts.map(|(number, _)| number).collect()
+});
+
 /// The number of a date.
 pub(crate) fn number_of(year: i64, month: i64, day: i64) -> usize {
-    DAYS.iter()
-        .position(|d| (d.year, d.month, d.day) == (year, month, day))
-        .unwrap()
+    let month = usize::try_from((year - 1970) * 12 + month - 1).unwrap();
+    FIRSTS[month] + usize::try_from(day - 1).unwrap()
 }
 
 /// Whether this day is the `nth` (0 for the first, 4 for the last) of its weekday in its month, by counting them.

@@ -91,7 +91,7 @@ fn month_days() -> impl Strategy<Value = MonthDays> {
     ]
 }
 
-fn retentions() -> impl Strategy<Value = Retention> {
+pub(crate) fn retentions() -> impl Strategy<Value = Retention> {
     let daily = (7..60u32).prop_map(|keep| Daily { keep });
     let weekly = (1..30u32, weekdays()).prop_map(|(keep, on)| Weekly { keep, on });
     let monthly = (1..40u32, month_days()).prop_map(|(keep, on)| Monthly { keep, on });

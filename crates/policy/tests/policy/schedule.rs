@@ -25,10 +25,11 @@ fn is_run(frequency: &Frequency, local: i64) -> bool {
             let passed = (local.rem_euclid(DAY) - seconds(from)).rem_euclid(DAY);
             passed % (i64::from(*every) * HOUR) == 0 && passed <= i64::from(*window) * HOUR
         }
+        Frequency::Minutes { every } => local.rem_euclid(DAY) % (i64::from(*every) * 60) == 0,
     }
 }
 
-fn frequencies() -> impl Strategy<Value = Frequency> {
+pub(crate) fn frequencies() -> impl Strategy<Value = Frequency> {
     let time = || {
         (0..24i8, prop_oneof![Just(0i8), Just(30)]).prop_map(|(h, m)| Time::constant(h, m, 0, 0))
     };
@@ -49,6 +50,8 @@ fn frequencies() -> impl Strategy<Value = Frequency> {
                 from,
                 window
             }),
+        prop_oneof![Just(15u16), Just(60), Just(105), Just(720), Just(1_440)]
+            .prop_map(|every| Frequency::Minutes { every }),
     ]
 }
 

@@ -227,7 +227,10 @@ fn rule(why: Why) -> &'static str {
         Why::Policy(Reason::OnDemand) => "OnDemand",
         Why::Policy(Reason::NewestOfLostSource) => "NewestOfLostSource",
         Why::Policy(Reason::Stopped) => "Stopped",
-        Why::Newest => "Newest",
+        Why::Policy(Reason::Days) => "Days",
+        Why::Policy(Reason::ChainNeeds(_)) => "ChainNeeds",
+        Why::Policy(Reason::NoTier) => "NoTier",
+        Why::Newest | Why::Policy(Reason::Newest) => "Newest",
         Why::SoftDeleted => "SoftDeleted",
     }
 }

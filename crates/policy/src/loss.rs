@@ -1,0 +1,221 @@
+//! What an edit of a policy would cost an item: the recovery points that the next cleanup would delete, and those that
+//! would go sooner than now.
+//!
+//! Azure says neither which run made a point nor which tier keeps it. Both are worked out from the times of the points
+//! and the policy in force, in the same way for what is in force and what is wanted, so that an edit which only lengthens
+//! never looks like a loss. Two things an item's past may have left are allowed for:
+//!
+//! - a point that no run of the schedule in force explains was made by an earlier schedule, at its own time;
+//! - a point that is there although the policy in force would have let it go was tagged by an earlier policy. It is taken
+//!   to be kept by whichever of the long-term tiers still covers its age, and the worst is assumed.
+//!
+//! What can't be seen is an old tag on a point that the policy in force still keeps anyway: it counts by the policy in
+//! force. Points on demand don't belong here; no policy prunes them.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::beat::Beat;
+use crate::clock::{Clock, floor};
+use crate::day::{Day, SECONDS};
+use crate::retention::{Retention, Tags};
+use crate::runs::GRACE;
+use crate::schedule::Schedule;
+use crate::tiers::{FOR_EVER, Tiers};
+
+/// When points are made and how long they are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Ruling<'a> {
+    pub schedule: &'a Schedule,
+    pub retention: &'a Retention,
+}
+
+/// What keeps an item's points now.
+#[derive(Debug, Clone, Copy)]
+pub enum InForce<'a> {
+    /// A policy.
+    Ruling(Ruling<'a>),
+    /// Nothing prunes them: protection is stopped with its data retained. Taking it up again ends "for ever" for every
+    /// point, so that only what goes at once is counted.
+    ForEver,
+}
+
+/// What an edit costs one item.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Points deleted at the next cleanup.
+    pub deleted: u32,
+    /// Points kept, and for a shorter time than now.
+    pub shortened: u32,
+    /// The oldest of the points deleted or shortened.
+    pub oldest: Option<Timestamp>,
+    /// The newest of them.
+    pub newest: Option<Timestamp>,
+}
+
+/// What an edit would cost an item whose scheduled points have these times, in ascending order. For many items use one
+/// [`Comparison`].
+pub fn cost(
+    points: &[Timestamp],
+    in_force: &InForce<'_>,
+    wanted: &Ruling<'_>,
+    now: Timestamp,
+) -> Cost {
+    let oldest = points.first().copied().unwrap_or(now);
+    Comparison::since(oldest, in_force, wanted, now).cost(points)
+}
+
+/// Two rulings made ready to be compared for item after item.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// What made the points, and tagged them.
+    beat: Beat,
+    clock: Clock,
+    tagging: Tiers,
+    /// `None` for ever.
+    old: Option<Tiers>,
+    new: Tiers,
+    /// The clock of the wanted policy where it is another.
+    new_clock: Option<Clock>,
+    now: i64,
+}
+
+/// Points are deleted some time after they expire, at a cleanup: until then their being there needs no explanation.
+const CLEANUP: i64 = 2 * SECONDS;
+
+/// The age of points that a [`Comparison`] is fast for.
+const DECADE: SignedDuration = SignedDuration::from_hours(24 * 366 * 10);
+
+impl Comparison {
+    /// Compares what is in force with what is wanted, at `now`.
+    pub fn new(in_force: &InForce<'_>, wanted: &Ruling<'_>, now: Timestamp) -> Comparison {
+        let since = now.checked_sub(DECADE).unwrap_or(Timestamp::MIN);
+        Comparison::since(since, in_force, wanted, now)
+    }
+
+    fn since(
+        oldest: Timestamp,
+        in_force: &InForce<'_>,
+        wanted: &Ruling<'_>,
+        now: Timestamp,
+    ) -> Comparison {
+        let (basis, old) = match in_force {
+            InForce::Ruling(ruling) => (ruling, Some(Tiers::new(ruling.retention))),
+            InForce::ForEver => (wanted, None),
+        };
+        let new = Tiers::new(wanted.retention);
+        let horizon = old
+            .as_ref()
+            .map_or(now, |old| old.horizon(now))
+            .max(new.horizon(now));
+        let over = |zone: &TimeZone| Clock::over(zone, oldest, horizon);
+        let zone = &basis.schedule.zone;
+        Comparison {
+            beat: Beat::new(&basis.schedule.frequency),
+            clock: over(zone),
+            tagging: Tiers::new(basis.retention),
+            old,
+            new,
+            new_clock: (wanted.schedule.zone != *zone).then(|| over(&wanted.schedule.zone)),
+            now: floor(now).0,
+        }
+    }
+
+    /// What the edit would cost an item whose scheduled points have these times, in ascending order.
+    pub fn cost(&self, points: &[Timestamp]) -> Cost {
+        let mut cost = Cost::default();
+        // The first run of the day that was looked at last.
+        let mut first: Option<(i64, i64)> = None;
+        for (index, time) in points.iter().enumerate() {
+            let due = self.due(floor(*time).0);
+            let day = self.clock.local(due).div_euclid(SECONDS);
+            let (first_day, first_due) = *first.get_or_insert((day, due));
+            if first_day != day {
+                first = Some((day, due));
+            }
+            let tags = if first_day != day || first_due == due {
+                self.tagging.tags(Day::of(day))
+            } else {
+                Tags::default()
+            };
+            let is_newest = index + 1 == points.len();
+            match self.fate(due, tags, is_newest) {
+                Fate::Same => continue,
+                Fate::Deleted => cost.deleted = cost.deleted.saturating_add(1),
+                Fate::Shortened => cost.shortened = cost.shortened.saturating_add(1),
+            }
+            cost.oldest.get_or_insert(*time);
+            cost.newest = Some(*time);
+        }
+        cost
+    }
+
+    /// The run that made a point: the snapshot comes some minutes after it.
+    fn due(&self, second: i64) -> i64 {
+        self.beat
+            .previous_at_or_before(&self.clock, second)
+            .filter(|run| second - run <= GRACE.as_secs())
+            .unwrap_or(second)
+    }
+
+    fn fate(&self, due: i64, tags: Tags, is_newest: bool) -> Fate {
+        let Some(old) = &self.old else {
+            return match self.fate_from(FOR_EVER, due, tags) {
+                Fate::Deleted => Fate::Deleted,
+                Fate::Same | Fate::Shortened => Fate::Same,
+            };
+        };
+        let was = old.kept_until(&self.clock, due, tags);
+        match was {
+            Some((was, _)) if was > self.now => self.fate_from(was, due, tags),
+            // The newest never goes by its age.
+            _ if is_newest => Fate::Same,
+            Some((was, _)) if was > self.now - CLEANUP => Fate::Same,
+            _ => self.fate_of_survivor(old, due),
+        }
+    }
+
+    /// The fate of a point that the policy in force would have let go.
+    fn fate_of_survivor(&self, old: &Tiers, due: i64) -> Fate {
+        let alone = [
+            Tags {
+                weekly: true,
+                ..Tags::default()
+            },
+            Tags {
+                monthly: true,
+                ..Tags::default()
+            },
+            Tags {
+                yearly: true,
+                ..Tags::default()
+            },
+        ];
+        alone
+            .into_iter()
+            .filter_map(|tags| {
+                let (was, _) = old.kept_until(&self.clock, due, tags)?;
+                (was > self.now).then(|| self.fate_from(was, due, tags))
+            })
+            .max()
+            .unwrap_or(Fate::Same)
+    }
+
+    /// The fate of a point that would have gone at `was`.
+    fn fate_from(&self, was: i64, due: i64, tags: Tags) -> Fate {
+        let clock = self.new_clock.as_ref().unwrap_or(&self.clock);
+        match self.new.kept_until(clock, due, tags) {
+            Some((until, _)) if until >= was => Fate::Same,
+            Some((until, _)) if until > self.now => Fate::Shortened,
+            _ => Fate::Deleted,
+        }
+    }
+}
+
+/// What an edit makes of a point, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Same,
+    Shortened,
+    Deleted,
+}

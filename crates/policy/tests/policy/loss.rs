@@ -1,0 +1,280 @@
+//! What an edit costs: against the verdicts before and after it, and the sentences of Azure's documentation.
+
+use jiff::civil::{Time, Weekday};
+use jiff::{SignedDuration, Timestamp};
+use kluis_policy::loss::{Comparison, Cost, InForce, Ruling, cost};
+use kluis_policy::{
+    Daily, Frequency, MonthDays, Monthly, Origin, Point, Retention, Schedule, Verdict, Week, Weekly,
+};
+use proptest::prelude::*;
+
+use crate::almanac::{ZONES, at, zone};
+use crate::retention::retentions;
+use crate::schedule::frequencies;
+
+fn daily_at_ten(name: &str) -> Schedule {
+    Schedule {
+        frequency: Frequency::Daily {
+            at: Time::constant(22, 0, 0, 0),
+        },
+        zone: zone(name),
+    }
+}
+
+fn days(keep: u32) -> Retention {
+    Retention {
+        daily: Some(Daily { keep }),
+        ..Retention::default()
+    }
+}
+
+fn weekly(keep: u32, on: Weekday) -> Retention {
+    Retention {
+        weekly: Some(Weekly { keep, on: vec![on] }),
+        ..Retention::default()
+    }
+}
+
+/// Points of a schedule, ten minutes after their runs, up to `now`.
+fn points(schedule: &Schedule, days: i64, now: Timestamp) -> Vec<Timestamp> {
+    let since = now
+        .checked_sub(SignedDuration::from_hours(24 * days))
+        .unwrap();
+    std::iter::successors(schedule.next_after(since), |run| schedule.next_after(*run))
+        .map(|run| run.checked_add(SignedDuration::from_mins(10)).unwrap())
+        .take_while(|time| *time <= now)
+        .collect()
+}
+
+fn from_to(schedule: &Schedule, old: &Retention, new: &Retention, days: i64) -> Cost {
+    let now = at("2026-03-01T12:00:00Z");
+    let ruling = |retention| Ruling {
+        schedule,
+        retention,
+    };
+    let in_force = InForce::Ruling(ruling(old));
+    cost(&points(schedule, days, now), &in_force, &ruling(new), now)
+}
+
+#[test]
+fn shortened_costs_the_surplus_and_lengthened_nothing() {
+    let utc = daily_at_ten("UTC");
+    assert_eq!(from_to(&utc, &days(30), &days(60), 30), Cost::default());
+    assert_eq!(
+        from_to(&utc, &days(30), &days(7), 30),
+        Cost {
+            deleted: 23,
+            shortened: 7,
+            oldest: Some(at("2026-01-30T22:10:00Z")),
+            newest: Some(at("2026-02-28T22:10:00Z")),
+        }
+    );
+}
+
+#[test]
+fn from_daily_to_weekly_the_daily_points_are_lost() {
+    let gfs = Retention {
+        weekly: weekly(12, Weekday::Sunday).weekly,
+        ..days(30)
+    };
+    let found = from_to(&daily_at_ten("UTC"), &gfs, &weekly(12, Weekday::Sunday), 28);
+    assert_eq!(
+        (found.deleted, found.shortened),
+        (24, 0),
+        "all but four Sundays"
+    );
+}
+
+#[test]
+fn another_day_costs_nothing() {
+    let (sunday, monday) = (weekly(12, Weekday::Sunday), weekly(12, Weekday::Monday));
+    let sundays = Schedule {
+        frequency: Frequency::Weekly {
+            on: vec![Weekday::Sunday],
+            at: Time::constant(22, 0, 0, 0),
+        },
+        zone: zone("UTC"),
+    };
+    assert_eq!(from_to(&sundays, &sunday, &monday, 84), Cost::default());
+}
+
+/// Taking up a stopped protection again ends "for ever" for every point: what goes at once is counted, and no more.
+#[test]
+fn after_a_stop_only_what_goes_at_once_is_counted() {
+    let (schedule, retention) = (daily_at_ten("UTC"), days(30));
+    let now = at("2026-03-01T12:00:00Z");
+    let wanted = Ruling {
+        schedule: &schedule,
+        retention: &retention,
+    };
+    let found = cost(
+        &points(&schedule, 100, now),
+        &InForce::ForEver,
+        &wanted,
+        now,
+    );
+    assert_eq!((found.deleted, found.shortened), (70, 0));
+}
+
+/// The weekly tag was moved from Sunday to Monday some time ago: the Sundays that are still there live by it, although
+/// nothing in force says so, and shortening it costs them.
+#[test]
+fn what_an_earlier_policy_tagged_is_not_forgotten() {
+    let utc = daily_at_ten("UTC");
+    let gfs = |keep| Retention {
+        weekly: weekly(keep, Weekday::Monday).weekly,
+        ..days(7)
+    };
+    let (old, new) = (gfs(12), gfs(4));
+    let now = at("2026-03-01T12:00:00Z");
+    let sundays: Vec<Timestamp> = points(&utc, 84, now)
+        .into_iter()
+        .filter(|point| point.to_zoned(zone("UTC")).weekday() == Weekday::Sunday)
+        .collect();
+    let ruling = |retention| Ruling {
+        schedule: &utc,
+        retention,
+    };
+    let found = cost(&sundays, &InForce::Ruling(ruling(&old)), &ruling(&new), now);
+    assert_eq!(
+        (found.deleted, found.shortened),
+        (8, 2),
+        "of eleven, one is within the days"
+    );
+    let lengthened = gfs(20);
+    let found = cost(
+        &sundays,
+        &InForce::Ruling(ruling(&old)),
+        &ruling(&lengthened),
+        now,
+    );
+    assert_eq!(found, Cost::default());
+}
+
+/// The schedule was moved from 08:00 to 22:00: a Sunday's point of eight in the morning is still Sunday's.
+#[test]
+fn points_of_an_earlier_schedule_keep_their_day() {
+    let utc = daily_at_ten("UTC");
+    let morning = Schedule {
+        frequency: Frequency::Daily {
+            at: Time::constant(8, 0, 0, 0),
+        },
+        zone: zone("UTC"),
+    };
+    let monthly = |keep| Retention {
+        monthly: Some(Monthly {
+            keep,
+            on: MonthDays::Weekdays {
+                weeks: vec![Week::First],
+                on: vec![Weekday::Sunday],
+            },
+        }),
+        ..days(7)
+    };
+    let now = at("2026-03-01T12:00:00Z");
+    let first_sundays: Vec<Timestamp> = points(&morning, 190, now)
+        .into_iter()
+        .filter(|point| {
+            let zoned = point.to_zoned(zone("UTC"));
+            zoned.weekday() == Weekday::Sunday && zoned.day() <= 7
+        })
+        .collect();
+    let (old, new) = (monthly(12), monthly(2));
+    let ruling = |retention| Ruling {
+        schedule: &utc,
+        retention,
+    };
+    let found = cost(
+        &first_sundays,
+        &InForce::Ruling(ruling(&old)),
+        &ruling(&new),
+        now,
+    );
+    assert_eq!((found.deleted, found.shortened), (5, 2));
+}
+
+/// The points as their verdicts see them: by their runs, tagged by the policy that made them.
+fn tagged(schedule: &Schedule, retention: &Retention, times: &[Timestamp]) -> Vec<Point> {
+    let dues: Vec<Timestamp> = times
+        .iter()
+        .map(|time| schedule.previous_at_or_before(*time).unwrap())
+        .collect();
+    dues.iter()
+        .enumerate()
+        .map(|(index, due)| Point {
+            time: *due,
+            origin: Origin::Scheduled {
+                tags: retention.tags(*due, dues[..index].iter().copied(), &schedule.zone),
+            },
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(crate::cases(1_000))]
+
+    /// The cost is the difference of the verdicts under the two policies, point by point.
+    #[test]
+    fn is_the_difference_of_the_verdicts(
+        frequency in frequencies(),
+        (old, new) in (retentions(), retentions()),
+        (name, _) in proptest::sample::select(ZONES.to_vec()),
+        days in 1..60i64,
+    ) {
+        let schedule = Schedule { frequency, zone: zone(name) };
+        let now = at("2026-03-01T12:34:56Z");
+        let all = points(&schedule, days, now);
+        let until = |retention: &Retention| -> Vec<Option<Timestamp>> {
+            let points = tagged(&schedule, &old, &all);
+            let verdicts = retention.verdicts(&points, &schedule.zone, now);
+            verdicts.iter().map(|verdict| match verdict {
+                Verdict::Kept { until, .. } => *until,
+                Verdict::Expired { .. } => None,
+            }).collect()
+        };
+        // What is there is what the policy in force keeps.
+        let kept: Vec<(Timestamp, Option<Timestamp>, Option<Timestamp>)> = all
+            .iter()
+            .zip(until(&old).into_iter().zip(until(&new)))
+            .filter(|(_, (was, _))| was.is_some())
+            .map(|(time, (was, will))| (*time, was, will))
+            .collect();
+        let times: Vec<Timestamp> = kept.iter().map(|(time, _, _)| *time).collect();
+        let ruling = |retention| Ruling { schedule: &schedule, retention };
+        // The first of a day may be gone while a later one is kept, which then looks like the first: only days whose
+        // points all stand are compared.
+        prop_assume!(times.len() == all.len() || !matches!(schedule.frequency, Frequency::Hourly { .. } | Frequency::Minutes { .. }));
+        let comparison = Comparison::new(&InForce::Ruling(ruling(&old)), &ruling(&new), now);
+        let found = comparison.cost(&times);
+        let lost = |(_, was, will): &&(Timestamp, Option<Timestamp>, Option<Timestamp>)| will < was;
+        let lost: Vec<_> = kept.iter().filter(lost).collect();
+        let deleted = lost.iter().filter(|(_, _, will)| will.is_none()).count();
+        prop_assert_eq!(usize::try_from(found.deleted).unwrap(), deleted);
+        prop_assert_eq!(usize::try_from(found.shortened).unwrap(), lost.len() - deleted);
+        prop_assert_eq!(found.oldest, lost.first().map(|(time, _, _)| *time));
+        prop_assert_eq!(found.newest, lost.last().map(|(time, _, _)| *time));
+        prop_assert_eq!(cost(&times, &InForce::Ruling(ruling(&old)), &ruling(&new), now), found);
+    }
+
+    /// An edit that only lengthens costs nothing, whatever made the points and whoever tagged them.
+    #[test]
+    fn lengthening_costs_nothing(
+        frequency in frequencies(),
+        old in retentions(),
+        longer in 0..50u32,
+        times in proptest::collection::vec(1_600_000_000i64..1_772_000_000, 0..60),
+    ) {
+        let schedule = Schedule { frequency, zone: zone("Europe/Amsterdam") };
+        let mut new = old.clone();
+        new.daily.iter_mut().for_each(|tier| tier.keep += longer);
+        new.weekly.iter_mut().for_each(|tier| tier.keep += longer);
+        new.monthly.iter_mut().for_each(|tier| tier.keep += longer);
+        new.yearly.iter_mut().for_each(|tier| tier.keep += longer);
+        let mut times: Vec<Timestamp> = times.into_iter().map(crate::almanac::second).collect();
+        times.sort_unstable();
+        let ruling = |retention| Ruling { schedule: &schedule, retention };
+        let now = at("2026-03-01T12:00:00Z");
+        let found = cost(&times, &InForce::Ruling(ruling(&old)), &ruling(&new), now);
+        prop_assert_eq!(found, Cost::default());
+    }
+}
