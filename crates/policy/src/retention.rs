@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::calendar::{Month, MonthDays};
 use crate::clock::{Clock, floor};
+use crate::day::{Day, SECONDS};
 use crate::tiers::Tiers;
-use crate::wall_clock;
 
 /// The retention of a policy. A tier that is absent keeps nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,8 +75,8 @@ pub struct Tags {
     pub yearly: bool,
 }
 
-/// Longer than any date of any zone's clock.
-const TWO_DAYS: SignedDuration = SignedDuration::from_hours(51);
+/// Longer than any date lasts on any zone's clock, also on one that changes sides of the date line.
+const A_DATE: SignedDuration = SignedDuration::from_hours(51);
 
 impl Retention {
     /// The tags of a point of the run that was due at `due`.
@@ -90,15 +90,18 @@ impl Retention {
         earlier: impl IntoIterator<Item = Timestamp>,
         zone: &TimeZone,
     ) -> Tags {
-        let date = wall_clock::reading(zone, due).date();
+        let (second, _) = floor(due);
         // Nothing further away can be of the same date, so that most of a long history costs a comparison.
-        let near = due.checked_sub(TWO_DAYS).unwrap_or(Timestamp::MIN);
+        let near = due.checked_sub(A_DATE).unwrap_or(Timestamp::MIN);
+        let clock = Clock::over(zone, near, due);
+        let day = |second: i64| clock.local(second).div_euclid(SECONDS);
+        let today = day(second);
         let first = earlier
             .into_iter()
             .filter(|other| (near..due).contains(other))
-            .all(|other| wall_clock::reading(zone, other).date() != date);
+            .all(|other| day(floor(other).0) != today);
         if first {
-            self.tags_of_day(date)
+            Tiers::new(self).tags(Day::of(today))
         } else {
             Tags::default()
         }

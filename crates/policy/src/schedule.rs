@@ -2,9 +2,9 @@
 //!
 //! A schedule knows nothing of what has run; [`crate::runs`] compares the two.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::beat::Beat;
 use crate::clock::{Clock, floor};
@@ -37,14 +37,14 @@ impl Schedule {
     /// The first run strictly after `at`. `None` when there is none: a weekly schedule without weekdays, or the end of
     /// the years a [`Timestamp`] holds.
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let run = Beat::new(&self.frequency).next_after(&self.clock(), floor(at).0)?;
+        let run = Beat::new(&self.frequency).next_after(&self.clock(at), floor(at).0)?;
         Timestamp::from_second(run).ok()
     }
 
     /// The last run at or before `at`; `None` as for [`Schedule::next_after`].
     pub fn previous_at_or_before(&self, at: Timestamp) -> Option<Timestamp> {
         let beat = Beat::new(&self.frequency);
-        let run = beat.previous_at_or_before(&self.clock(), floor(at).0)?;
+        let run = beat.previous_at_or_before(&self.clock(at), floor(at).0)?;
         Timestamp::from_second(run).ok()
     }
 
@@ -52,18 +52,25 @@ impl Schedule {
     /// past midnight are listed under the date the window began.
     pub fn on(&self, date: Date) -> Vec<Timestamp> {
         let beat = Beat::new(&self.frequency);
-        let midnight = jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(Time::midnight()));
-        let Ok(midnight) = midnight.map(|midnight| midnight.as_second()) else {
+        let midnight = date.to_datetime(Time::midnight());
+        let Ok(midnight) = Offset::UTC.to_timestamp(midnight) else {
             return Vec::new();
         };
-        let clock = self.clock();
+        let clock = self.clock(midnight);
+        let midnight = midnight.as_second();
         beat.on(midnight.div_euclid(SECONDS))
             .iter()
             .filter_map(|of_day| Timestamp::from_second(clock.instant(midnight + of_day)).ok())
             .collect()
     }
 
-    fn clock(&self) -> Clock {
-        Clock::new(&self.zone)
+    /// The clock for the days around an instant.
+    fn clock(&self, at: Timestamp) -> Clock {
+        let from = at.checked_sub(AROUND).unwrap_or(Timestamp::MIN);
+        let to = at.checked_add(AROUND).unwrap_or(Timestamp::MAX);
+        Clock::over(&self.zone, from, to)
     }
 }
+
+/// A little more than a run is looked for in.
+const AROUND: SignedDuration = SignedDuration::from_hours(24 * 14);

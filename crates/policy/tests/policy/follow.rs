@@ -181,10 +181,8 @@ fn between_two_edits_the_policy_says_the_same() {
         for half in 0..48 {
             let frequency = daily(half / 2, half % 2 * 30);
             let mut now = at("2026-01-01T00:00:00Z");
-            for _ in 0..4 {
-                let Some((edit, then)) = next_edit(&frequency, &zone, now) else {
-                    panic!("{name} changes its clocks");
-                };
+            for _ in 0..3 {
+                let (edit, then) = next_edit(&frequency, &zone, now).unwrap();
                 let said = shifted(&frequency, &zone, now);
                 let just_before = Timestamp::from_second(edit.as_second() - 1).unwrap();
                 assert_eq!(
@@ -247,6 +245,27 @@ fn a_database_follows_with_all_its_times() {
         &strategy,
         "2026-03-22T12:00:00Z",
         "2026-03-31T00:00:00Z",
-        &expect![[r#""#]],
+        &expect![[r#"
+            2026-03-22T21:00:00Z  Sun 22 Mar 22:00 CET
+            2026-03-22T23:00:00Z  Mon 23 Mar 00:00 CET
+            2026-03-23T11:00:00Z  Mon 23 Mar 12:00 CET
+            2026-03-23T20:00:00Z  Mon 23 Mar 21:00 CET
+            2026-03-23T23:00:00Z  Tue 24 Mar 00:00 CET
+            2026-03-24T11:00:00Z  Tue 24 Mar 12:00 CET
+            2026-03-24T23:00:00Z  Wed 25 Mar 00:00 CET
+            2026-03-25T11:00:00Z  Wed 25 Mar 12:00 CET
+            2026-03-25T23:00:00Z  Thu 26 Mar 00:00 CET
+            2026-03-26T11:00:00Z  Thu 26 Mar 12:00 CET
+            2026-03-26T23:00:00Z  Fri 27 Mar 00:00 CET
+            2026-03-27T11:00:00Z  Fri 27 Mar 12:00 CET
+            2026-03-27T23:00:00Z  Sat 28 Mar 00:00 CET
+            2026-03-28T11:00:00Z  Sat 28 Mar 12:00 CET
+            2026-03-28T23:00:00Z  Sun 29 Mar 00:00 CET
+            2026-03-29T11:00:00Z  Sun 29 Mar 13:00 CEST
+            2026-03-29T20:00:00Z  Sun 29 Mar 22:00 CEST
+            2026-03-29T23:00:00Z  Mon 30 Mar 01:00 CEST
+            2026-03-30T11:00:00Z  Mon 30 Mar 13:00 CEST
+            2026-03-30T19:00:00Z  Mon 30 Mar 21:00 CEST
+            2026-03-30T23:00:00Z  Tue 31 Mar 01:00 CEST"#]],
     );
 }

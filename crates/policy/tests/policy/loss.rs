@@ -138,8 +138,8 @@ fn what_an_earlier_policy_tagged_is_not_forgotten() {
     let found = cost(&sundays, &InForce::Ruling(ruling(&old)), &ruling(&new), now);
     assert_eq!(
         (found.deleted, found.shortened),
-        (8, 2),
-        "of eleven, one is within the days"
+        (8, 3),
+        "of twelve, one is within the days"
     );
     let lengthened = gfs(20);
     let found = cost(
@@ -190,7 +190,7 @@ fn points_of_an_earlier_schedule_keep_their_day() {
         &ruling(&new),
         now,
     );
-    assert_eq!((found.deleted, found.shortened), (5, 2));
+    assert_eq!((found.deleted, found.shortened), (4, 3));
 }
 
 /// The points as their verdicts see them: by their runs, tagged by the policy that made them.
@@ -211,7 +211,7 @@ fn tagged(schedule: &Schedule, retention: &Retention, times: &[Timestamp]) -> Ve
 }
 
 proptest! {
-    #![proptest_config(crate::cases(1_000))]
+    #![proptest_config(crate::cases(500))]
 
     /// The cost is the difference of the verdicts under the two policies, point by point.
     #[test]
@@ -219,8 +219,13 @@ proptest! {
         frequency in frequencies(),
         (old, new) in (retentions(), retentions()),
         (name, _) in proptest::sample::select(ZONES.to_vec()),
-        days in 1..60i64,
+        days in 1..12i64,
     ) {
+        let days = match frequency {
+            Frequency::Minutes { .. } => 2,
+            Frequency::Hourly { .. } => days,
+            _ => 10 * days,
+        };
         let schedule = Schedule { frequency, zone: zone(name) };
         let now = at("2026-03-01T12:34:56Z");
         let all = points(&schedule, days, now);
