@@ -16,6 +16,7 @@ pub mod api_version;
 pub mod backup;
 pub mod config;
 pub mod container;
+pub mod dataprotection;
 pub mod error;
 pub mod files;
 pub mod filter;

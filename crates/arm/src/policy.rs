@@ -1,57 +1,48 @@
-//! Backup policies as the wire has them, and what can be said of them without a service.
+//! Backup policies of Recovery Services vaults as the wire has them, and what can be said of them without a service.
 //!
 //! [`render`](fn@render) and [`parse`](fn@parse) lead from and to [`Terms`], which hold the values of `kluis_policy`;
 //! [`differences`](fn@differences) tells whether a policy in force has to be written; [`check_limits`] holds the limits
-//! that a service enforces on a write. Reading enforces none: published examples break them.
+//! that a service enforces on a write. Reading enforces none: published examples break them. A file a workload holds its
+//! types and both directions. Policies of Backup vaults are another dialect: see [`crate::dataprotection`].
 
-mod differences;
+pub(crate) mod archive;
+mod database;
+pub(crate) mod differences;
+mod file_share;
+mod files;
+pub(crate) mod keeping;
 mod limits;
-mod parse;
-mod render;
+pub(crate) mod parse;
+pub(crate) mod render;
 mod retention;
+mod said;
 mod schedule;
 mod stored;
 mod terms;
-mod words;
+mod vm;
+pub(crate) mod words;
 
-pub use differences::{Difference, differences};
+pub use archive::{Tiering, TieringMode};
+pub use database::{
+    ManagedIdentity, ManagedIdentityIds, Settings, SnapshotDetails, SubPolicy, SubPolicyType,
+    WorkloadPolicy,
+};
+pub use differences::{Difference, between, differences};
+pub use file_share::{FileSharePolicy, VaultRetention};
+pub use files::FilesPolicy;
+pub use keeping::keeping;
+pub(crate) use limits::broken;
 pub use limits::{LimitBroken, check_limits};
 pub use parse::{ParseError, parse, parse_vm};
 pub use render::{RenderError, render};
 pub use retention::*;
+pub use said::canonical;
 pub use schedule::*;
 pub use stored::as_stored;
-pub use terms::{Generation, Terms};
-
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+pub use terms::{Archive, Generation, Terms};
+pub use vm::{InstantRpDetails, PolicyType, VmPolicy};
 
 use crate::resource::Resource;
-
-word! {
-    /// Which generation of VM policies.
-    pub enum PolicyType {
-        /// Standard: daily or weekly.
-        V1 = "V1",
-        /// Enhanced: hourly too.
-        V2 = "V2",
-        /// Not a generation.
-        Invalid = "Invalid",
-    }
-
-    /// When recovery points move to the archive.
-    pub enum TieringMode {
-        /// When Azure finds it cheaper.
-        TierRecommended = "TierRecommended",
-        /// After some time.
-        TierAfter = "TierAfter",
-        /// Never.
-        DoNotTier = "DoNotTier",
-        /// Not a mode.
-        Invalid = "Invalid",
-    }
-}
 
 /// A policy of a vault.
 pub type Policy = Resource<ProtectionPolicy>;
@@ -61,64 +52,38 @@ tagged! {
     pub enum ProtectionPolicy by "backupManagementType" {
         /// Virtual machines.
         VirtualMachine(VmPolicy) = "AzureIaasVM",
+        /// Shares of Azure Files.
+        FileShare(FileSharePolicy) = "AzureStorage",
         /// Databases in virtual machines.
         Workload(WorkloadPolicy) = "AzureWorkload",
+        /// Files of a host.
+        Files(FilesPolicy) = "MAB",
+        /// Azure's SQL databases, which keep their own backups: it says how long, and nothing of when.
+        AzureSql(AzureSqlPolicy) = "AzureSql",
+        /// Of backup servers.
+        Generic(GenericPolicy) = "GenericProtectionPolicy",
     }
 }
 
 wire! {
-    /// A policy for virtual machines.
-    pub struct VmPolicy {
-        /// V1 where it is absent.
-        policy_type: PolicyType,
-        /// How snapshots' resource groups are named.
-        #[serde(rename = "instantRPDetails")] instant_rp_details: InstantRpDetails,
-        /// When.
-        schedule_policy: SchedulePolicy,
+    /// A policy for Azure's SQL databases.
+    pub struct AzureSqlPolicy {
         /// How long.
         retention_policy: RetentionPolicy,
-        /// When points move to the archive, by tier: `ArchivedRP`.
-        tiering_policy: BTreeMap<String, Tiering>,
-        /// Days that snapshots stay beside the VM.
-        instant_rp_retention_range_in_days: i32,
-        /// Windows' name of the zone that every hour in the policy is of.
-        time_zone: String,
-        /// V2: `OnlyCrashConsistent`, or absent.
-        snapshot_consistency_type: String,
         /// How many items it protects; added by the service.
         protected_items_count: i32,
         /// The Resource Guard's operations this request claims.
         resource_guard_operation_requests: Vec<String>,
     }
 
-    /// How snapshots' resource groups are named.
-    pub struct InstantRpDetails {
-        /// Before the number.
-        #[serde(rename = "azureBackupRGNamePrefix")] azure_backup_rg_name_prefix: String,
-        /// Behind it.
-        #[serde(rename = "azureBackupRGNameSuffix")] azure_backup_rg_name_suffix: String,
-    }
-
-    /// When points move to the archive.
-    pub struct Tiering {
-        /// When.
-        tiering_mode: TieringMode,
-        /// After how many.
-        duration: i32,
-        /// After how many of what.
-        duration_type: DurationType,
-    }
-
-    /// A policy for databases in virtual machines; its sub-policies are kept as they came.
-    pub struct WorkloadPolicy {
-        /// `SQLDataBase` or `SAPHanaDatabase`.
-        #[serde(rename = "workLoadType")] workload_type: String,
-        /// The zone and compression.
-        settings: Value,
+    /// A policy of backup servers.
+    pub struct GenericPolicy {
         /// One for each kind of backup.
-        sub_protection_policy: Vec<Value>,
-        /// Whether items that differ are brought in line.
-        make_policy_consistent: bool,
+        sub_protection_policy: Vec<SubPolicy>,
+        /// Windows' name of the zone.
+        time_zone: String,
+        /// Where it was made.
+        fabric_name: String,
         /// How many items it protects; added by the service.
         protected_items_count: i32,
         /// The Resource Guard's operations this request claims.
@@ -126,10 +91,20 @@ wire! {
     }
 }
 
-impl VmPolicy {
-    /// Which generation it is; Azure leaves V1 out.
+impl ProtectionPolicy {
+    /// How many items it protects, as the service says.
     #[must_use]
-    pub fn generation(&self) -> PolicyType {
-        self.policy_type.clone().unwrap_or(PolicyType::V1)
+    pub fn protected_items_count(&self) -> Option<i32> {
+        match self {
+            Self::VirtualMachine(policy) => policy.protected_items_count,
+            Self::FileShare(policy) => policy.protected_items_count,
+            Self::Workload(policy) => policy.protected_items_count,
+            Self::Files(policy) => policy.protected_items_count,
+            Self::AzureSql(policy) => policy.protected_items_count,
+            Self::Generic(policy) => policy.protected_items_count,
+            Self::Other(map) => map
+                .get("protectedItemsCount")
+                .and_then(|count| count.as_i64()?.try_into().ok()),
+        }
     }
 }

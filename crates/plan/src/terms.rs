@@ -4,7 +4,8 @@ use jiff::civil::{Time, Weekday};
 use kluis_api::{BackupPolicySpec, Tier};
 use kluis_arm::policy::{Generation, ProtectionPolicy, Terms, render};
 use kluis_policy::{
-    Daily, DayOfMonth, Frequency, Month, MonthDays, Monthly, Retention, Week, Weekly, Yearly,
+    Daily, DayOfMonth, Frequency, Month, MonthDays, Monthly, Retention, Week, Weekly, Workload,
+    Yearly,
 };
 
 use crate::waiting::Waiting;
@@ -17,15 +18,14 @@ pub(crate) fn terms(spec: &BackupPolicySpec) -> Result<Terms, Waiting> {
     };
     let frequency = frequency(&spec.schedule)?;
     let usual = Terms::usual_instant_restore(generation, &frequency);
+    let days = spec.instant_restore.as_ref();
+    let days = days.map_or(usual, |instant| instant.keep_days);
+    let zone = spec.time_zone.clone();
+    let retention = retention(&spec.retention)?;
     let terms = Terms {
         generation,
-        time_zone: spec.time_zone.clone(),
-        retention: retention(&spec.retention)?,
-        instant_restore_days: spec
-            .instant_restore
-            .as_ref()
-            .map_or(usual, |instant| instant.keep_days),
-        frequency,
+        instant_restore_days: Some(days),
+        ..Terms::new(Workload::VirtualMachine, frequency, zone, retention)
     };
     terms.schedule().map_err(|error| not_expressible(&error))?;
     Ok(terms)
@@ -41,7 +41,6 @@ pub(crate) fn rendered(terms: &Terms) -> Result<ProtectionPolicy, Waiting> {
             message: format!("{error}{cause}"),
         }
     })?;
-    let policy = ProtectionPolicy::from(policy);
     kluis_arm::policy::check_limits(&policy).map_err(|broken| Waiting::PolicyNotExpressible {
         message: broken.to_string().trim_end_matches('.').to_owned(),
     })?;

@@ -26,6 +26,8 @@ pub const POLICY_IN_USE: &str = "BMSUserErrorPolicyObjectInUse";
 pub const INVALID_POLICY: &str = "BMSUserErrorInvalidPolicyInput";
 /// A policy's retention is out of range; with status 400.
 pub const INVALID_RETENTION: &str = "BMSUserErrorPolicyRetentionInvalid";
+/// A Backup vault's policy that is not one, or breaks a limit; with status 400.
+pub const INVALID_RULES: &str = "DppPluginInvalidInputParameters";
 /// Snapshots would outlive the points in the vault; with status 400.
 pub const INSTANT_RP_OUTLIVES_VAULT: &str = "BMSUserErrorInstantRPRetentionExceedsVaultedRetention";
 /// A request for protection that says the wrong thing; with status 400.
@@ -99,6 +101,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     (INVALID_INPUT, Class::Terminal),
     (INVALID_POLICY, Class::Terminal),
     (INVALID_RETENTION, Class::Terminal),
+    (INVALID_RULES, Class::Terminal),
     (INSTANT_RP_OUTLIVES_VAULT, Class::Terminal),
     (INVALID_PROTECTION_REQUEST, Class::Terminal),
     (INVALID_VALUE, Class::Terminal),

@@ -1,36 +1,92 @@
-//! What a policy for virtual machines says, in the field's own terms.
+//! What a policy says, in the field's own terms: one form for every workload.
 
 use jiff::tz::TimeZone;
-use kluis_policy::{Frequency, Retention, Schedule};
+use kluis_policy::{
+    Between, DaylightSaving, Frequency, Log, Retention, Schedule, Strategy, Workload,
+};
 
 use crate::zone::{self, ZoneError};
 
-/// Which generation of policies; the wire's `policyType`.
+/// Which generation of policies for virtual machines; the wire's `policyType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Generation {
-    /// V1: daily or weekly, snapshots for 1 to 5 days.
+    /// V1: daily or weekly, snapshots for 1 to 5 days. Also of every workload that has no generations.
     Standard,
     /// V2: hourly too, snapshots for 1 to 30 days.
     Enhanced,
 }
 
-/// A policy for virtual machines.
+/// When recovery points move to the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Archive {
+    /// When Azure finds it cheaper.
+    Recommended,
+    /// After so many months; how policies for virtual machines say it.
+    After {
+        /// How many.
+        months: u32,
+    },
+    /// After so many days; how policies for databases say it.
+    AfterDays {
+        /// How many.
+        days: u32,
+    },
+}
+
+/// A policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// Which generation.
+    /// What it is for.
+    pub workload: Workload,
+    /// Which generation; [`Generation::Standard`] where there are none.
     pub generation: Generation,
-    /// When backups run, on the wall clock of `time_zone`.
+    /// When backups run, on the wall clock of `time_zone`; of databases the fulls.
     pub frequency: Frequency,
     /// An IANA name. From the wire it is the city that stands for Windows' zone.
     pub time_zone: String,
-    /// How long points are kept.
+    /// How long points are kept; of databases the fulls.
     pub retention: Retention,
-    /// Days that snapshots stay beside the VM.
-    pub instant_restore_days: u32,
+    /// Of databases: what changed since the last full.
+    pub differential: Option<Between>,
+    /// Of SAP HANA: what changed since the last backup.
+    pub incremental: Option<Between>,
+    /// Of databases: the logs.
+    pub log: Option<Log>,
+    /// Days that snapshots stay beside what they are of. Of file shares: days of the snapshots where the tiers are kept in
+    /// the vault; without it, snapshots are all there is.
+    pub instant_restore_days: Option<u32>,
+    /// When points move to the archive; never, where it is absent.
+    pub archive: Option<Archive>,
+    /// Of databases: whether the source compresses.
+    pub compression: bool,
 }
 
 impl Terms {
-    /// How long snapshots stay where nobody says: 2 days, 5 for a standard weekly policy, 7 for an enhanced one.
+    /// Terms that say no more than when and how long.
+    #[must_use]
+    pub fn new(
+        workload: Workload,
+        frequency: Frequency,
+        time_zone: impl Into<String>,
+        retention: Retention,
+    ) -> Self {
+        Self {
+            workload,
+            generation: Generation::Standard,
+            frequency,
+            time_zone: time_zone.into(),
+            retention,
+            differential: None,
+            incremental: None,
+            log: None,
+            instant_restore_days: None,
+            archive: None,
+            compression: false,
+        }
+    }
+
+    /// How long snapshots of virtual machines stay where nobody says: 2 days, 5 for a standard weekly policy, 7 for an
+    /// enhanced one.
     #[must_use]
     pub fn usual_instant_restore(generation: Generation, frequency: &Frequency) -> u32 {
         match (generation, frequency) {
@@ -45,11 +101,28 @@ impl Terms {
     /// # Errors
     /// When the zone is not in the IANA database.
     pub fn schedule(&self) -> Result<Schedule, ZoneError> {
-        let zone = TimeZone::get(&self.time_zone)
-            .map_err(|_| ZoneError::NotIana(self.time_zone.clone()))?;
         Ok(Schedule {
             frequency: self.frequency.clone(),
-            zone,
+            zone: self.zone()?,
+        })
+    }
+
+    /// All that decides when backups run and which points exist on a day. Daylight saving time is ignored, as Azure does:
+    /// no wire says anything else, and who follows it sets that here.
+    ///
+    /// # Errors
+    /// When the zone is not in the IANA database.
+    pub fn strategy(&self) -> Result<Strategy, ZoneError> {
+        Ok(Strategy {
+            workload: self.workload,
+            zone: self.zone()?,
+            daylight_saving: DaylightSaving::Ignore,
+            full: self.frequency.clone(),
+            retention: self.retention.clone(),
+            differential: self.differential.clone(),
+            incremental: self.incremental.clone(),
+            log: self.log,
+            instant_days: self.instant_restore_days,
         })
     }
 
@@ -60,5 +133,9 @@ impl Terms {
     pub fn through_the_wire(mut self) -> Result<Self, ZoneError> {
         self.time_zone = zone::to_iana(zone::to_azure(&self.time_zone)?)?.to_owned();
         Ok(self)
+    }
+
+    fn zone(&self) -> Result<TimeZone, ZoneError> {
+        TimeZone::get(&self.time_zone).map_err(|_| ZoneError::NotIana(self.time_zone.clone()))
     }
 }

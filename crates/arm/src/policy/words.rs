@@ -8,12 +8,12 @@ use super::{MonthOfYear, WeekDay, WeekOfMonth};
 /// Pairs the members of a wire's word with those of a type in the field's terms, in both directions.
 macro_rules! pairs {
     ($( $wire:ident, $field:ident, $to_wire:ident, $to_field:ident: $($member:ident),*; )*) => {$(
-        pub(super) fn $to_wire(word: $field) -> $wire {
+        pub(crate) fn $to_wire(word: $field) -> $wire {
             match word { $( $field::$member => $wire::$member, )* }
         }
 
         /// None for a word that means nothing here.
-        pub(super) fn $to_field(word: &$wire) -> Option<$field> {
+        pub(crate) fn $to_field(word: &$wire) -> Option<$field> {
             match word {
                 $( $wire::$member => Some($field::$member), )*
                 _ => None,

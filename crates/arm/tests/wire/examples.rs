@@ -7,6 +7,7 @@ use kluis_arm::config::{
     VaultConfigResource, VaultExtendedInfoResource,
 };
 use kluis_arm::container::Container;
+use kluis_arm::dataprotection;
 use kluis_arm::item::Item;
 use kluis_arm::job::Job;
 use kluis_arm::operation::OperationStatus;
@@ -30,6 +31,10 @@ const OPERATION: Option<Shape> = Some(shape::<OperationStatus>);
 const EXTENDED: Option<Shape> = Some(shape::<VaultExtendedInfoResource>);
 const POLICY: Option<Shape> = Some(shape::<Policy>);
 const POLICIES: Option<Shape> = Some(shape::<Page<Policy>>);
+const RULES: Option<Shape> = Some(shape::<dataprotection::Policy>);
+const RULES_PAGE: Option<Shape> = Some(shape::<Page<dataprotection::Policy>>);
+const BACKUP_VAULT: Option<Shape> = Some(shape::<dataprotection::vault::Vault>);
+const BACKUP_VAULTS: Option<Shape> = Some(shape::<Page<dataprotection::vault::Vault>>);
 const ITEM: Option<Shape> = Some(shape::<Item>);
 const ITEMS: Option<Shape> = Some(shape::<Page<Item>>);
 const CONTAINER: Option<Shape> = Some(shape::<Container>);
@@ -249,7 +254,7 @@ const BACKUP_EXAMPLES: &[Served] = &[
     (
         POLICY,
         POLICY,
-        KEPT,
+        KNOWN,
         &[
             "AzureStorage/ProtectionPolicies_CreateOrUpdate_Daily.json",
             "AzureStorage/ProtectionPolicies_CreateOrUpdate_Hardened.json",
@@ -336,6 +341,55 @@ const BACKUP_EXAMPLES: &[Served] = &[
     ),
 ];
 
+const BACKUP_VAULT_EXAMPLES: &[Served] = &[
+    (NONE, NONE, KNOWN, &["DeleteBackupVault.json"]),
+    (
+        NONE,
+        BACKUP_VAULT,
+        KNOWN,
+        &[
+            "GetBackupVault.json",
+            "GetBackupVaultWithCMK.json",
+            "GetBackupVaultWithMSI.json",
+            "GetOperationResultPatch.json",
+        ],
+    ),
+    (
+        NONE,
+        BACKUP_VAULTS,
+        KNOWN,
+        &[
+            "GetBackupVaultsInResourceGroup.json",
+            "GetBackupVaultsInSubscription.json",
+        ],
+    ),
+    (
+        BACKUP_VAULT,
+        BACKUP_VAULT,
+        KNOWN,
+        &[
+            "PatchBackupVault.json",
+            "PatchBackupVaultWithCMK.json",
+            "PutBackupVault.json",
+            "PutBackupVaultWithCMK.json",
+            "PutBackupVaultWithMSI.json",
+        ],
+    ),
+];
+
+const BACKUP_VAULT_EXAMPLES_NOT_SERVED: &[&str] = &["CheckBackupVaultsNameAvailability.json"];
+
+const RULES_EXAMPLES: &[Served] = &[
+    (
+        RULES,
+        RULES,
+        KNOWN,
+        &["CreateOrUpdateBackupPolicy.json", "GetBackupPolicy.json"],
+    ),
+    (NONE, RULES_PAGE, KNOWN, &["ListBackupPolicy.json"]),
+    (NONE, NONE, KNOWN, &["DeleteBackupPolicy.json"]),
+];
+
 const BACKUP_EXAMPLES_NOT_SERVED: &[&str] = &[
     "AzureIaasVm/BackupFeature_Validate.json",
     "AzureIaasVm/GetBackupStatus.json",
@@ -399,12 +453,34 @@ fn backups_examples_read_and_write_back_the_same() {
     );
 }
 
+#[test]
+fn backup_vaults_examples_of_vaults_and_policies_read_and_write_back_the_same() {
+    check_in(
+        "dataprotection/resource-manager/Microsoft.DataProtection",
+        "VaultCRUD",
+        BACKUP_VAULT_EXAMPLES,
+        BACKUP_VAULT_EXAMPLES_NOT_SERVED,
+    );
+    check_in(
+        "dataprotection/resource-manager/Microsoft.DataProtection",
+        "PolicyCRUD",
+        RULES_EXAMPLES,
+        &[],
+    );
+}
+
 fn check(part: &str, served: &[Served], not_served: &[&str]) {
+    let part = format!("{part}/resource-manager/Microsoft.RecoveryServices");
+    check_in(&part, "", served, not_served);
+}
+
+fn check_in(part: &str, below: &str, served: &[Served], not_served: &[&str]) {
     let Some(folder) = folder() else { return };
     let folder = folder
         .join("specs/specification")
         .join(part)
-        .join("resource-manager/Microsoft.RecoveryServices/stable/2024-04-01/examples");
+        .join("stable/2024-04-01/examples")
+        .join(below);
     let present = files(&folder, ".json");
     let files = served.iter().flat_map(|(request, answer, known, files)| {
         files

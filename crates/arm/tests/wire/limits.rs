@@ -2,7 +2,7 @@
 
 use jiff::civil::{Weekday, time};
 use kluis_arm::error::{ArmError, code};
-use kluis_arm::policy::{Generation, ProtectionPolicy, Terms, check_limits, render};
+use kluis_arm::policy::{Generation, Terms, check_limits, render};
 use kluis_policy::{
     Daily, DayOfMonth, Frequency, Month, MonthDays, Monthly, Retention, Week, Weekly, Yearly,
 };
@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::policies::grandfather;
 
 /// The field whose limit is broken; empty when none is.
-fn broken(terms: &Terms) -> &'static str {
-    check_limits(&render(terms).unwrap().into()).map_or_else(|broken| broken.field, |()| "")
+pub(crate) fn broken(terms: &Terms) -> String {
+    check_limits(&render(terms).unwrap()).map_or_else(|broken| broken.field, |()| String::new())
 }
 
 fn with(change: impl FnOnce(&mut Terms)) -> Terms {
@@ -32,7 +32,7 @@ fn weekly_policy() -> Terms {
             weekly: Some(Weekly { keep: 4, on }),
             ..Retention::default()
         },
-        instant_restore_days: 5,
+        instant_restore_days: Some(5),
         ..grandfather()
     }
 }
@@ -46,7 +46,7 @@ fn hourly_policy(every: u8, window: u8) -> Terms {
     Terms {
         generation: Generation::Enhanced,
         frequency,
-        instant_restore_days: 7,
+        instant_restore_days: Some(7),
         ..grandfather()
     }
 }
@@ -155,7 +155,7 @@ fn a_schedule_is_one_that_azure_runs() {
     assert_eq!(broken(&at(22, 15)), "schedulePolicy.scheduleRunTimes");
     let hourly_v1 = Terms {
         generation: Generation::Standard,
-        instant_restore_days: 2,
+        instant_restore_days: Some(2),
         ..hourly_policy(4, 12)
     };
     assert_eq!(broken(&hourly_v1), "schedulePolicy.scheduleRunFrequency");
@@ -236,7 +236,7 @@ fn snapshots_stay_as_long_as_azure_lets_them() {
     const FIELD: &str = "instantRpRetentionRangeInDays";
     for (days, field) in [(0, FIELD), (1, ""), (5, ""), (6, FIELD)] {
         assert_eq!(
-            broken(&with(|t| t.instant_restore_days = days)),
+            broken(&with(|t| t.instant_restore_days = Some(days))),
             field,
             "{days} days, daily"
         );
@@ -244,7 +244,7 @@ fn snapshots_stay_as_long_as_azure_lets_them() {
     for (days, field) in [(4, FIELD), (5, ""), (6, FIELD)] {
         assert_eq!(
             broken(&Terms {
-                instant_restore_days: days,
+                instant_restore_days: Some(days),
                 ..weekly_policy()
             }),
             field,
@@ -254,7 +254,7 @@ fn snapshots_stay_as_long_as_azure_lets_them() {
     for (days, field) in [(0, FIELD), (1, ""), (30, ""), (31, FIELD)] {
         assert_eq!(
             broken(&Terms {
-                instant_restore_days: days,
+                instant_restore_days: Some(days),
                 ..hourly_policy(4, 12)
             }),
             field,
@@ -262,21 +262,20 @@ fn snapshots_stay_as_long_as_azure_lets_them() {
         );
     }
     let mut outliving = Terms {
-        instant_restore_days: 8,
+        instant_restore_days: Some(8),
         ..hourly_policy(4, 12)
     };
     outliving.retention.daily = Some(Daily { keep: 7 });
-    let refusal = check_limits(&render(&outliving).unwrap().into()).unwrap_err();
+    let refusal = check_limits(&render(&outliving).unwrap()).unwrap_err();
     assert_eq!(
-        (refusal.code, refusal.field),
+        (refusal.code, refusal.field.as_str()),
         (code::INSTANT_RP_OUTLIVES_VAULT, FIELD)
     );
 }
 
 #[test]
 fn retention_times_repeat_the_schedules() {
-    let good =
-        serde_json::to_value(ProtectionPolicy::from(render(&grandfather()).unwrap())).unwrap();
+    let good = serde_json::to_value(render(&grandfather()).unwrap()).unwrap();
     let check = |times: serde_json::Value| {
         let mut policy = good.clone();
         policy["retentionPolicy"]["weeklySchedule"]["retentionTimes"] = times;
@@ -329,12 +328,11 @@ fn what_is_no_policy_is_refused_by_its_field() {
             "schedulePolicy.schedulePolicyType",
         ),
     ] {
-        let mut policy =
-            serde_json::to_value(ProtectionPolicy::from(render(&grandfather()).unwrap())).unwrap();
+        let mut policy = serde_json::to_value(render(&grandfather()).unwrap()).unwrap();
         *policy.pointer_mut(path).unwrap() = value;
         let broken = check_limits(&serde_json::from_value(policy).unwrap()).unwrap_err();
         assert_eq!(
-            (broken.field, broken.code),
+            (broken.field.as_str(), broken.code),
             (field, code::INVALID_POLICY),
             "{path}"
         );

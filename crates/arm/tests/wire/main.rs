@@ -4,6 +4,10 @@
 //! absent, the tests that need them say so and pass.
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod ids;
@@ -18,6 +22,14 @@ mod policies;
 #[cfg(test)]
 mod published;
 #[cfg(test)]
+mod readback;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod texts;
 #[cfg(test)]
 mod traces;
+#[cfg(test)]
+mod workloads;
+#[cfg(test)]
+mod zones;

@@ -3,16 +3,19 @@
 
 use kluis_arm::backup::VmBackupRequest;
 use kluis_arm::container::VmContainer;
+use kluis_arm::dataprotection as of_rules;
 use kluis_arm::item::{
     DiskExclusion, ExtendedProperties, HealthDetail, ItemExtendedInfo, KpiHealth, VmItem,
 };
 use kluis_arm::job::{JobError, JobTask, VmJob, VmJobExtendedInfo};
 use kluis_arm::operation::{JobOutcome, JobsOutcome, OperationStatus};
 use kluis_arm::policy::{
-    DailyRetention, DailySchedule, Day, DaysOfMonth, HourlySchedule, InstantRpDetails, LogSchedule,
-    LongTermRetention, MonthlyRetention, RetentionDuration, SimpleRetention, SimpleSchedule,
-    SimpleScheduleV2, Tiering, VmPolicy, WeeklyRetention, WeeklySchedule, WeeksOfMonth,
-    WorkloadPolicy, YearlyRetention,
+    AzureSqlPolicy, DailyRetention, DailySchedule, Day, DaysOfMonth, FileSharePolicy, FilesPolicy,
+    GenericPolicy, HourlySchedule, InstantRpDetails, LogSchedule, LongTermRetention,
+    ManagedIdentity, ManagedIdentityIds, MonthlyRetention, RetentionDuration, Settings,
+    SimpleRetention, SimpleSchedule, SimpleScheduleV2, SnapshotDetails, SubPolicy, Tiering,
+    VaultRetention, VmPolicy, WeeklyRetention, WeeklySchedule, WeeksOfMonth, WorkloadPolicy,
+    YearlyRetention,
 };
 use kluis_arm::protectable::ProtectableVm;
 use kluis_arm::recovery_point::{
@@ -77,7 +80,23 @@ const OF_BACKUPS: &[(&str, Knows)] = &[
         knows::<ItemExtendedInfo>,
     ),
     ("AzureIaaSVMProtectionPolicy", knows::<VmPolicy>),
+    ("AzureFileShareProtectionPolicy", knows::<FileSharePolicy>),
+    ("AzureSqlProtectionPolicy", knows::<AzureSqlPolicy>),
     ("AzureVmWorkloadProtectionPolicy", knows::<WorkloadPolicy>),
+    ("GenericProtectionPolicy", knows::<GenericPolicy>),
+    ("MabProtectionPolicy", knows::<FilesPolicy>),
+    ("Settings", knows::<Settings>),
+    ("SnapshotBackupAdditionalDetails", knows::<SnapshotDetails>),
+    ("SubProtectionPolicy", knows::<SubPolicy>),
+    (
+        "UserAssignedIdentityProperties",
+        knows::<ManagedIdentityIds>,
+    ),
+    (
+        "UserAssignedManagedIdentityDetails",
+        knows::<ManagedIdentity>,
+    ),
+    ("VaultRetentionPolicy", knows::<VaultRetention>),
     ("BackupManagementUsage", knows::<Usage>),
     ("BackupResourceConfig", knows::<config::StorageConfig>),
     (
@@ -138,24 +157,76 @@ const OF_BACKUPS: &[(&str, Knows)] = &[
     ("YearlyRetentionSchedule", knows::<YearlyRetention>),
 ];
 
+const OF_BACKUP_VAULTS: &[(&str, Knows)] = &[
+    ("AbsoluteDeleteOption", knows::<of_rules::DeleteAfter>),
+    (
+        "AdhocBasedTaggingCriteria",
+        knows::<of_rules::OnDemandTagging>,
+    ),
+    (
+        "AdhocBasedTriggerContext",
+        knows::<of_rules::OnDemandTrigger>,
+    ),
+    ("AzureBackupParams", knows::<of_rules::BackupParams>),
+    ("AzureBackupRule", knows::<of_rules::BackupRule>),
+    ("AzureRetentionRule", knows::<of_rules::RetentionRule>),
+    ("BackupPolicy", knows::<of_rules::PolicyRules>),
+    ("BackupSchedule", knows::<of_rules::RepeatingSchedule>),
+    ("BackupVault", knows::<of_rules::vault::BackupVault>),
+    ("BackupVaultResource", knows::<of_rules::vault::Vault>),
+    (
+        "CrossRegionRestoreSettings",
+        knows::<of_rules::vault::RestoreSwitch>,
+    ),
+    ("CustomCopyOption", knows::<of_rules::CopyAfter>),
+    ("DataStoreInfoBase", knows::<of_rules::DataStore>),
+    ("Day", knows::<Day>),
+    ("FeatureSettings", knows::<of_rules::vault::FeatureSettings>),
+    ("RetentionTag", knows::<of_rules::Tag>),
+    (
+        "ScheduleBasedBackupCriteria",
+        knows::<of_rules::ScheduledCriteria>,
+    ),
+    (
+        "ScheduleBasedTriggerContext",
+        knows::<of_rules::ScheduledTrigger>,
+    ),
+    (
+        "SecuritySettings",
+        knows::<of_rules::vault::SecuritySettings>,
+    ),
+    (
+        "SoftDeleteSettings",
+        knows::<of_rules::vault::SoftDeleteSettings>,
+    ),
+    ("SourceLifeCycle", knows::<of_rules::Lifecycle>),
+    ("StorageSetting", knows::<of_rules::vault::StorageSetting>),
+    ("TaggingCriteria", knows::<of_rules::Tagging>),
+    ("TargetCopySetting", knows::<of_rules::CopySetting>),
+];
+
 #[test]
 fn every_published_field_of_vaults_is_known() {
-    check("recoveryservices", "vaults.json", OF_VAULTS);
+    let part = "recoveryservices/resource-manager/Microsoft.RecoveryServices";
+    check(part, "vaults.json", OF_VAULTS);
 }
 
 #[test]
 fn every_published_field_of_backups_is_known() {
-    check("recoveryservicesbackup", "bms.json", OF_BACKUPS);
+    let part = "recoveryservicesbackup/resource-manager/Microsoft.RecoveryServices";
+    check(part, "bms.json", OF_BACKUPS);
+}
+
+#[test]
+fn every_published_field_of_backup_vaults_and_their_policies_is_known() {
+    let part = "dataprotection/resource-manager/Microsoft.DataProtection";
+    check(part, "dataprotection.json", OF_BACKUP_VAULTS);
 }
 
 fn check(part: &str, file: &str, table: &[(&str, Knows)]) {
     let Some(folder) = folder() else { return };
     let folder = folder.join("specs/specification").join(part);
-    let published = read(
-        &folder
-            .join("resource-manager/Microsoft.RecoveryServices/stable/2024-04-01")
-            .join(file),
-    );
+    let published = read(&folder.join("stable/2024-04-01").join(file));
     let definitions = &published["definitions"];
     let mut unknown = Vec::new();
     for (definition, knows) in table {

@@ -2,12 +2,13 @@
 
 use jiff::civil::{Time, Weekday, time};
 use kluis_arm::policy::{
-    Difference, Generation, Policy, ProtectionPolicy, Terms, as_stored, check_limits, differences,
-    parse, render,
+    Archive, Difference, Generation, Policy, ProtectionPolicy, Terms, as_stored, check_limits,
+    differences, parse, render,
 };
 use kluis_arm::time::WireTime;
 use kluis_policy::{
-    Daily, DayOfMonth, Frequency, Month, MonthDays, Monthly, Retention, Week, Weekly, Yearly,
+    Daily, DayOfMonth, Frequency, Month, MonthDays, Monthly, Retention, Week, Weekly, Workload,
+    Yearly,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -97,26 +98,29 @@ fn terms() -> impl Strategy<Value = Terms> {
         "Asia/Kolkata",
         "Pacific/Auckland",
     ]);
-    (
-        generation,
-        frequency(),
-        zone,
-        retention(),
-        0..=i32::MAX.unsigned_abs(),
+    let days = 0..=i32::MAX.unsigned_abs();
+    (generation, frequency(), zone, retention(), days, archive()).prop_map(
+        |(generation, frequency, zone, retention, days, archive)| Terms {
+            generation,
+            instant_restore_days: Some(days),
+            archive,
+            ..Terms::new(Workload::VirtualMachine, frequency, zone, retention)
+        },
     )
-        .prop_map(
-            |(generation, frequency, zone, retention, instant_restore_days)| Terms {
-                generation,
-                frequency,
-                time_zone: zone.to_owned(),
-                retention,
-                instant_restore_days,
-            },
-        )
+}
+
+fn archive() -> impl Strategy<Value = Option<Archive>> {
+    let count = || 0..=i32::MAX.unsigned_abs();
+    prop_oneof![
+        Just(None),
+        Just(Some(Archive::Recommended)),
+        count().prop_map(|months| Some(Archive::After { months })),
+        count().prop_map(|days| Some(Archive::AfterDays { days })),
+    ]
 }
 
 fn wire(terms: &Terms) -> ProtectionPolicy {
-    render(terms).unwrap().into()
+    render(terms).unwrap()
 }
 
 proptest! {
@@ -143,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn two_policies_differ_exactly_when_their_terms_do(one in terms(), part in 0usize..8, other in terms()) {
+    fn two_policies_differ_exactly_when_their_terms_do(one in terms(), part in 0usize..9, other in terms()) {
         let other = with_part(part, &one, &other);
         let found = differences(&wire(&one), &wire(&other)).unwrap();
         let ordered = |terms: &Terms| parse(&wire(terms)).map(in_order).unwrap();
@@ -165,6 +169,7 @@ fn with_part(part: usize, terms: &Terms, other: &Terms) -> Terms {
         1 => terms.frequency = other.frequency.clone(),
         2 => terms.time_zone.clone_from(&other.time_zone),
         3 => terms.instant_restore_days = other.instant_restore_days,
+        8 => terms.archive = other.archive,
         4 => retention.daily = other_retention.daily,
         5 => retention.weekly = other_retention.weekly,
         6 => retention.monthly = other_retention.monthly,
@@ -214,22 +219,24 @@ pub(crate) fn grandfather() -> Terms {
         weeks: vec![Week::First],
         on: vec![Weekday::Sunday],
     };
+    let at = time(22, 30, 0, 0);
+    let retention = Retention {
+        daily: Some(Daily { keep: 30 }),
+        weekly: Some(Weekly {
+            keep: 12,
+            on: vec![Weekday::Sunday],
+        }),
+        monthly: Some(Monthly { keep: 60, on }),
+        yearly: None,
+    };
     Terms {
-        generation: Generation::Standard,
-        frequency: Frequency::Daily {
-            at: time(22, 30, 0, 0),
-        },
-        time_zone: "Europe/Amsterdam".to_owned(),
-        retention: Retention {
-            daily: Some(Daily { keep: 30 }),
-            weekly: Some(Weekly {
-                keep: 12,
-                on: vec![Weekday::Sunday],
-            }),
-            monthly: Some(Monthly { keep: 60, on }),
-            yearly: None,
-        },
-        instant_restore_days: 2,
+        instant_restore_days: Some(2),
+        ..Terms::new(
+            Workload::VirtualMachine,
+            Frequency::Daily { at },
+            "Europe/Amsterdam",
+            retention,
+        )
     }
 }
 
@@ -259,6 +266,7 @@ fn a_daily_policy_on_the_wire() {
                 "retentionDuration": {"count": 60, "durationType": "Months"},
             },
         },
+        "tieringPolicy": {"ArchivedRP": {"tieringMode": "DoNotTier", "duration": 0, "durationType": "Invalid"}},
         "instantRpRetentionRangeInDays": 2,
         "timeZone": "W. Europe Standard Time",
     });
@@ -316,15 +324,19 @@ fn default_policies() -> [(Value, Terms); 2] {
         "retentionPolicy": {"retentionPolicyType": "LongTermRetentionPolicy",
             "dailySchedule": {"retentionTimes": ["2024-05-13T08:00:00Z"], "retentionDuration": thirty_days}},
         "instantRpRetentionRangeInDays": 2, "timeZone": "UTC", "protectedItemsCount": 0}});
+    let retention = Retention {
+        daily: Some(Daily { keep: 30 }),
+        ..Retention::default()
+    };
     let terms = |generation, frequency| Terms {
         generation,
-        frequency,
-        time_zone: "UTC".to_owned(),
-        retention: Retention {
-            daily: Some(Daily { keep: 30 }),
-            ..Retention::default()
-        },
-        instant_restore_days: 2,
+        instant_restore_days: Some(2),
+        ..Terms::new(
+            Workload::VirtualMachine,
+            frequency,
+            "UTC",
+            retention.clone(),
+        )
     };
     let hourly = Frequency::Hourly {
         every: 4,
@@ -362,7 +374,7 @@ fn a_difference_names_the_field_and_both_sides() {
     other.time_zone = "Europe/Rome".to_owned();
     let found = differences(&wire(&grandfather()), &wire(&other)).unwrap();
     let daily = Difference {
-        field: "retention.daily",
+        field: "retention.daily".to_owned(),
         have: "30 days".to_owned(),
         want: "14 days".to_owned(),
     };

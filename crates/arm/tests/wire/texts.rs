@@ -5,7 +5,7 @@ use kluis_arm::api_version::{self, ApiVersionError};
 use kluis_arm::error::{ArmError, Class, ErrorBody, classify, code};
 use kluis_arm::filter::{Comparison, Filter, Term};
 use kluis_arm::time::{self, WireTime};
-use kluis_arm::zone::{self, ZoneError};
+use kluis_arm::zone;
 use proptest::prelude::*;
 
 fn moment() -> impl Strategy<Value = Timestamp> {
@@ -147,70 +147,6 @@ fn durations_as_the_real_service_writes_them() {
         time::time_remaining(SignedDuration::from_secs(61)),
         "00:01:01"
     );
-}
-
-#[test]
-fn zones_by_both_names() {
-    assert_eq!(
-        zone::to_azure("Europe/Amsterdam"),
-        Ok("W. Europe Standard Time")
-    );
-    assert_eq!(zone::to_azure("UTC"), Ok("UTC"));
-    assert_eq!(
-        zone::to_iana("Pacific Standard Time"),
-        Ok("America/Los_Angeles")
-    );
-    assert_eq!(zone::to_iana("utc"), Ok("UTC"));
-    assert_eq!(
-        zone::to_azure("Europe/Atlantis"),
-        Err(ZoneError::NotIana("Europe/Atlantis".to_owned()))
-    );
-    assert!(matches!(
-        zone::find("Atlantis Standard Time"),
-        Err(ZoneError::Unknown(_))
-    ));
-    assert_eq!(zone::to_iana("India Standard Time"), Ok("Asia/Kolkata"));
-    assert_eq!(zone::to_azure("asia/kolkata"), Ok("India Standard Time"));
-}
-
-/// Names of places, not the old ones of countries and offsets.
-#[test]
-fn nearly_every_citys_zone_has_a_name_in_azure_and_comes_back_with_the_same_name_there() {
-    let continents = [
-        "Africa",
-        "America",
-        "Asia",
-        "Atlantic",
-        "Australia",
-        "Europe",
-        "Indian",
-        "Pacific",
-    ];
-    let cities = jiff::tz::db().available();
-    let cities = cities.map(|name| name.to_string());
-    let cities: Vec<_> = cities
-        .filter(|name| {
-            continents
-                .iter()
-                .any(|c| name.starts_with(&format!("{c}/")))
-        })
-        .collect();
-    let (named, nameless): (Vec<_>, Vec<_>) = cities
-        .into_iter()
-        .partition(|name| zone::to_azure(name).is_ok());
-    assert!(
-        named.len() > 400 && nameless.len() < 60,
-        "{} have a name, these do not: {nameless:?}",
-        named.len()
-    );
-    for city in named {
-        let azure = zone::to_azure(&city).unwrap();
-        assert_eq!(
-            zone::to_azure(zone::to_iana(azure).unwrap()),
-            Ok(azure),
-            "{city}"
-        );
-    }
 }
 
 #[test]

@@ -286,11 +286,7 @@ fn facts_operation<'a>(
 
 /// How many items the policy protects in the vault, as the vault says.
 fn protected_items(policy: &ProtectionPolicy) -> u32 {
-    let count = match policy {
-        ProtectionPolicy::VirtualMachine(policy) => policy.protected_items_count,
-        ProtectionPolicy::Workload(policy) => policy.protected_items_count,
-        ProtectionPolicy::Other(_) => None,
-    };
+    let count = policy.protected_items_count();
     count
         .and_then(|count| u32::try_from(count).ok())
         .unwrap_or_default()

@@ -29,7 +29,7 @@ impl Rules {
         Some(Self {
             schedule: terms.schedule().ok()?,
             enhanced: terms.generation == Generation::Enhanced,
-            instant_days: terms.instant_restore_days,
+            instant_days: terms.instant_restore_days?,
             crash_only: policy.properties["snapshotConsistencyType"]
                 .as_str()
                 .is_some_and(|wanted| wanted.eq_ignore_ascii_case("OnlyCrashConsistent")),

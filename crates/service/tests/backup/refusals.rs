@@ -179,7 +179,7 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
         400 BMSUserErrorInvalidPolicyInput: A policy of this service is not for 'AzureSql'. Its backupManagementType is 'AzureIaasVM' for virtual machines, 'AzureStorage' for file shares, 'AzureWorkload' for SQL Server and SAP HANA, or 'MAB' for the files of a host.
         400 BMSUserErrorPolicyRetentionInvalid: The policy breaks a limit: properties.retentionPolicy.dailySchedule.retentionDuration: daily points are kept for 7 to 9999 days.
         400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.schedulePolicy.scheduleRunTimes: backups start on the hour or at half past.
-        400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.instantRpRetentionRangeInDays: snapshots stay 1 to 5 days, exactly 5 with a weekly schedule, and 1 to 30 with policyType V2.
+        400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.instantRpRetentionRangeInDays: snapshots stay 1 to 5 days with such a schedule and policyType.
         400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.timeZone: it is "Middle Earth"; the name of a zone such as "W. Europe Standard Time" is expected.
         400 BMSUserErrorInvalidPolicyInput: The policy breaks a limit: properties.schedulePolicy.schedulePolicyType: it is ; SimpleSchedulePolicy or V2 is expected.
         404 BMSUserErrorPolicyNotFound: The vault 'shop-weu' has no policy 'bad'.
