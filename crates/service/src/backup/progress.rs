@@ -26,13 +26,16 @@ pub(super) fn on_mover(
     if says_little(&report.what, &job) {
         return Ok(Vec::new());
     }
-    let mut effects = Vec::new();
+    let (before, mut effects) = (job.clone(), Vec::new());
     match &report.what {
         What::Event(event) => heard(event, ctx, tx, &mut job, &mut effects)?,
         What::Exited { code, stderr } => exited(*code, stderr, ctx, tx, &mut job)?,
     }
     if job.has_mover() {
-        job.keep(tx)?;
+        // What changed nothing is not worth a write to the disk.
+        if job != before {
+            job.keep(tx)?;
+        }
     } else {
         effects.extend(released(ctx, tx, &job)?);
     }

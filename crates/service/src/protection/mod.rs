@@ -7,7 +7,6 @@
 mod policies;
 mod properties;
 mod row;
-mod shim;
 mod vaults;
 
 use http::Method;

@@ -1,7 +1,7 @@
 //! The policies of a backup vault: read, written within Azure's limits, and deleted. A policy keeps the kind of data that it
 //! is for.
 
-use super::shim::{self as dataprotection, as_stored, check_limits};
+use kluis_arm::dataprotection::{self, as_stored, check_limits};
 use kluis_arm::error::code;
 use kluis_arm::id::Name;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn same_data(found: &BackupPolicy, wanted: &BackupPolicy) -> Result<(), Refusal>
         return Ok(());
     }
     Err(Refusal::bad_request(
-        code::INVALID_POLICY,
+        code::INVALID_RULES,
         format!(
             "The policy '{}' is for {is} and can't become one for {would}. Give the new one another name, or delete this one first.",
             found.name

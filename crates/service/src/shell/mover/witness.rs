@@ -15,7 +15,8 @@ pub(in crate::shell) struct Witness {
     key: MasterKey,
     last_word: bool,
     saved: bool,
-    progress: Option<Instant>,
+    /// When progress was told last; at first, when the job began: a short one tells none.
+    progress: Instant,
 }
 
 impl Witness {
@@ -25,7 +26,7 @@ impl Witness {
             key: key.clone(),
             last_word: false,
             saved: false,
-            progress: None,
+            progress: Instant::now(),
         }
     }
 
@@ -33,11 +34,10 @@ impl Witness {
     pub(in crate::shell) fn heard(&mut self, what: What) -> Vec<What> {
         match &what {
             What::Event(Event::Progress { done, total }) if done < total => {
-                let due = self.progress.is_none_or(|last| last.elapsed() >= PROGRESS);
-                if !due {
+                if self.progress.elapsed() < PROGRESS {
                     return Vec::new();
                 }
-                self.progress = Some(Instant::now());
+                self.progress = Instant::now();
             }
             What::Event(event) => {
                 self.saved |= matches!(event, Event::Saved { .. });
