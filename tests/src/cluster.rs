@@ -136,7 +136,7 @@ pub fn apply_crds(kubectl: &Kubectl) -> Result<()> {
     kubectl.run([
         "wait",
         "--for=condition=Established",
-        "--timeout=60s",
+        "--timeout=180s",
         "crd",
         "--all",
     ])?;

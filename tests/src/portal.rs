@@ -13,7 +13,7 @@ use crate::until::{Look, seconds, until};
 use crate::world::{Estate, RESOURCE_GROUP, Sizes, VAULT, VM, compare};
 
 /// How long an operation or a small job may take.
-const LIMIT: Duration = seconds(120);
+const LIMIT: Duration = seconds(180);
 
 /// A service, its estate, and whoever uses them.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::until::{Look, seconds, until};
 
 /// How long a process may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Whether a process ends with us or stays when we go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +191,7 @@ pub fn free_port() -> Result<u16> {
 
 /// A deadline for a process to be ready on a machine where others are at work too.
 pub fn patience() -> Duration {
-    seconds(90)
+    seconds(180)
 }
 
 fn shown(command: &Command) -> String {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use jiff::{SignedDuration, Timestamp};
 use kluis_tests::place::{scratch, workspace};
 use kluis_tests::process::free_port;
 use kluis_tests::service::{Service, Setup};
@@ -118,7 +119,7 @@ impl Az {
             "resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu/backupJobs/{job}"
         );
         self.service
-            .until("the job to end", seconds(120), |service| {
+            .until("the job to end", seconds(180), |service| {
                 let found = service.read(&path)?;
                 Ok(match found["properties"]["status"].as_str() {
                     Some("InProgress") => Look::NotYet(found.to_string()),
@@ -190,8 +191,13 @@ fn vault_and_policy(az: &Az) {
         "{storage} set -g shop-rg -n shop-weu --backup-storage-redundancy LocallyRedundant"
     ));
     let mut policy = az.ok("backup policy show -g shop-rg -v shop-weu -n DefaultPolicy");
-    policy["properties"]["retentionPolicy"]["dailySchedule"]["retentionDuration"]["count"] =
-        35.into();
+    let properties = &mut policy["properties"];
+    properties["retentionPolicy"]["dailySchedule"]["retentionDuration"]["count"] = 35.into();
+    // The clock is the machine's: a run of the schedule in the middle of the story would be one backup more.
+    let due = Timestamp::now() + SignedDuration::from_hours(12);
+    let due = due.strftime("%Y-%m-%dT%H:30:00Z").to_string();
+    properties["schedulePolicy"]["scheduleRunTimes"] = serde_json::json!([due]);
+    properties["retentionPolicy"]["dailySchedule"]["retentionTimes"] = serde_json::json!([due]);
     let policy = policy.to_string();
     let create = "backup policy create -g shop-rg -v shop-weu -n daily --backup-management-type AzureIaasVM --policy";
     az.with(create, &[&policy]);
@@ -276,7 +282,7 @@ fn stopping(az: &Az) {
     assert_eq!(text(&az.item(), "/protectionState"), "ProtectionStopped");
     let mutable = az.refused(&format!("{disable} --retain-recovery-points-as-per-policy"));
     assert!(mutable.contains("immutable"), "{mutable}");
-    let resume = format!("backup protection resume {ITEM} --policy-name DefaultPolicy");
+    let resume = format!("backup protection resume {ITEM} --policy-name daily");
     completed(&az.ok(&resume), "ConfigureBackup");
     assert_eq!(text(&az.item(), "/protectionState"), "Protected");
 

@@ -13,7 +13,7 @@ use kluis_tests::until::seconds;
 use kluis_tests::world::{Estate, IDLE_VM, Sizes, VM, World, condition_of, told};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = seconds(60);
+const LIMIT: Duration = seconds(180);
 
 /// An object like one of the examples, in their namespace.
 fn object(kind: &str, name: &str, spec: &Value) -> Value {

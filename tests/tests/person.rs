@@ -12,7 +12,7 @@ use kluis_tests::until::seconds;
 use kluis_tests::world::{NAMESPACE, RESOURCE_GROUP, Sizes, VAULT, VM, World, compare};
 use serde_json::Value;
 
-const LIMIT: std::time::Duration = seconds(120);
+const LIMIT: std::time::Duration = seconds(180);
 
 /// `kluis …` as the person of the kubeconfig.
 fn cluster(world: &World, args: &[&str]) -> Output {

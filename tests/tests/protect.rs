@@ -7,7 +7,7 @@ use kluis_tests::world::{Sizes, VM, World, condition_of, told};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const LIMIT: Duration = seconds(120);
+const LIMIT: Duration = seconds(180);
 
 fn protected(name: &str) -> World {
     let mut world = World::start(name, Sizes::SMALL).unwrap();

@@ -13,7 +13,7 @@ use kluis_tests::until::seconds;
 use kluis_tests::world::{Estate, RESOURCE_GROUP, Sizes, VAULT, VM, compare};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = seconds(120);
+const LIMIT: Duration = seconds(180);
 
 /// See `crash.rs`.
 const HOOK: &str = "KLUIS_CRASH_ON_MOVER_EVENT";

@@ -238,7 +238,7 @@ fn ask(service: &Service, recorded: &Exchange, names: &Names) -> Answer {
 /// Asks until the operation or the job that a path names has ended, which most paths do not.
 fn settle(service: &Service, recorded: &Exchange, names: &Names) -> Answer {
     let path = names.path(recorded);
-    let ended = until(&format!("{path} to end"), seconds(60), || {
+    let ended = until(&format!("{path} to end"), seconds(180), || {
         let answer = service.arm().get(&path)?;
         Ok(match is_unfinished(answer.status, &answer.body) {
             true => Look::NotYet(answer.text),

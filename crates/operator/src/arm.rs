@@ -5,6 +5,7 @@ mod budget;
 mod line;
 mod listing;
 mod lists;
+mod locks;
 mod pace;
 mod shelf;
 

@@ -49,7 +49,7 @@ pub use step::{Action, Call, CallError, Method, Precondition, Slot, Step};
 pub use vault::plan_vault;
 pub use waiting::{Stance, Waiting};
 pub use world::{
-    Access, BackupJobWorld, DiskFact, Fact, NetworkFact, Observed, PolicyVaultFacts, PolicyWorld,
-    Progress, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld, StorageAccountFact,
-    SubscriptionFact, VaultWorld, VmDisk, VmFact, Want, Work, World,
+    Access, BackupJobWorld, DiskFact, Fact, LockFact, NetworkFact, Observed, PolicyVaultFacts,
+    PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
+    StorageAccountFact, SubscriptionFact, VaultWorld, VmDisk, VmFact, Want, Work, World,
 };

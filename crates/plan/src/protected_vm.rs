@@ -3,6 +3,7 @@
 mod backup;
 mod history;
 mod leaving;
+mod lock;
 mod outlook;
 mod protection;
 
@@ -70,6 +71,9 @@ impl World for ProtectedVmWorld {
         if wants.is_empty() {
             wants.extend(history::wants(self, &target));
         }
+        if wants.is_empty() {
+            wants.extend(lock::wants(self, &target));
+        }
         wants
     }
 
@@ -100,6 +104,7 @@ impl World for ProtectedVmWorld {
             (Want::Job(_), Fact::Job(job)) => self.backup_job = Some(job),
             (Want::Jobs { .. }, Fact::Jobs(jobs)) => self.jobs = Some(jobs),
             (Want::Points(_), Fact::Points(points)) => self.points = Some(points),
+            (Want::Locks { .. }, Fact::Locks(locks)) => self.locks = Some(locks),
             _ => {}
         }
     }
@@ -183,6 +188,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
     let history = history::of(world, &backup);
     let outlook = outlook::of(world, &history);
     let (verdict, next) = judge(world, &protection, &backup, &outlook);
+    let (verdict, locked) = lock::told(world, verdict, &basis.before);
     let extras = [
         history.recoverable(),
         outlook.within_rpo.clone(),
@@ -219,7 +225,8 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .events
         .into_iter()
         .chain(history.events)
-        .chain(outlook.events);
+        .chain(outlook.events)
+        .chain(locked);
     let mut plan = basis.plan(steps, Status::ProtectedVm(Box::new(status)), next);
     plan.report.events.extend(told);
     plan

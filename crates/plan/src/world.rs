@@ -16,7 +16,8 @@ mod work;
 
 pub use backup_job::BackupJobWorld;
 pub use fact::{
-    DiskFact, Fact, NetworkFact, StorageAccountFact, SubscriptionFact, VmDisk, VmFact, Want,
+    DiskFact, Fact, LockFact, NetworkFact, StorageAccountFact, SubscriptionFact, VmDisk, VmFact,
+    Want,
 };
 pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};

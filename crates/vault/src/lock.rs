@@ -4,7 +4,7 @@
 //! behind. Because a prune holds the vault alone, it may remove at once what nothing refers to: rustic's two-phase
 //! deletion waits 23 hours of the machine's clock, which a recovery point's time, that may be virtual, knows nothing of.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io::ErrorKind, path::Path};
 
 use rustix::{
     fs::{FlockOperation, flock},
@@ -51,6 +51,30 @@ pub(crate) fn hold_job(path: &Path) -> Result<File, VaultError> {
     let file = File::open(path).map_err(|source| VaultError::io("open", path, source))?;
     retry(path, || flock(&file, FlockOperation::LockExclusive))?;
     Ok(file)
+}
+
+/// Says that a mover of this job's service lives, for as long as the file is open: the next service begins when all of them
+/// are gone. `None` where the job is of no service. Programs that the mover runs don't have it: what one of them leaves
+/// running is nobody's to wait for.
+///
+/// Taken before the key is read, which the service hands over last: a mover that the next service doesn't find here has
+/// done nothing yet, and will not.
+pub(crate) fn of_service(job: &Path) -> Result<Option<File>, VaultError> {
+    let Some(path) = job.parent().map(|jobs| jobs.with_extension("lock")) else {
+        return Ok(None);
+    };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(VaultError::io("open", path, source)),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Err(VaultError::Internal(
+            "the service that wanted the job has ended, and another has begun",
+        )),
+        Err(errno) => Err(VaultError::io("lock", path, errno)),
+    }
 }
 
 fn open(vault: &Path) -> Result<File, VaultError> {

@@ -105,13 +105,13 @@ pub fn main(path: &Path) -> ExitCode {
             process::exit(1);
         }
     };
-    let read = lock::hold_job(path).and_then(|held| {
+    let read = lock::of_service(path).and_then(|service| {
+        let held = lock::hold_job(path)?;
         let job = read_job(path, &held)?;
-        let key = match job.task {
-            Task::Snapshot(_) => None,
-            _ => Some(read_key()?),
-        };
-        Ok((job, key, held))
+        // Also where none is needed: it is the last word of a service that has written down who its mover is.
+        let key = read_key()?;
+        let key = (!matches!(job.task, Task::Snapshot(_))).then_some(key);
+        Ok((job, key, (service, held)))
     });
     match read {
         Ok((job, key, _held)) => match perform(&job, key, &mut tell) {

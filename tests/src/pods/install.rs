@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::installed::{Installed, RELEASE, STEP, SYSTEM, example, path, until_object};
@@ -109,12 +111,34 @@ pub(super) fn connect(kluis: &Installed) -> Result<()> {
     Ok(())
 }
 
+/// The examples as they are, but that their policy is due half a day from now: the service's clock is the machine's, and a run
+/// of the schedule in the middle of the story would make a recovery point that nobody asked for.
 pub(super) fn protect(kluis: &Installed) -> Result<()> {
-    kluis
-        .node
-        .kubectl()
-        .run(["apply", "-f", &path("examples/protect-a-vm")])?;
+    let due = due_in_half_a_day(Timestamp::now())?;
+    let folder = workspace().join("examples/protect-a-vm");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("looking into {}", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<_>>()?;
+    files.sort();
+    let mut changed = 0;
+    for file in files {
+        let text = fs::read_to_string(&file)?;
+        changed += text.matches(DUE).count();
+        kluis.node.kubectl().apply(&text.replace(DUE, &due))?;
+    }
+    ensure!(changed == 1, "the example's policy is due {changed} times");
     ready(kluis)
+}
+
+/// When the example's policy is due.
+const DUE: &str = "at: \"22:30\"";
+
+/// The same, at the half hour of the clock that the example's policy goes by, which knows no summer time.
+fn due_in_half_a_day(now: Timestamp) -> Result<String> {
+    let clock = TimeZone::fixed(jiff::tz::offset(1));
+    let due = now.checked_add(SignedDuration::from_hours(12))?;
+    Ok(format!("at: \"{}:30\"", due.to_zoned(clock).strftime("%H")))
 }
 
 /// Vault, policy and machine as the examples declare them.

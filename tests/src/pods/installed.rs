@@ -19,7 +19,7 @@ pub(super) const RELEASE: &str = "kluis";
 pub(super) const SYSTEM: &str = "kluis-system";
 
 /// How long one step of an object may take on a machine with other work to do.
-pub(super) const STEP: Duration = seconds(90);
+pub(super) const STEP: Duration = seconds(180);
 
 /// A node, and what helm puts on it.
 pub(super) struct Installed {

@@ -83,7 +83,7 @@ pub(super) fn rollback(kluis: &Installed) -> Result<()> {
 /// Everything in it goes at once, in whatever order, and nothing hangs.
 pub(super) fn namespace(kluis: &Installed) -> Result<()> {
     let kubectl = kluis.node.kubectl();
-    kubectl.run(["delete", "namespace", ESTATE, "--timeout=90s"])?;
+    kubectl.run(["delete", "namespace", ESTATE, "--timeout=180s"])?;
     ensure!(
         kubectl.get("namespace", ESTATE)?.is_none(),
         "the namespace {ESTATE} is still there"

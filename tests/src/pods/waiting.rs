@@ -16,7 +16,7 @@ const KINDS: [&str; 3] = ["vault", "backuppolicy", "protectedvm"];
 
 /// When helm returns, all three are Ready for what they say now.
 pub(super) fn until_current(kluis: &Installed) -> Result<()> {
-    install(kluis, ESTATE, "60s", &[])?;
+    install(kluis, ESTATE, "180s", &[])?;
     let kubectl = kluis.node.kubectl().within(ESTATE);
     for kind in KINDS {
         let Some(object) = kubectl.get(kind, ESTATE)? else {
@@ -60,7 +60,7 @@ pub(super) fn never_current(kluis: &Installed) -> Result<()> {
         "--namespace",
         ESTATE,
         "--wait",
-        "--timeout=60s",
+        "--timeout=180s",
     ])?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use kluis_tests::service::{Service, Setup};
 use kluis_tests::until::{Look, every, seconds};
 use kluis_tests::world::{condition_of, told};
 
-const LIMIT: Duration = seconds(180);
+const LIMIT: Duration = seconds(300);
 /// How often kubectl is asked for a list.
 const PACE: Duration = Duration::from_millis(500);
 

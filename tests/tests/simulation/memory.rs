@@ -21,7 +21,7 @@ pub(crate) struct Memory {
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<Key, Value>,
+    objects: BTreeMap<Key, Arc<Value>>,
     graph: Graph,
     versions: u64,
     events: Vec<String>,
@@ -38,7 +38,7 @@ impl State {
         let object = self.objects.get_mut(key);
         let object = object.ok_or_else(|| ObjectsError::Gone(key.clone()))?;
         if Version::of(object) == *version {
-            Ok(object)
+            Ok(Arc::make_mut(object))
         } else {
             Err(ObjectsError::Conflict(key.clone()))
         }
@@ -50,6 +50,7 @@ impl State {
         let Some(object) = self.objects.get_mut(key) else {
             return Version::of(&Value::Null);
         };
+        let object = Arc::make_mut(object);
         let metadata = &mut object["metadata"];
         metadata["resourceVersion"] = json!(version);
         let held = metadata["finalizers"]
@@ -85,6 +86,11 @@ impl Memory {
 
     /// An object as it is.
     pub(crate) fn peek(&self, key: &Key) -> Option<Value> {
+        self.shared(key).map(|object| Value::clone(&object))
+    }
+
+    /// The same, for who only looks.
+    fn shared(&self, key: &Key) -> Option<Arc<Value>> {
         self.state().objects.get(key).cloned()
     }
 
@@ -114,8 +120,9 @@ impl Memory {
             object["metadata"]["creationTimestamp"] = json!(self.azure.now().to_string());
             object["status"] = json!({ "observedGeneration": -1 });
             object["spec"] = Value::Null;
-            object
+            Arc::new(object)
         });
+        let object = Arc::make_mut(object);
         if object["spec"] != manifest["spec"] {
             object["spec"] = manifest["spec"].clone();
             edited(object);
@@ -129,6 +136,7 @@ impl Memory {
         let now = self.azure.now().to_string();
         let mut state = self.state();
         if let Some(object) = state.objects.get_mut(key) {
+            let object = Arc::make_mut(object);
             object["metadata"]["deletionTimestamp"] = json!(now);
             edited(object);
         }
@@ -150,22 +158,26 @@ impl Objects for Memory {
     }
 
     async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError> {
-        Ok(self.peek(key).map(Arc::new))
+        Ok(self.shared(key))
     }
 
     async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
         let state = self.state();
-        let of_kind = state.objects.iter().filter(|(key, _)| key.kind == kind);
-        Ok(of_kind
-            .map(|(_, object)| Arc::new(object.clone()))
-            .collect())
+        let first = Key {
+            kind,
+            namespace: None,
+            name: String::new(),
+        };
+        let from = state.objects.range(first..);
+        let of_kind = from.take_while(|(key, _)| key.kind == kind);
+        Ok(of_kind.map(|(_, object)| Arc::clone(object)).collect())
     }
 
     async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
         let state = self.state();
         let users = state.graph.users(used).filter(|key| key.kind == kind);
         let users = users.filter_map(|key| state.objects.get(key).cloned());
-        Ok(users.map(Arc::new).collect())
+        Ok(users.collect())
     }
 
     async fn apply_status(

@@ -58,10 +58,24 @@ pub const EXPIRED_TOKEN: &str = "ExpiredAuthenticationToken";
 pub const AUTHORIZATION_FAILED: &str = "AuthorizationFailed";
 /// Who calls may not use another resource that the call refers to; with status 403.
 pub const LINKED_AUTHORIZATION_FAILED: &str = "LinkedAuthorizationFailed";
+/// A lock on the resource group forbids it; with status 409.
+pub const SCOPE_LOCKED: &str = "ScopeLocked";
 /// The job is no longer where it can be stopped.
 pub const JOB_NOT_CANCELLABLE: &str = "UserErrorJobNotCancellable";
 /// The redundancy cannot change once an item is registered.
 pub const STORAGE_TYPE_LOCKED: &str = "CannotModifyStorageTypeWhenItemsAreRegistered";
+/// Something of that name is there already; with status 409.
+pub const ALREADY_EXISTS: &str = "ResourceAlreadyExists";
+/// The resource is there, in another region than it is to be made in; with status 409.
+pub const OTHER_LOCATION: &str = "InvalidResourceLocation";
+/// The recovery point has expired and is going; with status 409.
+pub const POINT_GOES: &str = "UserErrorRecoveryPointBeingDeleted";
+/// A disk of that name is where a restore is to go, as are the machine and the folder of the next two; with status 409.
+pub const TARGET_DISK_EXISTS: &str = "UserErrorTargetDiskAlreadyExists";
+/// See [`TARGET_DISK_EXISTS`].
+pub const TARGET_MACHINE_EXISTS: &str = "UserErrorTargetVirtualMachineAlreadyExists";
+/// See [`TARGET_DISK_EXISTS`].
+pub const TARGET_FOLDER_EXISTS: &str = "UserErrorTargetFolderAlreadyExists";
 /// Soft delete that is always on cannot be turned off.
 pub const SOFT_DELETE_ALWAYS_ON: &str = "UserErrorDisableSoftDeleteNotAllowed";
 /// The service failed in itself; with status 500.
@@ -92,11 +106,17 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     (AUTHORIZATION_FAILED, Class::Blocked),
     (LINKED_AUTHORIZATION_FAILED, Class::Blocked),
     (STORAGE_TYPE_LOCKED, Class::Blocked),
-    ("ScopeLocked", Class::Blocked),
+    (SCOPE_LOCKED, Class::Blocked),
     ("SubscriptionNotFound", Class::Blocked),
     ("MissingSubscriptionRegistration", Class::Blocked),
     ("RequestDisallowedByPolicy", Class::Blocked),
     (CONTAINER_HAS_ITEMS, Class::Blocked),
+    (ALREADY_EXISTS, Class::Blocked),
+    (TARGET_DISK_EXISTS, Class::Blocked),
+    (TARGET_MACHINE_EXISTS, Class::Blocked),
+    (TARGET_FOLDER_EXISTS, Class::Blocked),
+    (OTHER_LOCATION, Class::Terminal),
+    (POINT_GOES, Class::Terminal),
     (NOT_SUPPORTED, Class::Terminal),
     (INVALID_INPUT, Class::Terminal),
     (INVALID_POLICY, Class::Terminal),

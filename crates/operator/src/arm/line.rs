@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure};
 
-use super::{Limits, budget::Budget, pace::Pace, shelf::Shelf};
+use super::{Limits, budget::Budget, locks, pace::Pace, shelf::Shelf};
 use crate::{clock::Clock, metrics::Metrics};
 
 /// A service's clock that goes forward by more than this, beside ours, was set: nothing that was read before is of use.
@@ -38,6 +38,7 @@ pub struct Line {
     metrics: Arc<Metrics>,
     pub(super) limits: Limits,
     pub(super) tell: Told,
+    pub(super) locks: locks::Known,
     state: Mutex<State>,
 }
 
@@ -75,6 +76,7 @@ impl Line {
             metrics,
             limits,
             tell,
+            locks: locks::Known::default(),
             state: Mutex::new(State {
                 budget: Budget::new(limits),
                 pace: Pace::new(limits.rate),

@@ -52,6 +52,7 @@ pub(super) async fn observe(
         backup_job: None,
         jobs: None,
         points: None,
+        locks: None,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
 }

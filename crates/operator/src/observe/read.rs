@@ -47,6 +47,7 @@ pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
         | Want::StorageAccounts { .. }
         | Want::Disks(_)
         | Want::Network(_)
+        | Want::Locks { .. }
         | Want::FilesExtension => return None,
     };
     Some(VaultKey::from(vault))
@@ -73,6 +74,7 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::Disks(_) => Fact::Disks(none.map(absurd)),
         Want::Network(_) => Fact::Network(none.map(absurd)),
         Want::StorageConfig(_) => Fact::StorageConfig(none.map(absurd)),
+        Want::Locks { .. } => Fact::Locks(none.map(absurd)),
         Want::FilesExtension => Fact::FilesExtension(none.map(absurd)),
     }
 }
@@ -166,6 +168,7 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
             let state = config.properties.storage_type_state;
             Fact::StorageConfig(Observed::Found(state == Some(StorageTypeState::Locked)))
         }
+        Want::Locks { subscription } => Fact::Locks(line.locks(subscription).await?),
         Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
     })
 }

@@ -16,7 +16,6 @@ pub(super) async fn observe(
     object: &Value,
     ctx: &Ctx,
 ) -> Result<Observation, ObserveError> {
-    let place = place(object);
     let vault: Vault = objects::decode(key, object)?;
     let access = objects::access(objects::namespace(key), Some(&vault), ctx).await?;
     let mut lines = Lines::one(access.service.as_ref(), ctx).await?;
@@ -26,7 +25,7 @@ pub(super) async fn observe(
     let users = objects::users(key, &[Kind::ProtectedVM, Kind::BackupPolicy], ctx).await?;
     let world = VaultWorld {
         now: lines.now(),
-        namesakes: namesakes(key, &place, ctx).await?,
+        namesakes: namesakes(key, object, ctx).await?,
         vault,
         access,
         users,
@@ -45,7 +44,8 @@ async fn namesakes(
 ) -> Result<Vec<(Vault, Access)>, ObserveError> {
     let mut found = Vec::new();
     for object in ctx.objects.list(Kind::Vault).await? {
-        if place(&object) != *own || objects::key(Kind::Vault, &object).as_ref() == Some(key) {
+        if !is_same_place(&object, own) || objects::key(Kind::Vault, &object).as_ref() == Some(key)
+        {
             continue;
         }
         let Ok(other) = Vault::deserialize(&*object) else {
@@ -58,10 +58,18 @@ async fn namesakes(
     Ok(found)
 }
 
-/// Resource group and name, as Azure compares them; of the raw object, because all of them are looked at.
-fn place(vault: &Value) -> Value {
-    let text = |value: &Value| value.as_str().map(str::to_ascii_lowercase);
-    let spec = &vault["spec"];
-    let name = text(&spec["azureName"]).or_else(|| text(&vault["metadata"]["name"]));
-    serde_json::json!([text(&spec["resourceGroup"]), name])
+/// Whether two name the same resource group and vault, as Azure compares names; of the raw objects, because each is compared
+/// with all.
+fn is_same_place(one: &Value, other: &Value) -> bool {
+    fn names(vault: &Value) -> [&str; 2] {
+        let spec = &vault["spec"];
+        let name = spec["azureName"].as_str();
+        let name = name.or_else(|| vault["metadata"]["name"].as_str());
+        let group = spec["resourceGroup"].as_str();
+        [group, name].map(Option::unwrap_or_default)
+    }
+    let (one, other) = (names(one), names(other));
+    one.iter()
+        .zip(other)
+        .all(|(one, other)| one.eq_ignore_ascii_case(other))
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use kluis_arm::id::{
-    DiskId, ItemId, JobId, PolicyId, ResourceGroupId, StorageAccountId, VaultId, VirtualNetworkId,
-    VmId,
+    DiskId, ItemId, JobId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId,
+    VirtualNetworkId, VmId,
 };
 use kluis_arm::item::Item;
 use kluis_arm::job::{Job, JobOperation};
@@ -56,6 +56,10 @@ pub enum Want {
     Network(VirtualNetworkId),
     /// Whether the vault's redundancy can still change.
     StorageConfig(VaultId),
+    /// The locks on resource groups of a subscription, and on the subscription itself.
+    Locks {
+        subscription: String,
+    },
     /// What stands before a recovery point's path to ask for its files, where the service offers that: `GET /metadata/endpoints`.
     FilesExtension,
 }
@@ -80,6 +84,17 @@ pub enum Fact {
     /// Found(true) when its redundancy is locked.
     StorageConfig(Observed<bool>),
     FilesExtension(Observed<String>),
+    /// Absent when it may not be read.
+    Locks(Observed<Vec<LockFact>>),
+}
+
+/// A lock that keeps resources from being deleted or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockFact {
+    /// None when it is on the whole subscription.
+    pub resource_group: Option<Name>,
+    /// `CanNotDelete` or `ReadOnly`.
+    pub level: String,
 }
 
 /// A subscription.
@@ -171,6 +186,9 @@ impl fmt::Display for Want {
             Self::Disks(group) => write!(f, "the disks of the resource group {}", group.name),
             Self::Network(id) => write!(f, "the virtual network {}/{}", id.resource_group, id.name),
             Self::StorageConfig(id) => write!(f, "the storage settings of the vault {}", id.name),
+            Self::Locks { subscription } => {
+                write!(f, "the locks of the subscription {subscription}")
+            }
             Self::FilesExtension => f.write_str("what the service offers beyond Azure"),
         }
     }

@@ -7,7 +7,7 @@ use kluis_arm::job::Job;
 use kluis_arm::policy::Policy;
 use kluis_arm::recovery_point::RecoveryPoint;
 
-use super::fact::VmFact;
+use super::fact::{LockFact, VmFact};
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
 
@@ -47,4 +47,6 @@ pub struct ProtectedVmWorld {
     pub jobs: Option<Observed<Vec<Job>>>,
     /// From ARM: the item's recovery points.
     pub points: Option<Observed<Vec<RecoveryPoint>>>,
+    /// From ARM: what is locked in the machine's subscription.
+    pub locks: Option<Observed<Vec<LockFact>>>,
 }

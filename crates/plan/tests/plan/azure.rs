@@ -21,7 +21,7 @@ use kluis_arm::restore::RestoreRequest;
 use kluis_arm::time::WireTime;
 use kluis_arm::vault::{ProvisioningState, Vault};
 use kluis_plan::{
-    Action, ArmFailure, Cause, DiskFact, Fact, NetworkFact, Observed, Outcome, Progress,
+    Action, ArmFailure, Cause, DiskFact, Fact, LockFact, NetworkFact, Observed, Outcome, Progress,
     StorageAccountFact, SubscriptionFact, VmFact, Want,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Azure {
     pub(crate) disks: Vec<DiskFact>,
     /// The one network, `shop-net`.
     pub(crate) network: Option<NetworkFact>,
+    /// What is locked.
+    pub(crate) locks: Vec<LockFact>,
     /// Where the extension for files is, if there is one.
     pub(crate) files: Option<String>,
     /// Jobs that restore say that they are done, and leave nothing.
@@ -106,6 +108,7 @@ impl Azure {
                 location: "westeurope".to_owned(),
                 subnets: vec!["default".to_owned()],
             }),
+            locks: Vec::new(),
             files: Some("/kluis/v1".to_owned()),
             leaves_nothing: false,
             held: None,
@@ -243,6 +246,7 @@ impl Azure {
                 let locked = items.any(|item| item.starts_with(&format!("{}/", key(id))));
                 Fact::StorageConfig(Observed::Found(locked))
             }
+            Want::Locks { .. } => Fact::Locks(Observed::Found(self.locks.clone())),
             Want::FilesExtension => Fact::FilesExtension(found(self.files.clone())),
             Want::Disks(group) => {
                 let here = |disk: &&DiskFact| disk.id.group() == *group;

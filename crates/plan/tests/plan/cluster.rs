@@ -414,6 +414,7 @@ impl Cluster {
                     backup_job: None,
                     jobs: None,
                     points: None,
+                    locks: None,
                 })
             }
             Kind::BackupJob => Box::new(BackupJobWorld {

@@ -50,7 +50,7 @@ fn where_the_newest_point_is() {
         )
     );
     // And then it is at rest: its points are not read again.
-    assert_eq!(cluster.reads(Kind::ProtectedVM), 2);
+    assert_eq!(cluster.reads(Kind::ProtectedVM), 3);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod honesty;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod restores;

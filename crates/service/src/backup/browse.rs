@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use kluis_arm::error::code;
 use kluis_vault::DiskFormat;
 
 use super::items::Named;
@@ -73,7 +74,7 @@ pub fn files_source(
     }
     if point.removing {
         return Err(Refusal::conflict(
-            "UserErrorRecoveryPointBeingDeleted",
+            code::POINT_GOES,
             format!(
                 "The recovery point '{}' is no longer kept and is being removed; choose a newer one.",
                 point.name

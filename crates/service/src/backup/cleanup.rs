@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Over, Point, Work};
-use super::{jobs, judgement, keeping, removed};
+use super::{jobs, judgement, keeping, locks, removed};
 use crate::core::{Context, VaultKey};
 use crate::store::{Row, StoreError, Tx};
 
@@ -157,10 +157,15 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
     purge(ctx, tx, &items)?;
     let mut points = Vec::new();
     for item in items {
+        let locked = locks::of(ctx, &item).is_some();
         points.extend(
             keeping::expired(ctx, tx, &item)?
                 .into_iter()
-                .filter(|(point, _)| !taken.contains(&point.key())),
+                .filter(|(point, _)| {
+                    // A point goes with its snapshots, and not before.
+                    let stays = locked && point.instant.is_some() && !point.removing;
+                    !stays && !taken.contains(&point.key())
+                }),
         );
         judgement::record(tx, &item)?;
     }
@@ -203,7 +208,7 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), Store
     for item in items {
         let over = item.state.purge_at().is_some_and(|at| at <= ctx.now);
         let key = item.key();
-        if !over || Job::holding(tx, &key)?.is_some() {
+        if !over || Job::holding(tx, &key)?.is_some() || locks::keeps_some_of(ctx, tx, item)? {
             continue;
         }
         let points = Point::of(tx, &key)?;

@@ -263,13 +263,45 @@ pub(super) fn luns_missing(vm: &str, luns: &[u32]) -> Fault {
 
 /// Whether a warning came of the last attempt to take snapshots.
 pub(super) fn is_of_snapshot(fault: &Fault) -> bool {
-    [NO_AGENT, SCRIPT, DISK_SKIPPED, LUNS_MISSING].contains(&fault.code)
+    [
+        NO_AGENT,
+        SCRIPT,
+        DISK_SKIPPED,
+        LUNS_MISSING,
+        SNAPSHOTS_LOCKED,
+    ]
+    .contains(&fault.code)
 }
 
 const NO_AGENT: i64 = 900_040;
 const SCRIPT: i64 = 900_041;
 const DISK_SKIPPED: i64 = 900_042;
 const LUNS_MISSING: i64 = 900_043;
+const SNAPSHOTS_LOCKED: i64 = 900_047;
+
+/// Snapshots whose days are over are still there, because their resource group is locked.
+pub(super) fn snapshots_locked(group: &str, level: &str, count: usize, most: usize) -> Fault {
+    fault(
+        SNAPSHOTS_LOCKED,
+        "UserErrorResourceGroupLocked",
+        format!(
+            "The resource group '{group}' is locked ({level}): {count} snapshots of older recovery points can't be removed. Once there are {most}, backups fail."
+        ),
+        &["Remove the lock from the resource group."],
+    )
+}
+
+/// There is no room for another snapshot, because a lock keeps the older ones.
+pub(super) fn snapshots_full(group: &str, level: &str, most: usize) -> Fault {
+    fault(
+        400_190,
+        "UserErrorRpCollectionLimitReached",
+        format!(
+            "The machine has {most} snapshots of recovery points, as many as it can have: the resource group '{group}' is locked ({level}), so that older ones can't be removed."
+        ),
+        &["Remove the lock from the resource group, then back the machine up again."],
+    )
+}
 
 /// The snapshot files that a transfer was to read are gone.
 pub(super) fn snapshots_gone() -> Fault {

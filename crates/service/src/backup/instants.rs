@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use kluis_policy::State;
 
+use super::locks;
 use super::rows::{Item, Job, Phase, Point};
 use crate::core::{Context, Effect};
 use crate::store::{Row as _, StoreError, Tx};
@@ -17,7 +18,7 @@ use crate::store::{Row as _, StoreError, Tx};
 pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     let mut effects = Vec::new();
     for point in tx.due::<Point>(ctx.now)? {
-        effects.extend(expire(tx, point)?);
+        effects.extend(expire(ctx, tx, point)?);
     }
     Ok(effects)
 }
@@ -36,7 +37,7 @@ pub(super) fn run_due_of(
 ) -> Result<Vec<Effect>, StoreError> {
     let mut effects = Vec::new();
     for point in tx.due_starting::<Point>(&format!("{item}/"), ctx.now)? {
-        effects.extend(expire(tx, point)?);
+        effects.extend(expire(ctx, tx, point)?);
     }
     Ok(effects)
 }
@@ -88,8 +89,15 @@ pub(super) fn remove_point(tx: &mut Tx<'_>, key: &str) -> Result<Option<Effect>,
         }))
 }
 
-fn expire(tx: &mut Tx<'_>, mut point: Point) -> Result<Option<Effect>, StoreError> {
-    if point.removing || in_use(tx, &point)? || point.hardened.is_none() && !may_vanish(tx, &point)?
+fn expire(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    mut point: Point,
+) -> Result<Option<Effect>, StoreError> {
+    if point.removing
+        || in_use(tx, &point)?
+        || locks::keeps(ctx, tx, &point)?
+        || point.hardened.is_none() && !may_vanish(tx, &point)?
     {
         return Ok(None);
     }

@@ -30,6 +30,7 @@ mod job_words;
 mod jobs;
 mod judgement;
 mod keeping;
+mod locks;
 mod on_demand;
 mod points;
 mod policies;
@@ -187,6 +188,11 @@ pub fn snapshot_folders(tx: &Tx<'_>) -> Result<BTreeSet<PathBuf>, StoreError> {
 /// What removes the snapshot files of a deleted vault's points, before what lies on the shelf at `place` is thrown away.
 pub fn snapshots_of_shelved(tx: &Tx<'_>, place: &str) -> Result<Vec<Effect>, StoreError> {
     instants::of_shelved(tx, place)
+}
+
+/// Whether a lock keeps snapshots of a deleted vault's points, so that what lies on the shelf at `place` has to stay.
+pub fn shelved_are_locked(ctx: &Context<'_>, tx: &Tx<'_>, place: &str) -> Result<bool, StoreError> {
+    locks::keeps_some_of_shelved(ctx, tx, place)
 }
 
 /// How many jobs that had work to do ended at or after `from`, and how many of them failed. A cleanup is the service's own

@@ -5,8 +5,12 @@
 //! the oldest due is first: a run of the schedule counts from its hour, everything else from when it was asked for. Nothing
 //! starves, for an item has one job at a time: no more snapshots can go before a transfer than there are other items.
 //!
-//! One job at a time works on an item, and a removal is alone in its vault (a prune beside a writer would see data that no
-//! snapshot refers to yet); snapshots don't touch the vault, and run beside one.
+//! Of jobs that are due at the same moment the one that was asked for first is first; runs of the schedule are asked for in the
+//! order of their vaults', resource groups' and machines' names.
+//!
+//! One job at a time works on an item, but for a restore beside a transfer, which both only read what is there. A removal is
+//! alone in its vault (a prune beside a writer would see data that no snapshot refers to yet); snapshots don't touch the
+//! vault, and run beside one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +105,8 @@ fn use_of(job: &Job) -> Use {
 struct Busy {
     movers: usize,
     items: BTreeSet<String>,
+    /// Items that are only read.
+    read: BTreeSet<String>,
     /// Vaults where something reads or writes.
     used: BTreeSet<String>,
     /// Vaults where snapshots are removed, or where a removal waits for its turn.
@@ -110,7 +116,10 @@ struct Busy {
 impl Busy {
     fn took(&mut self, job: &Job) {
         self.movers += 1;
-        self.items.extend(job.item.clone());
+        match job.only_reads() {
+            true => self.read.extend(job.item.clone()),
+            false => self.items.extend(job.item.clone()),
+        }
         let vault = job.vault.to_string();
         match use_of(job) {
             Use::None => {}
@@ -121,10 +130,9 @@ impl Busy {
 
     fn admits(&mut self, job: &Job) -> bool {
         let vault = job.vault.to_string();
-        let item_free = job
-            .item
-            .as_ref()
-            .is_none_or(|item| !self.items.contains(item));
+        let item_free = job.item.as_ref().is_none_or(|item| {
+            !self.items.contains(item) && (job.only_reads() || !self.read.contains(item))
+        });
         match use_of(job) {
             Use::None => item_free,
             Use::Shared => item_free && !self.reserved.contains(&vault),

@@ -5,7 +5,7 @@ use kluis_policy::Event;
 
 use super::items::Named;
 use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
-use super::{cleanup, jobs, protection, queue, refusals, removed};
+use super::{cleanup, jobs, locks, protection, queue, refusals, removed};
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -58,6 +58,20 @@ pub(super) fn delete(
             Vec::new(),
         )
     } else {
+        if let Some(lock) = locks::of(ctx, &item)
+            && points.iter().any(|point| point.instant.is_some())
+        {
+            return Err(Refusal::conflict(
+                code::SCOPE_LOCKED,
+                format!(
+                    "The snapshots of '{}' can't be deleted because the resource group '{}' is locked ({}). Remove the lock, \
+                     then delete the data.",
+                    item.vm,
+                    item.resource_group,
+                    lock.level()
+                ),
+            ));
+        }
         remove(item, points, ctx, tx)?
     };
     let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;

@@ -10,7 +10,7 @@ use super::rows::{
     SnapshotFile, Span, Stage, Taken, Work,
 };
 use super::rules::Rules;
-use super::{consistency, disks, endings, failure};
+use super::{consistency, disks, endings, failure, locks};
 use crate::core::Context;
 use crate::estate;
 use crate::inventory::Os;
@@ -56,6 +56,11 @@ pub(super) fn next(
     if Point::count(tx, &key)? >= MOST_POINTS {
         return Ok(Next::Impossible(failure::too_many_points(MOST_POINTS)));
     }
+    let locked = match locks::outlook(ctx, tx, &item)? {
+        locks::Outlook::Nothing => None,
+        locks::Outlook::Warning(fault) => Some(fault),
+        locks::Outlook::Full(fault) => return Ok(Next::Impossible(fault)),
+    };
     let planned = consistency::planned(&vm, rules.is_some_and(|rules| rules.crash_only));
     let folder = ctx
         .snapshots_path()
@@ -106,6 +111,7 @@ pub(super) fn next(
     // A job that runs again says it again, not twice.
     job.warnings.retain(|fault| !failure::is_of_snapshot(fault));
     job.warnings.extend(planned.shortfall);
+    job.warnings.extend(locked);
     for disk in &chosen.skipped {
         job.warnings.push(failure::disk_skipped(disk));
     }

@@ -123,6 +123,7 @@ fn in_vault(request: &Request, segments: &[String], ctx: &Context<'_>, tx: &mut 
     if let Some(answer) = operations::poll(request, &key, below, tx) {
         return answer.map(|response| (response, Vec::new()));
     }
+    inventory::permits(request, group, ctx)?;
     if below.is_empty() {
         return vaults::one(request, group, name, ctx, tx);
     }

@@ -8,7 +8,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_yaml::Spanned;
 
 use super::identity::WrittenIdentity;
-use super::{Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine, same, scripts};
+use super::{
+    Disk, Encryption, Inventory, Lock, Os, Power, ResourceGroup, VirtualMachine, same, scripts,
+};
 
 /// Why an inventory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +112,7 @@ struct File {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Group {
     location: String,
+    lock: Option<Lock>,
     virtual_machines: Option<InOrder<Spanned<Machine>>>,
     storage_accounts: Option<InOrder<Option<Nothing>>>,
     virtual_networks: Option<InOrder<Network>>,
@@ -173,6 +176,7 @@ impl Group {
         let mut group = ResourceGroup {
             name,
             location,
+            lock: self.lock,
             virtual_machines: Vec::new(),
             storage_accounts: Vec::new(),
             virtual_networks: std::collections::BTreeMap::new(),

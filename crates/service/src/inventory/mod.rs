@@ -5,6 +5,7 @@
 
 mod file;
 mod identity;
+mod lock;
 mod reads;
 mod render;
 mod scripts;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::core::Role;
 
 pub use file::InventoryError;
+pub use lock::Lock;
+pub(crate) use lock::permits;
 pub use reads::route;
 pub use scripts::Scripts;
 
@@ -40,6 +43,8 @@ pub struct ResourceGroup {
     pub name: String,
     /// Azure's name of its region, like `westeurope`.
     pub location: String,
+    /// What a lock on it keeps from being done in it.
+    pub lock: Option<Lock>,
     /// Its machines in the order of the file.
     pub virtual_machines: Vec<VirtualMachine>,
     /// The storage accounts that are listed; another is taken as staging all the same.

@@ -7,7 +7,7 @@ use super::render::{
     ACCOUNT, DISK, NETWORK, NIC, VM, account, disk, interface, locations, machine, network,
     provider, resource_group, subscription, tenant,
 };
-use super::{ResourceGroup, same};
+use super::{ResourceGroup, lock, same};
 use crate::core::{Context, Refusal, Request, Response, page};
 use crate::estate;
 use crate::store::Tx;
@@ -99,11 +99,12 @@ pub fn route(
     }
 }
 
-const PROVIDERS: [&str; 4] = [
+const PROVIDERS: [&str; 5] = [
     "Microsoft.RecoveryServices",
     "Microsoft.Compute",
     "Microsoft.Storage",
     "Microsoft.Network",
+    "Microsoft.Authorization",
 ];
 
 fn absent(segments: &[String]) -> Refusal {
@@ -185,6 +186,10 @@ fn entries(
                 let networks = group.virtual_networks.iter();
                 networks.map(|(name, subnets)| network(group, name, subnets, ctx))
             })
+            .collect()
+    } else if same(&full, lock::LOCK) {
+        groups()
+            .filter_map(|group| Some(lock::render(&group.name, group.lock?, ctx)))
             .collect()
     } else {
         Vec::new()

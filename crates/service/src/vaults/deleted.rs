@@ -6,6 +6,7 @@
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
+use kluis_arm::error::code;
 use kluis_arm::id::ResourceGroupId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -151,7 +152,7 @@ fn undelete(
     if let Some(taken) = tx.get::<VaultRow>(vault.id_key().as_str())? {
         let coming = taken.shelf.is_some();
         return Err(Refusal::conflict(
-            "ResourceAlreadyExists",
+            code::ALREADY_EXISTS,
             format!(
                 "The resource group '{}' has a vault '{}'{}. Delete that one first, or use it.",
                 taken.resource_group,
@@ -296,7 +297,13 @@ pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreErro
         let coming_back = tx
             .get::<VaultRow>(deleted.vault.id_key().as_str())?
             .is_some_and(|vault| vault.shelf.as_ref() == Some(&deleted.name));
-        if !deleted.purging && !coming_back {
+        if deleted.purging || coming_back {
+            continue;
+        }
+        if backup::shelved_are_locked(ctx, tx, &deleted.name)? {
+            deleted.again = ctx.now.checked_add(AGAIN).ok();
+            tx.put(&deleted)?;
+        } else {
             deleted.purging = true;
             tx.put(&deleted)?;
             effects.push(deleted.removal(ctx));

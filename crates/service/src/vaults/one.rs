@@ -96,7 +96,7 @@ fn replace(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut T
         .filter(|l| Inventory::region(l) != vault.location)
     {
         return Err(Refusal::conflict(
-            "InvalidResourceLocation",
+            code::OTHER_LOCATION,
             format!(
                 "The resource '{}' already exists in location '{}' in resource group '{}'. A resource with the same name cannot \
                  be created in location '{location}'. Please select a new resource name.",

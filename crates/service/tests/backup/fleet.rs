@@ -53,6 +53,86 @@ fn running(world: &mut World) -> Vec<(String, String, bool)> {
         .collect()
 }
 
+/// The machines whose jobs wait, in the order of their places, which are 1, 2, 3 and so on.
+fn queue(world: &mut World) -> Vec<String> {
+    let page = world.get("backupJobs?$filter=operation eq 'Backup'");
+    let mut waiting = std::collections::BTreeMap::new();
+    for job in page["value"].as_array().unwrap() {
+        let job = &job["properties"];
+        if let Some(place) = job["extendedInfo"]["propertyBag"]["Queue Place"].as_str() {
+            let vm = job["entityFriendlyName"].as_str().unwrap().to_owned();
+            let before = waiting.insert(place.parse::<usize>().unwrap(), vm);
+            assert_eq!(before, None, "place {place} is given twice");
+        }
+    }
+    assert!(waiting.keys().copied().eq(1..=waiting.len()), "{waiting:?}");
+    waiting.into_values().collect()
+}
+
+/// Whether the names are in order, but for those at the end, which have had their first turn and are in order as well.
+fn is_turned(names: &[String]) -> bool {
+    let falls = names.windows(2).filter(|pair| pair[0] >= pair[1]).count();
+    falls == 0 || falls == 1 && names.last() < names.first()
+}
+
+/// The machine of each mover that ever began, in the order in which they did.
+fn began(world: &mut World) -> Vec<String> {
+    let started = world.started.clone();
+    let jobs = started
+        .iter()
+        .filter_map(|word| word.split(' ').next_back());
+    let jobs: Vec<String> = jobs.map(str::to_owned).collect();
+    jobs.iter()
+        .map(|job| {
+            let vm = world.job(job)["entityFriendlyName"].clone();
+            vm.as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn who_asks_first_is_served_first_and_a_restore_goes_before_transfers() {
+    let mut world = with_machines(6);
+    world.max_jobs = 1;
+    for number in 0..6 {
+        protect(&mut world, number, "DefaultPolicy");
+    }
+    // All in the same second, and not in the order of their names.
+    for number in [4, 1, 5, 0, 3, 2] {
+        let backup = format!("{}/backup", item(number));
+        world.accept(Method::POST, &backup, Some(&backup_request()));
+    }
+    let asked = [1, 5, 0, 3, 2].map(name);
+    assert_eq!(queue(&mut world), asked);
+    for _ in 0..6 {
+        let (job, ..) = running(&mut world).remove(0);
+        world.succeed_once(&job);
+    }
+    // The snapshots are taken, and the first transfer runs: somebody wants one of the points.
+    assert_eq!(queue(&mut world), asked);
+    let points = format!("{}/recoveryPoints", item(2));
+    let point = world.get(&points)["value"][0]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut body = super::world::restore_request("shop-restored");
+    body["properties"]["sourceResourceId"] = serde_json::json!(WEB_1.replace("web-1", &name(2)));
+    let restore = world.accept(
+        Method::POST,
+        &format!("{points}/{point}/restore"),
+        Some(&body),
+    );
+    let place = &world.job(&restore)["extendedInfo"]["propertyBag"]["Queue Place"];
+    assert_eq!(place, "1", "before the transfers, which nobody waits for");
+    while let Some((job, ..)) = running(&mut world).into_iter().next() {
+        world.succeed_once(&job);
+    }
+    let order = [4, 1, 5, 0, 3, 2].map(name);
+    let mut expected = [order.clone(), order].concat();
+    expected.insert(7, name(2));
+    assert_eq!(began(&mut world), expected);
+}
+
 #[test]
 fn sixteen_machines_due_at_the_same_minute_all_have_their_snapshots_before_any_transfer() {
     let mut world = with_machines(16);
@@ -61,25 +141,14 @@ fn sixteen_machines_due_at_the_same_minute_all_have_their_snapshots_before_any_t
     }
     world.now = at("2026-03-02T20:00:00Z");
     world.tick();
-    let places: Vec<String> = world.get("backupJobs?$filter=operation eq 'Backup'")["value"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|job| {
-            let place = &job["properties"]["extendedInfo"]["propertyBag"]["Queue Place"];
-            place.as_str().map(str::to_owned)
-        })
-        .collect();
-    let mut sorted: Vec<u32> = places.iter().map(|place| place.parse().unwrap()).collect();
-    sorted.sort_unstable();
-    assert_eq!(
-        sorted,
-        (1..=14).collect::<Vec<_>>(),
-        "two run, fourteen wait"
-    );
+    let all: Vec<String> = (0..16).map(name).collect();
+    assert_eq!(queue(&mut world), all[2..], "two run, fourteen wait");
 
     let (mut snapshots, mut transfers) = (Vec::new(), Vec::new());
     while let Some((job, vm, snapshot)) = running(&mut world).into_iter().next() {
+        let waiting = queue(&mut world);
+        assert!(waiting.len() <= 14, "{waiting:?}");
+        assert!(is_turned(&waiting), "nobody is passed: {waiting:?}");
         assert!(world.movers.len() <= world.max_jobs);
         if snapshot {
             &mut snapshots
@@ -90,7 +159,12 @@ fn sixteen_machines_due_at_the_same_minute_all_have_their_snapshots_before_any_t
         world.now += jiff::SignedDuration::from_mins(1);
         world.succeed_once(&job);
     }
-    assert_eq!((snapshots.len(), transfers.len()), (16, 16));
+    assert_eq!(
+        (&snapshots, &transfers),
+        (&all, &all),
+        "first come, first served"
+    );
+    assert_eq!(began(&mut world), [all.clone(), all].concat());
     let early = world.started.iter().take(16);
     assert!(
         early.clone().all(|word| word.starts_with("snapshot")),

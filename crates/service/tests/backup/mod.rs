@@ -3,17 +3,21 @@
 
 mod around;
 mod cancel;
+mod capacities;
 mod consistent;
 mod crash;
 mod deleted_vaults;
 mod fleet;
 mod keeping;
 mod laws;
+mod locked_group;
 mod paging;
 mod protection;
+mod purge;
 mod refusals;
 mod restorable;
 mod restore;
+mod restore_beside;
 mod restore_crash;
 mod restore_files;
 mod restore_in_place;

@@ -116,6 +116,7 @@ fn group(name: &str, location: &str, virtual_machines: Vec<VirtualMachine>) -> R
     ResourceGroup {
         name: name.to_owned(),
         location: location.to_owned(),
+        lock: None,
         virtual_machines,
         storage_accounts: Vec::new(),
         virtual_networks: BTreeMap::new(),
@@ -371,6 +372,31 @@ impl World {
     /// Writes a document as it is.
     pub(super) fn put<R: kluis_service::store::Row>(&mut self, row: &R) {
         self.run(|_, tx| Ok((tx.put(row)?, Vec::new())));
+    }
+
+    /// Copies of the documents of a table whose keys begin with `prefix`, each changed by `change` so often.
+    pub(super) fn copy<R: kluis_service::store::Row>(
+        &mut self,
+        prefix: &str,
+        times: usize,
+        change: impl Fn(&mut R, usize),
+    ) {
+        self.run(|_, tx| {
+            for row in tx.starting::<R>(prefix)? {
+                let text = serde_json::to_string(&row).unwrap();
+                for number in 0..times {
+                    let mut copy = serde_json::from_str(&text).unwrap();
+                    change(&mut copy, number);
+                    tx.put(&copy)?;
+                }
+            }
+            Ok(((), Vec::new()))
+        });
+    }
+
+    /// The folders of snapshot files that the store knows of, those of deleted vaults included.
+    pub(super) fn known_folders(&mut self) -> BTreeSet<PathBuf> {
+        self.run(|_, tx| Ok((backup::snapshot_folders(tx)?, Vec::new())))
     }
 
     // The clock.

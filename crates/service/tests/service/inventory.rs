@@ -142,3 +142,23 @@ fn the_error_names_file_and_line() {
         "{error}"
     );
 }
+
+#[test]
+fn a_resource_group_may_be_locked_in_azures_two_ways() {
+    use kluis_service::inventory::Lock;
+    let text = "
+resourceGroups:
+  kept: { location: westeurope, lock: CanNotDelete }
+  frozen: { location: westeurope, lock: ReadOnly }
+  free: { location: westeurope }
+";
+    let inventory = Inventory::parse(text, Path::new("/etc/kluis")).unwrap();
+    let lock = |name: &str| inventory.resource_group(name).unwrap().lock;
+    assert_eq!(lock("kept"), Some(Lock::CanNotDelete));
+    assert_eq!(lock("frozen"), Some(Lock::ReadOnly));
+    assert_eq!(lock("free"), None);
+    let (line, message) =
+        wrong("resourceGroups:\n  rg:\n    location: westeurope\n    lock: Delete\n");
+    assert_eq!(line, 4, "{message}");
+    assert!(message.contains("CanNotDelete"), "{message}");
+}

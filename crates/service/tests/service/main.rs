@@ -8,9 +8,11 @@
 mod arm;
 #[path = "../backup/mod.rs"]
 mod backup;
+mod conflicts;
 mod data_protection;
 mod files;
 mod inventory;
+mod leftovers;
 mod movers;
 mod never_panics;
 mod offer;

@@ -164,3 +164,69 @@ fn without_qemus_tools_a_qcow2_disk_is_a_failure_that_names_their_package() {
         assert!(format!("{events:?}").contains("qemu-utils"), "{events:?}");
     }
 }
+
+/// Its job file's folder is its service's, and beside that lies the lock that the next service waits for.
+#[test]
+fn a_mover_holds_its_services_lock_and_what_a_script_leaves_running_does_not() {
+    let place = Place::new();
+    let os = place.path("os.raw");
+    disk(&os, 8 * MIB, &[(0, 1, 1000)]);
+    let lock = place.directory.path().with_extension("lock");
+    let held = File::create(&lock).unwrap();
+    held.lock_shared().unwrap();
+    let (begun, go, daemon) = (place.path("begun"), place.path("go"), place.path("daemon"));
+    for pipe in [&begun, &go] {
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    // A daemon takes itself out of the group that is killed with the script.
+    let text = format!(
+        "setsid sh -c 'echo $$ > {}; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n\
+         while [ ! -s {} ]; do sleep 0.01; done\necho begun > {}\nread -r _ < {}",
+        daemon.display(),
+        daemon.display(),
+        begun.display(),
+        go.display()
+    );
+    let snapshot = SnapshotTask {
+        scripts: Some(Scripts {
+            pre: Some(script(&place, "pre", &text)),
+            post: None,
+            timeout_seconds: 1000,
+        }),
+        ..task(vec![of(&place, "os", &os)])
+    };
+    let job = place.job("s1", Task::Snapshot(snapshot));
+    let mut child = start(&place, &job);
+    assert_eq!(fs::read_to_string(&begun).unwrap(), "begun\n");
+    drop(held);
+    let next = File::open(&lock).unwrap();
+    assert!(
+        matches!(next.try_lock(), Err(fs::TryLockError::WouldBlock)),
+        "the mover lives"
+    );
+    fs::write(&go, "go\n").unwrap();
+    child.wait().unwrap();
+    next.try_lock().unwrap();
+    let daemon = fs::read_to_string(&daemon).unwrap();
+    let daemon = daemon.trim();
+    let lives = fs::read_to_string(format!("/proc/{daemon}/comm")).unwrap();
+    assert_eq!(lives, "sleep\n");
+    assert!(Command::new("kill").arg(daemon).status().unwrap().success());
+    fs::remove_file(lock).unwrap();
+}
+
+#[test]
+fn a_mover_that_comes_after_its_service_has_ended_does_nothing() {
+    let place = Place::new();
+    let os = place.path("os.raw");
+    disk(&os, 8 * MIB, &[(0, 1, 1000)]);
+    let lock = place.directory.path().with_extension("lock");
+    let next = File::create(&lock).unwrap();
+    next.lock().unwrap();
+    let job = place.job("s1", Task::Snapshot(task(vec![of(&place, "os", &os)])));
+    let events = until(&mut start(&place, &job), |event| kind(event) == "failed");
+    let begun = events.iter().any(|event| kind(event) == "started");
+    assert!(!begun, "{events:?}");
+    assert!(!place.path("snapshots").exists());
+    fs::remove_file(lock).unwrap();
+}

@@ -1,6 +1,7 @@
 //! Single files and folders out of a recovery point: the job of it. Which files there are, and how they are read, is the
 //! vault's business; who may ask is the extension's.
 
+use kluis_arm::error::code;
 use kluis_arm::id::Name;
 
 use super::super::rows::{FilesWork, Item, Job, Kind, Point, Work};
@@ -44,7 +45,7 @@ pub(crate) fn trigger(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Answer {
-    preflight::item(item, tx)?;
+    preflight::item(item, false, tx)?;
     preflight::point(point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     if preflight::is_encrypted(point, source.as_ref()) {
@@ -78,7 +79,7 @@ pub(crate) fn trigger(
         .any(|job| matches!(&job.work, Work::Files(work) if work.to == to));
     if promised || ctx.facts.exists(&to) {
         return Err(Refusal::conflict(
-            "UserErrorTargetFolderAlreadyExists",
+            code::TARGET_FOLDER_EXISTS,
             format!(
                 "'{}' is already in resource group '{group}', or being written there. Choose another name, or remove it first.",
                 wanted.name

@@ -61,7 +61,7 @@ pub(super) fn planned(
         }
     }
     Err(Refusal::conflict(
-        "UserErrorTargetDiskAlreadyExists",
+        code::TARGET_DISK_EXISTS,
         format!(
             "The disks '{}-…-{stamp}' exist already; try again.",
             vm.name

@@ -1,5 +1,6 @@
 //! A restore to a new machine: its name must be free, its network must exist, its source need not.
 
+use kluis_arm::error::code;
 use kluis_arm::id::{SubnetId, VmId};
 
 use super::super::rows::{Goal, Point, RestoreDisk, Shape};
@@ -67,7 +68,7 @@ fn free(group: &str, name: &str, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<(), R
     let taken = estate::vm(ctx, tx, group, name)?.is_some();
     if taken || preflight::machine_is_promised(group, name, tx)? {
         return Err(Refusal::conflict(
-            "UserErrorTargetVirtualMachineAlreadyExists",
+            code::TARGET_MACHINE_EXISTS,
             format!(
                 "A virtual machine '{name}' is already in resource group '{group}', or being restored there. Choose another name."
             ),

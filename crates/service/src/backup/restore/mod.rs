@@ -46,7 +46,8 @@ pub(super) fn trigger(
     let body = request.parse::<TriggerRestore>()?.properties;
     let wanted = wanted::read(body, named, point, vault, ctx)?;
     let item = named.item(at, tx)?;
-    preflight::item(&item, tx)?;
+    let in_place = matches!(wanted.target, Target::InPlace);
+    preflight::item(&item, in_place, tx)?;
     let point = points::find(&item, point, tx)?;
     preflight::point(&point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;

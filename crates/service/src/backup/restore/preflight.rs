@@ -11,8 +11,9 @@ use crate::estate;
 use crate::inventory::{Encryption, VirtualMachine, same};
 use crate::store::{Row as _, Tx};
 
-/// The item can be restored from, and no other operation holds it.
-pub(super) fn item(item: &Item, tx: &Tx<'_>) -> Result<(), Refusal> {
+/// The item can be restored from, and no other operation holds it. One that transfers a newer point to the vault is in
+/// nobody's way but that of a restore in place: points can be restored from their snapshots on, and the others are there.
+pub(super) fn item(item: &Item, in_place: bool, tx: &Tx<'_>) -> Result<(), Refusal> {
     if item.is_soft_deleted() {
         return Err(Refusal::bad_request(
             "UserErrorItemInSoftDeletedState",
@@ -22,7 +23,11 @@ pub(super) fn item(item: &Item, tx: &Tx<'_>) -> Result<(), Refusal> {
             ),
         ));
     }
-    refusals::unlocked(tx, item)
+    let holding = Job::all_holding(tx, &item.key())?;
+    match holding.iter().find(|job| in_place || !job.is_transfer()) {
+        Some(job) => Err(refusals::locked(job)),
+        None => Ok(()),
+    }
 }
 
 /// The point is not being removed, and no job waits to remove it.
@@ -35,7 +40,7 @@ pub(super) fn point(point: &Point, tx: &Tx<'_>) -> Result<(), Refusal> {
         .any(|work| work.points.iter().any(|removed| removed.key == key));
     if queued || point.removing {
         return Err(Refusal::conflict(
-            "UserErrorRecoveryPointBeingDeleted",
+            code::POINT_GOES,
             format!(
                 "The recovery point '{}' is no longer kept and is being removed; restore a newer one.",
                 point.name
@@ -100,7 +105,7 @@ pub(super) fn targets(work: &RestoreWork, ctx: &Context<'_>, tx: &Tx<'_>) -> Res
         let twice = names.iter().filter(|name| same(name, &disk.name)).count() > 1;
         if twice || is_taken(&work.resource_group, &disk.name, &disk.path, ctx, tx)? {
             return Err(Refusal::conflict(
-                "UserErrorTargetDiskAlreadyExists",
+                code::TARGET_DISK_EXISTS,
                 format!(
                     "A restored disk '{}' is already in resource group '{}', or being written there. \
                      Restore into another resource group, or remove that disk first.",

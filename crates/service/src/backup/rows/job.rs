@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupWork, FilesWork, ForgetWork, RestoreWork};
+use super::{BackupWork, FilesWork, ForgetWork, Goal, Phase, RestoreWork};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -226,11 +226,15 @@ impl Job {
 
     /// The job that holds an item, if any: one of its own, or a cleanup that removes it.
     pub(crate) fn holding(tx: &Tx<'_>, item: &str) -> Result<Option<Self>, StoreError> {
-        if let Some(job) = Self::of_item(tx, item)?.into_iter().next() {
-            return Ok(Some(job));
-        }
+        Ok(Self::all_holding(tx, item)?.into_iter().next())
+    }
+
+    /// All of them: two at most, a transfer and a restore.
+    pub(crate) fn all_holding(tx: &Tx<'_>, item: &str) -> Result<Vec<Self>, StoreError> {
+        let mut jobs = Self::of_item(tx, item)?;
         let cleanups: Vec<Self> = tx.about_starting(CLEANUP, ACTIVE)?;
-        Ok(cleanups.into_iter().find(|job| job.holds(item)))
+        jobs.extend(cleanups.into_iter().filter(|job| job.holds(item)));
+        Ok(jobs)
     }
 
     /// Whether any job has not ended.
@@ -267,6 +271,23 @@ impl Job {
             Work::Restore(work) => Some(&work.point),
             Work::Files(work) => Some(&work.point),
             Work::Nothing | Work::Backup(_) | Work::Forget(_) => None,
+        }
+    }
+
+    /// Whether it only takes to the vault what a recovery point has already: nothing of the machine, and no point that is
+    /// there, changes by it.
+    pub(crate) fn is_transfer(&self) -> bool {
+        self.backup()
+            .is_some_and(|work| work.phase != Phase::Snapshot)
+    }
+
+    /// Whether it leaves the machine and its points as they are, and so may run beside another that does.
+    pub(crate) fn only_reads(&self) -> bool {
+        match &self.work {
+            Work::Backup(_) => self.is_transfer(),
+            Work::Restore(work) => !matches!(work.goal, Goal::InPlace(_)),
+            Work::Files(_) => true,
+            Work::Nothing | Work::Forget(_) => false,
         }
     }
 

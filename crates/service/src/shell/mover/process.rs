@@ -1,8 +1,8 @@
 //! A mover as a process of its own: `kluis mover JOBFILE`, the key over its standard input, events from its standard output.
 //!
 //! A mover must not outlive its service, else the next one would start the same job beside it. It notices that nobody reads
-//! its events any more; to be sure, each leaves its process id beside its job file, and all hold a lock that the next service
-//! waits for after it has ended those that are left ([`end_orphans`]).
+//! its events any more; to be sure, its process id is written beside its job file before it gets its key, and it takes a lock
+//! before it reads that, which the next service waits for after it has ended those that are left ([`end_orphans`]).
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -27,7 +27,7 @@ const LAST_LINES: usize = 20;
 pub(in crate::shell) struct Processes {
     program: PathBuf,
     jobs: PathBuf,
-    /// Locked for as long as this process or a mover of it lives: movers inherit it.
+    /// Shared with the movers of this process, each of which locks it by itself.
     _lock: File,
 }
 
@@ -205,7 +205,8 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<(File, Orphans)> 
     let lock = private::lock_file(&jobs.with_extension("lock"))?;
     // Until the last of them is gone: a killed process goes in a moment, and one that hangs must not be joined by another.
     lock.lock()?;
-    rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+    // Nobody else can begin meanwhile: the data folder is this service's already.
+    lock.lock_shared()?;
     let files = left.into_iter().filter(|path| path.is_file()).collect();
     Ok((lock, Orphans { files }))
 }
