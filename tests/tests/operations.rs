@@ -9,7 +9,11 @@ use kluis_tests::azure;
 use kluis_tests::place::workspace;
 
 /// The lists of Microsoft's operations, and how each begins.
-const LISTS: [&str; 2] = ["ops-recoveryservices.tsv", "ops-recoveryservicesbackup.tsv"];
+const LISTS: [&str; 3] = [
+    "ops-recoveryservices.tsv",
+    "ops-recoveryservicesbackup.tsv",
+    "ops-dataprotection.tsv",
+];
 
 #[test]
 fn every_operation_of_microsofts_clients_is_in_the_table() {
@@ -42,7 +46,7 @@ fn every_operation_of_microsofts_clients_is_in_the_table() {
             }
         }
     }
-    assert!(count > 90, "the lists hold {count} operations");
+    assert!(count > 160, "the lists hold {count} operations");
     assert!(
         missing.is_empty(),
         "not in offer.tsv:\n{}",
@@ -101,10 +105,10 @@ fn holds(file: &str, should: impl FnOnce(&str) -> String) {
     );
 }
 
-/// A row a state, an operation a word: a class of operations by its name where all of them are alike.
+/// A row a state, a column a provider, an operation a word: a class of operations by its name where all of them are alike.
 fn summary() -> String {
-    let all: Vec<Operation> = operations().collect();
-    let class = |known: &Operation| known.name.split('.').next().unwrap_or_default();
+    let (backup_vaults, vaults): (Vec<Operation>, Vec<Operation>) =
+        operations().partition(is_of_data_protection);
     let rows = [
         ("served", "served"),
         (
@@ -113,22 +117,35 @@ fn summary() -> String {
         ),
         ("refused with a code and what there is instead", "refused"),
     ];
-    let mut table = "| state | operations |\n|---|---|\n".to_owned();
+    let mut table =
+        "| state | Microsoft.RecoveryServices | Microsoft.DataProtection |\n|---|---|---|\n"
+            .to_owned();
     for (title, state) in rows {
-        let mut names = Vec::new();
-        for known in all.iter().filter(|known| word(known.state) == state) {
-            let alike = all
-                .iter()
-                .filter(|other| class(other) == class(known))
-                .all(|other| word(other.state) == state);
-            let name = if alike { class(known) } else { known.name };
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        writeln!(table, "| {title} | {} |", names.join(", ")).unwrap();
+        let (left, right) = (names(&vaults, state), names(&backup_vaults, state));
+        writeln!(table, "| {title} | {left} | {right} |").unwrap();
     }
     table
+}
+
+fn is_of_data_protection(known: &Operation) -> bool {
+    known.base().unwrap().is_of_data_protection()
+}
+
+/// The operations of a state, as few words as tell them.
+fn names(all: &[Operation], state: &str) -> String {
+    let class = |known: &Operation| known.name.split('.').next().unwrap_or_default();
+    let mut names = Vec::new();
+    for known in all.iter().filter(|known| word(known.state) == state) {
+        let alike = all
+            .iter()
+            .filter(|other| class(other) == class(known))
+            .all(|other| word(other.state) == state);
+        let name = if alike { class(known) } else { known.name };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }
 
 fn word(state: State) -> &'static str {
@@ -146,15 +163,17 @@ fn page() -> String {
     let mut page = format!(
         "# Azure's operations, one by one
 
-What `kluis service` makes of each operation of Microsoft.RecoveryServices: those that Microsoft's newest clients know
-(azure-mgmt-recoveryservices 4.3.0, azure-mgmt-recoveryservicesbackup 11.2.0), and a few that only older ones use.
+What `kluis service` makes of each operation of Microsoft.RecoveryServices and Microsoft.DataProtection: those that Microsoft's
+newest clients know (azure-mgmt-recoveryservices 4.3.0, azure-mgmt-recoveryservicesbackup 11.2.0, azure-mgmt-dataprotection
+2.2.0), and a few that only older ones use.
 Of {} operations {} are served, {} answer a list that is always empty, {} delete what is never there, {} read what never
 exists, and {} are refused.
 
 This page is written from the table by which the service itself answers; a test holds the two together, and the table against
 Microsoft's clients. `S` is `/subscriptions/{{subscriptionId}}/providers/Microsoft.RecoveryServices`, `G` is
 `/subscriptions/{{subscriptionId}}/resourceGroups/{{resourceGroupName}}/providers/Microsoft.RecoveryServices`, and `V` is
-`G/vaults/{{vaultName}}`. Paths are read without regard to case, percent-encoded or not; another method at one of them is 405
+`G/vaults/{{vaultName}}`. `DS`, `DG` and `D` are the same of Microsoft.DataProtection and its `backupVaults`, `DT` is
+`/providers/Microsoft.DataProtection`, and `DR` the provider below the resource that is asked about. Paths are read without regard to case, percent-encoded or not; another method at one of them is 405
 `MethodNotAllowed`. The api-versions 2021-11-15 to 2026-11-01 are taken, all with one shape.
 
 ",

@@ -141,7 +141,10 @@ fn a_policy_is_put_read_listed_changed_and_deleted() {
     let mut world = with_vault();
     let policy = format!("{VAULT}/backupPolicies/Disks");
     let missing = world.get(&policy);
-    assert_eq!((missing.status, code(&missing)), (404, "UserErrorGenericResourceNotFound"));
+    assert_eq!(
+        (missing.status, code(&missing)),
+        (404, "UserErrorGenericResourceNotFound")
+    );
     let made = world.call("PUT", &policy, Some(disks("PT4H", "P7D")));
     assert_eq!(made.status, 200, "{:?}", made.body);
     let body = made.body.unwrap();
@@ -150,10 +153,18 @@ fn a_policy_is_put_read_listed_changed_and_deleted() {
     assert_eq!(body["id"], policy);
     assert_eq!(world.get(&policy.to_lowercase()).body.unwrap(), body);
     // What was read is written back without a difference.
-    let again = world.call("PUT", &policy, Some(json!({"properties": body["properties"]})));
+    let again = world.call(
+        "PUT",
+        &policy,
+        Some(json!({"properties": body["properties"]})),
+    );
     assert_eq!(again.body.unwrap(), body);
     let changed = world.call("PUT", &policy.to_lowercase(), Some(disks("PT12H", "P14D")));
-    assert_eq!(changed.body.unwrap()["name"], "Disks", "the name stays as it was made");
+    assert_eq!(
+        changed.body.unwrap()["name"],
+        "Disks",
+        "the name stays as it was made"
+    );
     let page = world.get(&format!("{VAULT}/backupPolicies")).body.unwrap();
     assert_eq!(page["value"].as_array().unwrap().len(), 1);
     assert_eq!(world.call("DELETE", &policy, None).status, 200);
@@ -171,20 +182,39 @@ fn what_breaks_a_limit_or_changes_its_kind_is_refused_in_the_providers_form() {
     assert_eq!(info["type"], "UserFacingError");
     assert_eq!(info["info"]["code"], error["code"]);
     assert_eq!(info["info"]["message"], error["message"]);
-    assert_eq!(world.get(&policy).status, 404, "what was refused changed nothing");
+    assert_eq!(
+        world.get(&policy).status,
+        404,
+        "what was refused changed nothing"
+    );
 
     for (body, expected) in [
-        (json!({"location": "westeurope", "properties": {}}), "UserErrorInvalidInput"),
+        (
+            json!({"location": "westeurope", "properties": {}}),
+            "UserErrorInvalidInput",
+        ),
         (storage("Somewhere"), "UserErrorInvalidInput"),
         (json!({"properties": {}}), "LocationRequired"),
         (json!([]), "InvalidRequestContent"),
     ] {
         let vault = VAULT.replace("bv1", "bv2");
         let refused = world.call("PUT", &vault, Some(body));
-        assert_eq!((refused.status, code(&refused)), (400, expected), "{:?}", refused.body);
+        assert_eq!(
+            (refused.status, code(&refused)),
+            (400, expected),
+            "{:?}",
+            refused.body
+        );
     }
-    let elsewhere = world.call("PUT", &VAULT.replace("shop-rg", "no-rg"), Some(storage("ZoneRedundant")));
-    assert_eq!((elsewhere.status, code(&elsewhere)), (404, "ResourceGroupNotFound"));
+    let elsewhere = world.call(
+        "PUT",
+        &VAULT.replace("shop-rg", "no-rg"),
+        Some(storage("ZoneRedundant")),
+    );
+    assert_eq!(
+        (elsewhere.status, code(&elsewhere)),
+        (404, "ResourceGroupNotFound")
+    );
     let moved = json!({"location": "northeurope", "properties": {}});
     assert_eq!(world.call("PUT", VAULT, Some(moved)).status, 409);
 }
