@@ -95,14 +95,18 @@ fn points_per_second(frequency: Frequency, zone: &TimeZone) -> Result<f64, Failu
         "2026-01-01T00:00:00Z".parse()?,
         "2036-01-01T00:00:00Z".parse()?,
     );
-    let (begin, mut points) = (Instant::now(), 0_u32);
-    while begin.elapsed().as_secs_f64() < 1.0 {
-        for made in timeline(black_box(&strategy), from, to) {
-            black_box(made);
-            points += 1;
+    // The best of some rounds: what else the machine does is not the engine's.
+    let rounds = (0..20).map(|_| {
+        let (begin, mut points) = (Instant::now(), 0_u32);
+        while points < 300_000 {
+            for made in timeline(black_box(&strategy), from, to) {
+                black_box(made);
+                points += 1;
+            }
         }
-    }
-    Ok(f64::from(points) / begin.elapsed().as_secs_f64())
+        f64::from(points) / begin.elapsed().as_secs_f64()
+    });
+    Ok(rounds.fold(0.0, f64::max))
 }
 
 /// What shortening a policy would cost 10,000 items of 300 points each: the time for all of them, and the memory of this

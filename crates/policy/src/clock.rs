@@ -107,3 +107,34 @@ fn asked(zone: &TimeZone, second: i64) -> i64 {
     let at = Timestamp::from_second(clamped).unwrap_or_default();
     i64::from(wall_clock::base_offset(zone, at).seconds())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every zone that is bundled, each month from 1900 to 2050: what was worked out once is what is asked anew.
+    #[test]
+    fn what_is_worked_out_is_what_is_asked() {
+        let (from, to) = (-2_208_988_800, 2_524_608_000);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut zones = 0;
+        for name in jiff::tz::db().available() {
+            let zone = TimeZone::get(name.as_str()).unwrap();
+            let clock = Clock::over(&zone, at(from), at(to));
+            // A little off, so as to meet no change but those on the dot below.
+            for second in (from..to).step_by(86_400 * 61) {
+                assert_eq!(
+                    clock.offset(second),
+                    asked(&zone, second),
+                    "{name} at {second}"
+                );
+            }
+            for (start, offset) in &clock.segments {
+                assert_eq!(asked(&zone, *start), *offset, "{name} at {start}");
+                assert_eq!(clock.offset(*start), *offset, "{name} at {start}");
+            }
+            zones += 1;
+        }
+        assert!(zones > 400, "{zones}");
+    }
+}

@@ -81,3 +81,37 @@ fn length(year: i64, month: i64) -> i64 {
         _ => 31,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// Every day of 8 000 years: jiff counts the same.
+    #[test]
+    fn days_are_the_calendar_s() {
+        let mut expected = date(-1000, 1, 1);
+        let mut number = number(-1000, 1, 1);
+        while expected < date(7000, 1, 1) {
+            let day = Day::of(number);
+            let parts = (day.year, day.month, day.day);
+            let (year, month, of_month) = (expected.year(), expected.month(), expected.day());
+            assert_eq!(parts, (year.into(), month.into(), of_month.into()));
+            assert_eq!(day.month_length(), i64::from(expected.days_in_month()));
+            let weekday = expected.weekday().to_monday_zero_offset();
+            assert_eq!(i64::from(day.weekday()), i64::from(weekday));
+            let later = expected.checked_add(17.months()).unwrap();
+            let found = Day::of(day.months_later(17));
+            let (year, month, of_month) = (later.year(), later.month(), later.day());
+            assert_eq!(
+                (found.year, found.month, found.day),
+                (year.into(), month.into(), of_month.into())
+            );
+            expected = expected.tomorrow().unwrap();
+            number += 1;
+        }
+        assert_eq!(Day::of(0).year, 1970);
+    }
+}

@@ -18,7 +18,7 @@ use crate::clock::{Clock, floor};
 use crate::day::{Day, SECONDS};
 use crate::follow;
 use crate::pruning::Reason;
-use crate::retention::{Tags, instant};
+use crate::retention::Tags;
 use crate::schedule::Frequency;
 use crate::strategy::{Between, Strategy};
 use crate::tiers::Tiers;
@@ -139,24 +139,25 @@ impl Timeline {
     }
 
     fn full(&mut self, due: i64) -> Made {
-        let number = self.clock.local(due).div_euclid(SECONDS);
+        let local = self.clock.local(due);
+        let number = local.div_euclid(SECONDS);
         let tags = if self.tagged.replace(number) == Some(number) {
             Tags::default()
         } else {
             self.tiers.tags(Day::of(number))
         };
-        let kept = self.tiers.kept_until(&self.clock, due, tags);
+        let kept = self.tiers.end(&self.clock, local, tags);
         Made {
-            due: instant(due, 0),
+            due: whole(due),
             kind: Kind::Full,
             tags,
-            until: kept.map(|(until, _)| instant(until, 0)),
+            until: kept.map(|(until, _)| whole(until)),
             reason: kept.map_or(Reason::NoTier, |(_, tier)| Reason::Tier(tier)),
         }
     }
 
     fn dependent(&self, due: i64, kind: Kind) -> Made {
-        let due = instant(due, 0);
+        let due = whole(due);
         let days = own_days(&self.strategy, kind).flatten();
         Made {
             due,
@@ -226,8 +227,9 @@ impl Iterator for Timeline {
     type Item = Made;
 
     fn next(&mut self) -> Option<Made> {
-        if self.tracks.len() == 1 {
-            let (due, _) = self.run().filter(|(due, _)| *due < self.end)?;
+        if let [only] = self.tracks.as_mut_slice() {
+            let due = only.next.filter(|due| *due < self.end)?;
+            only.advance(&self.clock);
             return Some(self.full(due));
         }
         while self.ready.is_empty() && !self.over {
@@ -254,9 +256,10 @@ impl Track {
 
     fn advance(&mut self, clock: &Clock) {
         loop {
-            let says = self.says.get(self.now);
-            let run = says.and_then(|(_, beat)| self.runs.next(beat, clock));
-            match self.says.get(self.now + 1) {
+            let mut from_now_on = self.says.iter().skip(self.now);
+            let now = from_now_on.next();
+            let run = now.and_then(|(_, beat)| self.runs.next(beat, clock));
+            match from_now_on.next() {
                 Some((start, beat)) if run.is_none_or(|run| run >= *start) => {
                     self.runs = beat.after(clock, start - 1);
                     self.now += 1;
@@ -296,6 +299,11 @@ fn kinds(strategy: &Strategy) -> Vec<(Kind, Frequency)> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// An instant, the last one there is for what is kept beyond the calendar.
+fn whole(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
 fn ceiling(at: Timestamp) -> i64 {

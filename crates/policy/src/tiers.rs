@@ -74,7 +74,11 @@ impl Tiers {
     /// When a point of `due` with these tags is let go, and the tier that keeps it longest, the longer-lived one where
     /// two end together; `None` when no tier keeps it. In seconds; [`FOR_EVER`] beyond the calendar.
     pub(crate) fn kept_until(&self, clock: &Clock, due: i64, tags: Tags) -> Option<(i64, Tier)> {
-        let local = clock.local(due);
+        self.end(clock, clock.local(due), tags)
+    }
+
+    /// The same for a point whose run began when the clock showed `local`.
+    pub(crate) fn end(&self, clock: &Clock, local: i64, tags: Tags) -> Option<(i64, Tier)> {
         let mut longest: Option<(i64, Tier)> = None;
         let mut keep = |end: i64, tier: Tier| {
             if longest.is_none_or(|(until, _)| end >= until) {
@@ -131,11 +135,10 @@ impl Named {
     fn holds(self, day: Day) -> bool {
         match self {
             Named::Weekdays { weeks, on } => {
-                let last = day.day > day.month_length() - 7;
-                let nth = (day.day - 1) / 7;
-                let counted = nth < Week::Last as i64 && weeks & 1 << nth != 0;
+                let has = |week: i64| weeks & 1 << week != 0;
+                let (nth, last) = ((day.day - 1) / 7, Week::Last as i64);
                 on & 1 << day.weekday() != 0
-                    && (counted || last && weeks & 1 << Week::Last as u8 != 0)
+                    && (nth < last && has(nth) || has(last) && day.day > day.month_length() - 7)
             }
             Named::Dates { days, last } => {
                 days & 1 << day.day != 0 || last && day.day == day.month_length()

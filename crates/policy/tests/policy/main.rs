@@ -13,9 +13,11 @@ mod item;
 mod loss;
 mod objective;
 mod policy_changes;
+mod reference;
 mod retention;
 mod runs;
 mod schedule;
+mod simulate;
 mod summer_time;
 
 use proptest::test_runner::{Config, RngSeed};
