@@ -1,9 +1,11 @@
-//! The one table of limits against those who hold policies to it without a service: the API server, and `kluis validate`.
+//! The one table of limits against those who hold policies to it: the API server, `kluis validate`, and what is written on the wire.
 
 use std::fs;
 
+use kluis_api::BackupPolicySpec;
+use kluis_arm::{dataprotection, policy};
 use kluis_policy::Workload;
-use kluis_policy::limits::RULES;
+use kluis_policy::limits::{FIELDS, RULES};
 use kluis_tests::place::{scratch, workspace};
 use serde_json::Value;
 
@@ -57,6 +59,35 @@ fn kluis_validate_draws_the_line_where_the_table_does() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The limits as a service asks them of what it is sent. A field that a workload has not is not on its wire at all.
+#[test]
+fn the_wire_draws_the_line_where_the_table_does() {
+    let is_number = |boundary: &Boundary| !FIELDS.iter().any(|known| known.field == boundary.field);
+    let wrong: Vec<String> = boundaries()
+        .iter()
+        .filter(|boundary| is_number(boundary))
+        .filter_map(|boundary| match (boundary.inside, sent(&boundary.spec)) {
+            (true, Err(why)) => Some(format!("refused: {}: {why}", boundary.name())),
+            (false, Ok(())) => Some(format!("accepted: {}", boundary.name())),
+            _ => None,
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Says a spec on the wire, and asks the limits there.
+fn sent(spec: &Value) -> Result<(), String> {
+    let spec: BackupPolicySpec = serde_json::from_value(spec.clone()).unwrap();
+    let terms = kluis_plan::policy_terms(&spec).map_err(|waiting| waiting.to_string())?;
+    if matches!(terms.workload, Workload::Disk | Workload::PostgreSql) {
+        let said = dataprotection::render(&terms).map_err(|error| error.to_string())?;
+        dataprotection::check_limits(&said).map_err(|broken| broken.to_string())
+    } else {
+        let said = policy::render(&terms).map_err(|error| error.to_string())?;
+        policy::check_limits(&said).map_err(|broken| broken.to_string())
+    }
 }
 
 fn disagreement(boundary: &Boundary, accepted: bool, message: &str) -> Option<String> {

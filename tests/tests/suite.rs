@@ -43,6 +43,8 @@ mod merge;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod outlook;
+#[cfg(test)]
 mod person;
 #[cfg(test)]
 mod protect;

@@ -7,6 +7,7 @@
 mod document;
 mod format;
 mod manifest;
+mod outlook;
 mod rules;
 mod structure;
 
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::output::{self, Format};
 use document::{documents, dotted};
 use manifest::Definitions;
+use outlook::Outlook;
 
 /// A manifest file is text that people write: one beyond this is something else.
 const LARGEST: u64 = 16 << 20;
@@ -67,12 +69,16 @@ pub(crate) struct Report {
 pub(crate) fn run(paths: &[PathBuf], format: Format, out: &mut impl Write) -> Result<bool> {
     let definitions = Definitions::ours();
     let mut report = Report::default();
+    let mut outlook = Outlook::default();
     for path in paths {
         for (name, text) in files(path)? {
             report.files += 1;
-            check(&name, &text, &definitions, &mut report);
+            check(&name, &text, &definitions, &mut report, &mut outlook);
         }
     }
+    report
+        .findings
+        .extend(outlook.findings(jiff::Timestamp::now()));
     report.findings.sort();
     match format {
         Format::Table => print(&report, out)?,
@@ -90,7 +96,13 @@ impl Report {
     }
 }
 
-fn check(file: &str, text: &str, definitions: &Definitions, report: &mut Report) {
+fn check(
+    file: &str,
+    text: &str,
+    definitions: &Definitions,
+    report: &mut Report,
+    outlook: &mut Outlook,
+) {
     let mut find = |at: document::Place, object: &str, field: String, message: String| {
         report.findings.push(Finding {
             file: file.to_owned(),
@@ -115,6 +127,9 @@ fn check(file: &str, text: &str, definitions: &Definitions, report: &mut Report)
             None => others += 1,
             Some((name, faults)) => {
                 ours += 1;
+                if faults.is_empty() {
+                    outlook.see(file, &name, &document);
+                }
                 for fault in faults {
                     let at = document.place(&fault.path);
                     find(at, &name, dotted(&fault.path), fault.message);
