@@ -124,15 +124,15 @@ fn at(limit: &Limit, value: u32) -> Value {
         ),
         "retention.weekly.keep" => patched(
             daily(workload),
-            json!({ "retention": { "weekly": { "keep": value, "on": ["Sunday"] } } }),
+            json!({ "retention": { "daily": { "keep": 7 }, "weekly": { "keep": value, "on": ["Sunday"] } } }),
         ),
         "retention.monthly.keep" => patched(
             daily(workload),
-            json!({ "retention": { "monthly": { "keep": value, "days": [1] } } }),
+            json!({ "retention": { "daily": { "keep": 7 }, "monthly": { "keep": value, "days": [1] } } }),
         ),
         "retention.yearly.keep" => patched(
             daily(workload),
-            json!({ "retention": { "yearly": { "keep": value, "months": ["January"], "days": [1] } } }),
+            json!({ "retention": { "daily": { "keep": 7 }, "yearly": { "keep": value, "months": ["January"], "days": [1] } } }),
         ),
         "schedule.hourly.for" => hourly(workload, 8, value),
         "instantRestore.keepDays" => {

@@ -112,10 +112,14 @@ impl Node {
         }
     }
 
-    /// As [`Node::place`], with the key's place for a value that has nothing closer to say.
+    /// As [`Node::place`], with the key's place for a value that has nothing of the path.
     fn place_after(&self, key: Place, path: &[Step]) -> Place {
-        let own = self.place(path);
-        if own == self.at { key } else { own }
+        let has_more = match (&self.content, path.first()) {
+            (Content::Map(_), Some(Step::Field(name))) => self.get(name).is_some(),
+            (Content::List(items), Some(Step::Item(index))) => items.get(*index).is_some(),
+            _ => false,
+        };
+        if has_more { self.place(path) } else { key }
     }
 }
 
@@ -264,6 +268,13 @@ mod tests {
             documents[1].place(&[field("kind")]),
         ];
         assert_eq!(places.map(|at| at.line), [1, 5, 7]);
+    }
+
+    #[test]
+    fn the_first_field_of_a_block_is_not_the_block() {
+        let documents = documents("spec:\n  vm:\n    name: web\n").unwrap();
+        let path = [field("spec"), field("vm"), field("name")];
+        assert_eq!(documents[0].place(&path).line, 3);
     }
 
     #[test]

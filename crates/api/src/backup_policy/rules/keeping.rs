@@ -39,6 +39,7 @@ pub(super) fn rules() -> Vec<Rule> {
     [
         ranges(),
         by_schedule(),
+        by_one_tag(),
         instant_restore(),
         vec![disk_points()],
     ]
@@ -113,6 +114,57 @@ fn by_schedule() -> Vec<Rule> {
     }
     rules
 }
+
+/// In a Backup vault a point has one tag and is kept by its rule alone. So one rule keeps whatever has no tag, and no tag may keep shorter
+/// than that.
+fn by_one_tag() -> Vec<Rule> {
+    let mut rules = vec![
+        of(
+            &[PostgreSQL],
+            &format!(
+                "!has(self.schedule.weekly) || has(self.retention.daily) || !has(self.retention.weekly) || {}.all(d, d in {})",
+                days("schedule.weekly"),
+                days("retention.weekly")
+            ),
+            "schedule.weekly makes a backup on a day that retention.weekly.on does not name, and nothing else keeps it: name the day, or set retention.daily (rule 15)",
+        )
+        .about("retention.weekly.on"),
+    ];
+    for (tier, days, all) in [
+        ("weekly", 7, &ALL_POINTS[..1]),
+        ("monthly", SHORTEST_MONTH, &ALL_POINTS[..]),
+        ("yearly", 365, &ALL_POINTS[..]),
+    ] {
+        for (every, is_there, least) in all {
+            rules.push(
+                of(
+                    &[Disk, PostgreSQL],
+                    &format!("!has(self.retention.{tier}) || !({is_there}) || self.retention.{tier}.keep * {days} >= {least}"),
+                    format!("retention.{tier} keeps its recovery points shorter than retention.{every} keeps all of them: keep longer, or remove it (rule 15)"),
+                )
+                .about(format!("retention.{tier}.keep")),
+            );
+        }
+    }
+    rules
+}
+
+/// The tier that keeps every point of a Backup vault, when it is the one, and its days.
+const ALL_POINTS: [(&str, &str, &str); 2] = [
+    (
+        "daily",
+        "has(self.retention.daily)",
+        "self.retention.daily.keep",
+    ),
+    (
+        "weekly",
+        "!has(self.retention.daily) && has(self.retention.weekly)",
+        "self.retention.weekly.keep * 7",
+    ),
+];
+
+/// Two months may have 59 days.
+const SHORTEST_MONTH: u32 = 29;
 
 fn instant_restore() -> Vec<Rule> {
     let ask = |workloads: &[Workload], asks: &str, message: &str| {
