@@ -143,15 +143,13 @@ impl Length {
 
     /// About how many days it is, counted from one and the same day: what lengths of several units are compared by.
     pub(super) fn in_days(self) -> i64 {
-        let (count, unit): (u32, fn(Span, i64) -> Result<Span, jiff::Error>) = match self {
-            Self::Days(count) => (count, Span::try_days),
-            Self::Weeks(count) => (count, Span::try_weeks),
-            Self::Months(count) => (count, Span::try_months),
-            Self::Years(count) => (count, Span::try_years),
+        let span = match self {
+            Self::Days(count) => Span::new().try_days(count),
+            Self::Weeks(count) => Span::new().try_weeks(count),
+            Self::Months(count) => Span::new().try_months(count),
+            Self::Years(count) => Span::new().try_years(count),
         };
-        let end = unit(Span::new(), count.into())
-            .ok()
-            .and_then(|span| ANY_MONDAY.checked_add(span).ok());
+        let end = span.ok().and_then(|span| ANY_MONDAY.checked_add(span).ok());
         end.map_or(i64::MAX, |end| {
             end.duration_since(ANY_MONDAY).as_hours() / 24
         })

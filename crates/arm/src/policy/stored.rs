@@ -34,8 +34,8 @@ fn vm(mut policy: VmPolicy) -> VmPolicy {
     policy
         .instant_rp_details
         .get_or_insert_with(InstantRpDetails::default);
-    schedule(policy.schedule_policy.as_mut());
-    retention(policy.retention_policy.as_mut());
+    schedule(&mut policy.schedule_policy);
+    retention(&mut policy.retention_policy);
     policy
 }
 
@@ -44,21 +44,21 @@ fn file_share(mut policy: FileSharePolicy) -> FileSharePolicy {
         .workload_type
         .get_or_insert_with(|| super::file_share::WORKLOAD_TYPE.to_owned());
     policy.time_zone.get_or_insert_with(utc);
-    schedule(policy.schedule_policy.as_mut());
+    schedule(&mut policy.schedule_policy);
     let last = last_of_a_day(policy.schedule_policy.as_ref());
     let vaulted = policy.vault_retention_policy.as_mut();
     let kept = [
-        policy.retention_policy.as_mut(),
-        vaulted.and_then(|vaulted| vaulted.vault_retention.as_mut()),
+        Some(&mut policy.retention_policy),
+        vaulted.map(|vaulted| &mut vaulted.vault_retention),
     ];
     for kept in kept.into_iter().flatten() {
-        if let (RetentionPolicy::LongTerm(kept), Some(last)) = (&mut *kept, &last) {
+        if let (Some(RetentionPolicy::LongTerm(kept)), Some(last)) = (&mut *kept, &last) {
             // With an hourly schedule they are left out, and Azure writes the window's end.
             for times in times(kept) {
                 times.get_or_insert_with(|| vec![last.clone()]);
             }
         }
-        retention(Some(kept));
+        retention(kept);
     }
     policy
 }
@@ -69,15 +69,15 @@ fn database(mut policy: WorkloadPolicy) -> WorkloadPolicy {
     settings.issqlcompression.get_or_insert(false);
     settings.is_compression.get_or_insert(false);
     for sub in policy.sub_protection_policy.iter_mut().flatten() {
-        schedule(sub.schedule_policy.as_mut());
-        retention(sub.retention_policy.as_mut());
+        schedule(&mut sub.schedule_policy);
+        retention(&mut sub.retention_policy);
     }
     policy
 }
 
 fn files(mut policy: FilesPolicy) -> FilesPolicy {
-    schedule(policy.schedule_policy.as_mut());
-    retention(policy.retention_policy.as_mut());
+    schedule(&mut policy.schedule_policy);
+    retention(&mut policy.retention_policy);
     policy
 }
 
@@ -85,7 +85,7 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-fn schedule(schedule: Option<&mut SchedulePolicy>) {
+fn schedule(schedule: &mut Option<SchedulePolicy>) {
     match schedule {
         Some(SchedulePolicy::Simple(simple)) => {
             simple.schedule_weekly_frequency.get_or_insert(0);
@@ -109,7 +109,7 @@ fn window(hourly: Option<&mut HourlySchedule>) {
     }
 }
 
-fn retention(retention: Option<&mut RetentionPolicy>) {
+fn retention(retention: &mut Option<RetentionPolicy>) {
     if let Some(RetentionPolicy::LongTerm(retention)) = retention {
         for times in times(retention) {
             tidy_all(times.as_mut());

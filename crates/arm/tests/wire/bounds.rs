@@ -258,8 +258,11 @@ fn what_moves_to_the_archive_has_six_months_left() {
         assert_eq!(check(&vm).is_ok(), is_taken, "{months} of {keep} months");
     }
     vm.archive = Some(Archive::AfterDays { days: 90 });
-    assert!(refusal(&vm).contains("in Months"), "{}", refusal(&vm));
+    assert!(refusal(&vm).contains("some Months"), "{}", refusal(&vm));
     let mut sql = weekly_fulls(Workload::SqlServer);
+    sql.archive = Some(Archive::Recommended);
+    assert!(refusal(&sql).contains("some Days"), "{}", refusal(&sql));
+    sql.archive = Some(Archive::AfterDays { days: 45 });
     for (weeks, is_taken) in [(33, true), (32, false)] {
         sql.differential = None;
         sql.retention.weekly.as_mut().unwrap().keep = weeks;

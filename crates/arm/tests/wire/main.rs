@@ -4,6 +4,8 @@
 //! absent, the tests that need them say so and pass.
 
 #[cfg(test)]
+mod any_terms;
+#[cfg(test)]
 mod bounds;
 #[cfg(test)]
 mod databases;
@@ -15,6 +17,8 @@ mod ids;
 mod known;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod mangled;
 #[cfg(test)]
 mod names;
 #[cfg(test)]

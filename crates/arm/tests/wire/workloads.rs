@@ -92,7 +92,7 @@ fn frequency(workload: Workload, generation: Generation) -> BoxedStrategy<Freque
     proptest::strategy::Union::new(kinds).boxed()
 }
 
-fn month_days(scheduled: Vec<Weekday>, dates: bool) -> BoxedStrategy<MonthDays> {
+fn month_days(scheduled: &[Weekday], dates: bool) -> BoxedStrategy<MonthDays> {
     let weeks = vec![
         Week::First,
         Week::Second,
@@ -103,7 +103,7 @@ fn month_days(scheduled: Vec<Weekday>, dates: bool) -> BoxedStrategy<MonthDays> 
     // All five weeks on every scheduled day would be every backup, which a Backup vault's policy says in another way.
     let by_week = (
         subsequence(weeks, 1..=4),
-        subsequence(scheduled.clone(), 1..=scheduled.len()),
+        subsequence(scheduled.to_vec(), 1..=scheduled.len()),
     )
         .prop_map(|(weeks, on)| MonthDays::Weekdays { weeks, on });
     let day = prop_oneof![(1i8..=28).prop_map(DayOfMonth::Day), Just(DayOfMonth::Last)];
@@ -141,7 +141,7 @@ fn retention(workload: Workload, frequency: &Frequency) -> BoxedStrategy<Retenti
     } else {
         proptest::option::of(weekly).boxed()
     };
-    let on = || month_days(scheduled.clone(), !is_weekly);
+    let on = || month_days(&scheduled, !is_weekly);
     let monthly = (keep("retention.monthly.keep"), on());
     let monthly = monthly.prop_map(|(keep, on)| Monthly { keep, on });
     let months = subsequence(Month::ALL.to_vec(), 1..=12);
@@ -184,16 +184,13 @@ prop_compose! {
 
 fn archive(workload: Workload) -> BoxedStrategy<Option<Archive>> {
     let after = number(workload, Case::Always, "archive.after");
-    let after = after.prop_map(move |count| match workload {
-        Workload::VirtualMachine => Archive::After { months: count },
-        _ => Archive::AfterDays { days: count },
-    });
-    prop_oneof![
-        Just(None),
-        Just(Some(Archive::Recommended)),
-        after.prop_map(Some)
-    ]
-    .boxed()
+    if workload == Workload::VirtualMachine {
+        let after = after.prop_map(|months| Archive::After { months });
+        let archive = prop_oneof![Just(Archive::Recommended), after];
+        proptest::option::of(archive).boxed()
+    } else {
+        proptest::option::of(after.prop_map(|days| Archive::AfterDays { days })).boxed()
+    }
 }
 
 fn terms() -> impl Strategy<Value = Terms> {

@@ -168,28 +168,14 @@ fn archive(terms: &Terms) -> Option<LimitBroken> {
     let monthly = retention.monthly.as_ref().map_or(0, |tier| tier.keep);
     let yearly = retention.yearly.as_ref().map_or(0, |tier| tier.keep);
     let is_vm = terms.workload == Workload::VirtualMachine;
-    let least = |unit: u32| {
-        table::limit(terms.workload, table::Case::Always, "archive.after")
-            .map_or(unit, |limit| limit.least)
-    };
     let (after, left, kept) = match (terms.archive?, is_vm) {
-        (Archive::AfterDays { .. }, true) | (Archive::After { .. }, false) => {
-            let unit = if is_vm { "Months" } else { "Days" };
-            return refuse(
-                "tieringPolicy.ArchivedRP.durationType",
-                format!(
-                    "policies for {} count the time to the archive in {unit}",
-                    terms.workload.in_words()
-                ),
-            );
+        (Archive::Recommended, true) => {
+            let limit = table::limit(terms.workload, table::Case::Always, "archive.after");
+            let least = limit.map_or(0, |limit| limit.least);
+            (least, 6, monthly.max(yearly.saturating_mul(12)))
         }
-        (Archive::Recommended, true) => (least(3), 6, monthly.max(yearly.saturating_mul(12))),
         (Archive::After { months }, true) => (months, 6, monthly.max(yearly.saturating_mul(12))),
-        (of_database, false) => {
-            let after = match of_database {
-                Archive::AfterDays { days } => days,
-                _ => least(45),
-            };
+        (Archive::AfterDays { days }, false) => {
             let daily = retention.daily.as_ref().map_or(0, |tier| tier.keep);
             let weekly = retention.weekly.as_ref().map_or(0, |tier| tier.keep);
             let longest = [
@@ -198,7 +184,18 @@ fn archive(terms: &Terms) -> Option<LimitBroken> {
                 monthly.saturating_mul(30),
                 yearly.saturating_mul(365),
             ];
-            (after, 180, longest.into_iter().max().unwrap_or_default())
+            (days, 180, longest.into_iter().max().unwrap_or_default())
+        }
+        (Archive::AfterDays { .. } | Archive::Recommended | Archive::After { .. }, _) => {
+            let how = if is_vm {
+                "TierRecommended, or TierAfter some Months"
+            } else {
+                "TierAfter some Days"
+            };
+            return refuse(
+                "tieringPolicy.ArchivedRP",
+                format!("policies for {} say {how}", terms.workload.in_words()),
+            );
         }
     };
     if let Some(range) = out_of_range(terms, "archive.after", after) {
