@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod apiserver;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod argocd;

@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::definitions::CrdsArgs;
 pub(crate) use person::{
-    BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs, ValidateArgs,
+    ApproveArgs, BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs,
+    ValidateArgs,
 };
 
 mod person;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Restore an item: disks, a new machine, in place, or files and folders.
     Restore(RestoreArgs),
+    /// Show which recovery points an edit would cost, and approve that.
+    Approve(ApproveArgs),
     /// List a folder of a recovery point, straight out of the vault.
     Ls(LsArgs),
     /// Print a shell's completions.

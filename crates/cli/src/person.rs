@@ -3,6 +3,7 @@
 //! Backups and restores are made as objects, so that the operator does the work and the cluster keeps the record; recovery
 //! points, jobs and files are read from the service itself. Nothing is decided here.
 
+mod approve;
 mod backup;
 mod connection;
 mod download;
@@ -15,6 +16,7 @@ mod points;
 mod progress;
 mod restore;
 
+pub(crate) use approve::approve;
 pub(crate) use backup::backup;
 pub(crate) use jobs::jobs;
 pub(crate) use ls::ls;

@@ -25,6 +25,7 @@ pub(crate) fn run(command: Command) -> Result<bool> {
         Command::Jobs(args) => waited(person::jobs(&args, out)).map(done),
         Command::Backup(args) => waited(person::backup(&args, out)),
         Command::Restore(args) => waited(person::restore(&args, out)),
+        Command::Approve(args) => waited(person::approve(&args, out)).map(done),
         Command::Ls(args) => waited(person::ls(&args, out)).map(done),
         Command::Completions { shell } => {
             manual::completions(shell, out);

@@ -10,6 +10,7 @@ mod pace;
 mod shelf;
 
 pub use budget::Limits;
+pub(crate) use line::Turn;
 pub use line::{Line, News, Told};
 pub use lists::Freshness;
 pub use pace::Rate;

@@ -10,10 +10,11 @@ use kluis_plan::{
 use serde_json::Value;
 
 use crate::{
+    arm::Turn,
     ctx::Ctx,
     failure::arm_failure,
     objects::{ObjectsError, Version},
-    observe::{Lines, VaultKey},
+    observe::{Lines, VaultKey, edits},
 };
 
 /// What executing came to.
@@ -27,6 +28,8 @@ pub(crate) struct Execution {
     pub gone: bool,
     /// A crash was called for, for a test.
     pub crashed: bool,
+    /// The turns to edit policies that it has, until what was done is reported.
+    turn: Option<Vec<Turn>>,
 }
 
 /// Takes the steps in their order, up to the first that is not done.
@@ -44,6 +47,7 @@ pub(crate) async fn execute(
         version,
         gone: false,
         crashed: false,
+        turn: None,
     };
     for step in steps {
         tracing::info!(object = %step.guard.object, step = %step, "executing");
@@ -89,18 +93,25 @@ async fn take(
         | Action::UpdateVault { id, .. }
         | Action::DeleteVault { id }
         | Action::DiscoverContainers { vault: id } => {
-            return write(step, &VaultKey::from(id), lines, ctx).await;
+            return write(step, execution, &VaultKey::from(id), lines, ctx).await;
         }
         Action::PutPolicy { id, .. } | Action::DeletePolicy { id } => {
-            return write(step, &VaultKey::from(&id.vault), lines, ctx).await;
+            return write(step, execution, &VaultKey::from(&id.vault), lines, ctx).await;
         }
         Action::PutItem { id, .. }
         | Action::DeleteItem { id }
         | Action::StartBackup { item: id, .. } => {
-            return write(step, &VaultKey::from(id.vault()), lines, ctx).await;
+            return write(step, execution, &VaultKey::from(id.vault()), lines, ctx).await;
         }
         Action::StartRestore { point, .. } | Action::StartFilesRestore { point, .. } => {
-            return write(step, &VaultKey::from(point.item.vault()), lines, ctx).await;
+            return write(
+                step,
+                execution,
+                &VaultKey::from(point.item.vault()),
+                lines,
+                ctx,
+            )
+            .await;
         }
     };
     match written {
@@ -137,6 +148,7 @@ fn with_finalizer(object: Option<&Value>, held: bool) -> Vec<String> {
 /// One write to ARM, right after its precondition was seen to hold (law 2).
 async fn write(
     step: &Step,
+    execution: &mut Execution,
     vault: &VaultKey,
     lines: &mut Lines,
     ctx: &Ctx,
@@ -155,13 +167,27 @@ async fn write(
             return Ok(failed(Cause::Malformed { message }));
         }
     };
-    if let Some(what) = stale(&step.guard, lines, ctx).await? {
-        return Ok(Outcome::Stale { what });
-    }
     let line = match lines.line_to(Some(vault)) {
         Ok(line) => line,
         Err(failure) => return Ok(failed(failure.cause)),
     };
+    // Edits of a vault's policies are made one after the other, each when the one before stands in a status: else they could not be
+    // counted.
+    if let (Action::PutPolicy { id, .. }, Some(_)) = (&step.action, &step.guard.room) {
+        let gate = match execution.turn.is_none() {
+            true => Some(line.turn_to_edit(&id.vault).await),
+            // Whoever waits while it holds another's turn could wait for ever.
+            false => line.try_turn_to_edit(&id.vault),
+        };
+        let Some(gate) = gate else {
+            let what = format!("the turn to edit a policy of {}", id.vault.name);
+            return Ok(Outcome::Stale { what });
+        };
+        execution.turn.get_or_insert_with(Vec::new).push(gate);
+    }
+    if let Some(what) = stale(&step.guard, lines, ctx).await? {
+        return Ok(Outcome::Stale { what });
+    }
     if !ctx.fence.is_open() {
         return Err(ObjectsError::Fenced(step.guard.object.clone()));
     }
@@ -200,11 +226,19 @@ async fn stale(
     {
         return Ok(Some(guard.object.to_string()));
     }
-    let Some((want, seen)) = &guard.observed else {
-        return Ok(None);
-    };
-    let (fact, _) = lines.read_again(want).await;
-    Ok((Fingerprint::of(&fact) != *seen).then(|| want.to_string()))
+    if let Some(room) = &guard.room {
+        let edits = edits(&room.vault, ctx).await?;
+        if !room.is_left(&edits) {
+            return Ok(Some(format!("the room for an edit in {}", room.vault)));
+        }
+    }
+    for (want, seen) in &guard.observed {
+        let (fact, _) = lines.read_again(want).await;
+        if Fingerprint::of(&fact) != *seen {
+            return Ok(Some(want.to_string()));
+        }
+    }
+    Ok(None)
 }
 
 fn request(call: Call, ctx: &Ctx) -> ArmRequest {

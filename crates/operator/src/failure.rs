@@ -7,6 +7,16 @@ use kluis_plan::{ArmFailure, Cause};
 /// When a throttled call says nothing of when to come back.
 const UNSAID: SignedDuration = SignedDuration::from_mins(1);
 
+/// The same of a vault whose policies were edited as often as they can be in a day.
+const EDITS_SPENT: SignedDuration = SignedDuration::from_hours(1);
+
+fn unsaid(code: &str) -> SignedDuration {
+    match code.eq_ignore_ascii_case("UserErrorPolicyEditLimitReached") {
+        true => EDITS_SPENT,
+        false => UNSAID,
+    }
+}
+
 /// `doing` is what was tried; `now` is the service's time, which `Retry-After` counts from.
 pub(crate) fn arm_failure(doing: String, failure: &Failure, now: Timestamp) -> ArmFailure {
     let message = with_causes(failure);
@@ -20,7 +30,7 @@ pub(crate) fn arm_failure(doing: String, failure: &Failure, now: Timestamp) -> A
         Failure::Unreadable { .. } | Failure::StrayLink { .. } => Cause::Malformed { message },
         Failure::Refused(refusal) => {
             let wait = match refusal.status {
-                429 => Some(refusal.retry_after.unwrap_or(UNSAID)),
+                429 => Some(refusal.retry_after.unwrap_or_else(|| unsaid(&refusal.code))),
                 _ => refusal
                     .retry_after
                     .filter(|_| refusal.class == Class::RetryAfter),

@@ -24,6 +24,7 @@ use crate::{
     objects::ObjectsError,
 };
 
+pub(crate) use backup_policy::edits;
 pub(crate) use lines::Lines;
 pub(crate) use vault_key::VaultKey;
 

@@ -5,6 +5,7 @@
 use kluis_arm::policy::{Difference, Policy, ProtectionPolicy, Terms, differences, parse};
 
 use crate::ids;
+use crate::policy::following;
 use crate::terms;
 use crate::world::{Observed, PolicyWorld, ProtectedVmWorld};
 
@@ -33,7 +34,7 @@ pub enum Before {
 
 /// The edits of a policy: one for each vault where items use it and it is not as declared.
 pub(crate) fn of_policy(world: &PolicyWorld) -> Vec<Edit> {
-    let Ok(after) = terms::terms(&world.policy.spec) else {
+    let Ok(after) = following::terms_at(&world.policy.spec, world.now) else {
         return Vec::new();
     };
     let Ok(rendered) = terms::rendered(&after) else {
@@ -70,7 +71,7 @@ pub(crate) fn of_item(world: &ProtectedVmWorld) -> Option<Edit> {
     let declared = match (&world.arm_policy, &world.policy) {
         (Some(Observed::Found(policy)), _) => policy.properties.clone(),
         (Some(Observed::Absent), Some(policy)) => {
-            terms::rendered(&terms::terms(&policy.spec).ok()?).ok()?
+            terms::rendered(&following::terms_at(&policy.spec, world.now).ok()?).ok()?
         }
         _ => return None,
     };

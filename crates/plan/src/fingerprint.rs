@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::world::Fact;
+use crate::world::{Fact, Observed};
 
 /// The first 16 hexadecimal digits of the SHA-256 of a fact. It is made and compared by the same program, never stored: its form may
 /// change from one version to the next.
@@ -14,9 +14,22 @@ pub struct Fingerprint(String);
 impl Fingerprint {
     /// The fingerprint of what was read.
     pub fn of(fact: &Fact) -> Self {
-        let digest = Sha256::digest(format!("{fact:?}").as_bytes());
+        let digest = Sha256::digest(said(fact).as_bytes());
         Self(hex::encode(digest.get(..8).unwrap_or_default()))
     }
+}
+
+/// What the fact says. How many items a policy protects is none of what it says: a thousand that begin to use it would each find it changed.
+fn said(fact: &Fact) -> String {
+    if let Fact::Policy(Observed::Found(policy)) = fact
+        && let Ok(mut document) = serde_json::to_value(policy)
+    {
+        if let Some(properties) = document["properties"].as_object_mut() {
+            properties.remove("protectedItemsCount");
+        }
+        return document.to_string();
+    }
+    format!("{fact:?}")
 }
 
 impl fmt::Display for Fingerprint {

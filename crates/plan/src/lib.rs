@@ -7,6 +7,7 @@
 //! What a decision needs from ARM and does not have yet, the world names itself ([`World::wants`]); the shell reads that and nothing
 //! else. Reasons for not acting are values ([`Waiting`]), and become a condition's reason and message in one place.
 
+mod approval;
 mod backup_job;
 mod bounded;
 mod conditions;
@@ -33,6 +34,7 @@ mod waiting;
 mod words;
 mod world;
 
+pub use approval::{Approved, Pending, Stake};
 pub use backup_job::plan_backup_job;
 pub use edit::{Before, Edit};
 pub use failure::{ArmFailure, Cause};
@@ -45,12 +47,13 @@ pub use protected_vm::plan_protected_vm;
 pub use report::{Event, EventKind, Report, Status};
 pub use restore::plan_restore;
 pub use service::plan_service;
-pub use step::{Action, Call, CallError, Method, Precondition, Slot, Step};
+pub use step::{Action, Call, CallError, EditRoom, Method, Precondition, Slot, Step};
 pub use terms::{strategy, terms as policy_terms};
 pub use vault::plan_vault;
 pub use waiting::{Stance, Waiting};
 pub use world::{
-    Access, BackupJobWorld, DiskFact, Fact, LockFact, NetworkFact, Observed, PolicyVaultFacts,
-    PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
-    StorageAccountFact, SubscriptionFact, VaultWorld, VmDisk, VmFact, Want, Work, World,
+    Access, BackupJobWorld, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed,
+    PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
+    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultWorld, VmDisk, VmFact, Want, Work,
+    World,
 };

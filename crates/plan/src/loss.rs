@@ -1,22 +1,33 @@
-//! What an edit would cost: the recovery points that the next cleanup would delete, and those it would delete sooner (law 3).
+//! What an edit would cost: the recovery points that the next cleanup would delete, and those that it would delete sooner (law 3).
 //!
-//! Azure does not say which tier keeps a point. What the present terms and the new ones make of it is computed the same way for both, so
-//! that an edit which only lengthens never looks like a loss.
+//! Azure does not say which tier keeps a point. What the policy in force and the wanted one make of it is computed the same way for both
+//! ([`kluis_policy::loss`]), so that an edit which only lengthens never looks like a loss.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use kluis_arm::policy::Terms;
 use kluis_arm::recovery_point::RecoveryPoint;
+use kluis_arm::zone;
+use kluis_policy::loss::{Comparison, Cost, InForce, Ruling};
 
+use crate::conditions::moment;
 use crate::point::{is_on_demand, time};
 
-/// The points that an edit would cost, item by item.
+/// How many items a sentence names.
+const NAMED: usize = 5;
+
+/// The points that an edit would cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
-    /// By item, `<namespace>/<name>`; only those that would lose any.
+    /// Of all items together.
+    pub total: Cost,
+    /// Item by item, `<namespace>/<name>`, or `machine <group>/<name>` for one that is not managed here; only those that would lose any.
+    /// Empty where it was counted earlier and only its summary was kept.
     pub items: Vec<ItemLoss>,
-    /// Items that the policy protects and that are not known here: what they would lose cannot be counted.
+    /// How many items would lose any.
+    pub losing: u32,
+    /// Items that the policy protects and that the vault does not list for us: what they would lose cannot be counted.
     pub uncounted: u32,
 }
 
@@ -24,10 +35,7 @@ pub struct Loss {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemLoss {
     pub item: String,
-    /// Deleted at the next cleanup.
-    pub deleted: u32,
-    /// Kept, and for a shorter time than now.
-    pub shortened: u32,
+    pub cost: Cost,
 }
 
 /// What keeps the points now.
@@ -39,78 +47,87 @@ pub(crate) enum Present<'a> {
 }
 
 impl Loss {
-    /// Whether anything would be lost.
+    /// Whether nothing would be lost.
     pub fn is_none(&self) -> bool {
-        self.items.is_empty() && self.uncounted == 0
+        self.losing == 0 && self.uncounted == 0
     }
 
     /// Counts one item in.
-    pub(crate) fn add(&mut self, item: String, deleted: u32, shortened: u32) {
-        if deleted > 0 || shortened > 0 {
-            self.items.push(ItemLoss {
-                item,
-                deleted,
-                shortened,
-            });
+    pub(crate) fn add(&mut self, item: String, cost: Cost) {
+        if cost.deleted == 0 && cost.shortened == 0 {
+            return;
         }
+        self.total = sum(&self.total, &cost);
+        self.losing = self.losing.saturating_add(1);
+        self.items.push(ItemLoss { item, cost });
+    }
+
+    /// The same, of several vaults.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.total = sum(&self.total, &other.total);
+        self.losing = self.losing.saturating_add(other.losing);
+        self.uncounted = self.uncounted.saturating_add(other.uncounted);
+        self.items.extend(other.items);
+        self
     }
 }
 
-/// How many of the points the new terms would delete at once, and how many they would keep for a shorter time. Taking up a stopped
-/// protection again ends "for ever" for every point: there, only what goes at once is counted.
-pub(crate) fn assess(
-    points: &[RecoveryPoint],
-    present: &Present<'_>,
-    wanted: &Terms,
-    now: Timestamp,
-) -> (u32, u32) {
-    let (Ok(new), old) = (wanted.schedule(), present_schedule(present)) else {
-        return (count(points.len()), 0);
-    };
-    // What somebody asked for is kept until the day that they said, whatever the policy.
+/// The times of the points that a policy may prune, sorted; what somebody asked for is kept until the day that they said.
+pub(crate) fn scheduled(points: &[RecoveryPoint]) -> Vec<Timestamp> {
     let scheduled = points.iter().filter(|point| !is_on_demand(point));
     let mut times: Vec<Timestamp> = scheduled.filter_map(time).collect();
     times.sort_unstable();
-    let (mut deleted, mut shortened) = (0, 0);
-    for (index, time) in times.iter().enumerate() {
-        // The run that made the point: the snapshot comes some minutes after it.
-        let basis = old.as_ref().unwrap_or(&new);
-        let due = basis.previous_at_or_before(*time).unwrap_or(*time);
-        let earlier = times
-            .get(..index)
-            .unwrap_or_default()
-            .iter()
-            .map(|time| basis.previous_at_or_before(*time).unwrap_or(*time));
-        let tagging = match present {
-            Present::Terms(terms) => &terms.retention,
-            Present::ForEver => &wanted.retention,
-        };
-        let tags = tagging.tags(due, earlier, &basis.zone);
-        let until = wanted
-            .retention
-            .kept_until(due, tags, &new.zone)
-            .map(|(until, _)| until);
-        let was = match (present, &old) {
-            (Present::Terms(terms), Some(old)) => terms
-                .retention
-                .kept_until(due, tags, &old.zone)
-                .map(|(until, _)| until),
-            _ => Some(Timestamp::MAX),
-        };
-        let Some(was) = was.filter(|was| *was > now) else {
-            continue;
-        };
-        if until.is_none_or(|until| until <= now) {
-            deleted += 1;
-        } else if until.is_some_and(|until| until < was) && matches!(present, Present::Terms(_)) {
-            shortened += 1;
-        }
-    }
-    (deleted, shortened)
+    times
 }
 
-/// Whether any point, at any time, could be kept for a shorter time under the new terms: what to go by where points cannot be counted.
-pub(crate) fn is_shorter(present: &Terms, wanted: &Terms) -> bool {
+/// The times of all points, sorted.
+pub(crate) fn all(points: &[RecoveryPoint]) -> Vec<Timestamp> {
+    let mut times: Vec<Timestamp> = points.iter().filter_map(time).collect();
+    times.sort_unstable();
+    times
+}
+
+/// What keeps the points now and what is to, ready for item after item.
+pub(crate) enum Assessment {
+    Compared(Box<Comparison>),
+    /// A zone that is not known prunes nothing that could be foreseen: everything is at stake.
+    Everything,
+}
+
+impl Assessment {
+    pub(crate) fn of(present: &Present<'_>, wanted: &Terms, now: Timestamp) -> Self {
+        let Ok(schedule) = wanted.schedule() else {
+            return Self::Everything;
+        };
+        let ruling = Ruling {
+            schedule: &schedule,
+            retention: &wanted.retention,
+        };
+        let compare = |in_force| Self::Compared(Box::new(Comparison::new(&in_force, &ruling, now)));
+        match present {
+            Present::ForEver => compare(InForce::ForEver),
+            Present::Terms(terms) => match terms.schedule() {
+                Ok(schedule) => compare(InForce::Ruling(Ruling {
+                    schedule: &schedule,
+                    retention: &terms.retention,
+                })),
+                Err(_) => Self::Everything,
+            },
+        }
+    }
+
+    /// What it costs one item whose points are of these times, sorted.
+    pub(crate) fn cost(&self, times: &[Timestamp]) -> Cost {
+        match self {
+            Self::Compared(comparison) => comparison.cost(times),
+            Self::Everything => everything(times),
+        }
+    }
+}
+
+/// Whether any point, at any time, could be kept for a shorter time under the wanted terms: only then are points read. Another zone has
+/// other days.
+pub(crate) fn could_cost(present: &Terms, wanted: &Terms) -> bool {
     let (old, new) = (&present.retention, &wanted.retention);
     fn less<T>(old: Option<&T>, new: Option<&T>, keep: impl Fn(&T) -> u32) -> bool {
         match (old, new) {
@@ -123,12 +140,34 @@ pub(crate) fn is_shorter(present: &Terms, wanted: &Terms) -> bool {
         || less(old.weekly.as_ref(), new.weekly.as_ref(), |tier| tier.keep)
         || less(old.monthly.as_ref(), new.monthly.as_ref(), |tier| tier.keep)
         || less(old.yearly.as_ref(), new.yearly.as_ref(), |tier| tier.keep)
+        || zone::to_azure(&present.time_zone).ok() != zone::to_azure(&wanted.time_zone).ok()
 }
 
-fn present_schedule(present: &Present<'_>) -> Option<kluis_policy::Schedule> {
-    match present {
-        Present::Terms(terms) => terms.schedule().ok(),
-        Present::ForEver => None,
+/// Every one of the points kept for a shorter time.
+pub(crate) fn all_shortened(times: &[Timestamp]) -> Cost {
+    Cost {
+        deleted: 0,
+        shortened: count(times.len()),
+        oldest: times.first().copied(),
+        newest: times.last().copied(),
+    }
+}
+
+fn everything(times: &[Timestamp]) -> Cost {
+    Cost {
+        deleted: count(times.len()),
+        shortened: 0,
+        oldest: times.first().copied(),
+        newest: times.last().copied(),
+    }
+}
+
+fn sum(one: &Cost, other: &Cost) -> Cost {
+    Cost {
+        deleted: one.deleted.saturating_add(other.deleted),
+        shortened: one.shortened.saturating_add(other.shortened),
+        oldest: [one.oldest, other.oldest].into_iter().flatten().min(),
+        newest: one.newest.max(other.newest),
     }
 }
 
@@ -136,41 +175,80 @@ fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
+/// What would be lost, without a full stop: `delete 23 recovery points and keep 4 for a shorter time, from … to … (shop/web-1: 20 and 4)`.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let deleted: u32 = self.items.iter().map(|item| item.deleted).sum();
-        let shortened: u32 = self.items.iter().map(|item| item.shortened).sum();
-        f.write_str("Not carried out: ")?;
-        if deleted > 0 || shortened > 0 {
-            write!(
+        let Cost {
+            deleted, shortened, ..
+        } = self.total;
+        match (deleted, shortened) {
+            (0, 0) => {}
+            (deleted, 0) => write!(f, "delete {}", points(deleted))?,
+            (0, shortened) => write!(f, "keep {} for a shorter time", points(shortened))?,
+            (deleted, shortened) => write!(
                 f,
-                "the edit would delete {deleted} recovery points and keep {shortened} more for a shorter time ("
-            )?;
-            for (index, item) in self.items.iter().take(5).enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
+                "delete {} and keep {shortened} more for a shorter time",
+                points(deleted)
+            )?,
+        }
+        match (self.total.oldest, self.total.newest) {
+            (Some(oldest), Some(newest)) if oldest != newest => {
                 write!(
                     f,
-                    "{comma}{}: {} and {}",
-                    item.item, item.deleted, item.shortened
+                    ", the oldest of {}, the newest of {}",
+                    at(oldest),
+                    at(newest)
                 )?;
             }
-            if self.items.len() > 5 {
-                write!(f, ", and {} more items", self.items.len() - 5)?;
+            (Some(only), _) => write!(f, ", of {}", at(only))?,
+            (None, _) => {}
+        }
+        if !self.items.is_empty() {
+            let mut most: Vec<&ItemLoss> = self.items.iter().collect();
+            most.sort_by_key(|lost| std::cmp::Reverse((lost.cost.deleted, lost.cost.shortened)));
+            let named = most.iter().take(NAMED);
+            let named: Vec<String> = named.map(ToString::to_string).collect();
+            write!(f, " ({}", named.join("; "))?;
+            let more = self.losing.saturating_sub(count(NAMED));
+            if more > 0 {
+                write!(f, "; and {more} more items")?;
             }
             f.write_str(")")?;
         }
         if self.uncounted > 0 {
-            let also = if self.items.is_empty() {
+            let also = if self.losing == 0 {
                 ""
             } else {
-                "; besides, "
+                "; besides, it would "
             };
             write!(
                 f,
-                "{also}the edit would shorten the retention of {} items that are not managed here",
+                "{also}shorten the retention of {} items that the vault does not show",
                 self.uncounted
             )?;
         }
-        f.write_str(". Revert it, or put the new terms into another BackupPolicy for new items.")
+        Ok(())
     }
+}
+
+impl fmt::Display for ItemLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { item, cost } = self;
+        match (cost.deleted, cost.shortened) {
+            (deleted, 0) => write!(f, "{item}: {deleted} deleted"),
+            (0, shortened) => write!(f, "{item}: {shortened} shortened"),
+            (deleted, shortened) => write!(f, "{item}: {deleted} deleted, {shortened} shortened"),
+        }
+    }
+}
+
+fn points(count: u32) -> String {
+    match count {
+        1 => "1 recovery point".to_owned(),
+        count => format!("{count} recovery points"),
+    }
+}
+
+fn at(time: Timestamp) -> String {
+    moment(time).0.strftime("%Y-%m-%d %H:%MZ").to_string()
 }

@@ -5,12 +5,15 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{Condition, ConditionType};
 
+use crate::approval::Stake;
 use crate::conditions::{self, Extra, Standing, Verdict};
 use crate::failure::ArmFailure;
+use crate::fingerprint::Fingerprint;
 use crate::key::ObjectKey;
 use crate::report::{Event, Report, Status};
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
+use crate::world::{Fact, Want};
 
 /// What to do, what to say, and when to look again.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +23,8 @@ pub struct Plan {
     /// The status to write once the steps are taken, completed by [`Plan::report_after`].
     pub report: Report,
     pub next: Next,
+    /// What the steps cost, or would if they were approved: recovery points, vault by vault.
+    pub stakes: Vec<Stake>,
     pub(crate) basis: Basis,
 }
 
@@ -50,6 +55,17 @@ pub enum Outcome {
     Failed(ArmFailure),
 }
 
+impl Outcome {
+    /// Whether the service may have done what was asked.
+    fn may_have_been_taken(&self) -> bool {
+        match self {
+            Self::Done | Self::Accepted { .. } => true,
+            Self::Stale { .. } => false,
+            Self::Failed(failure) => failure.may_have_been_taken(),
+        }
+    }
+}
+
 /// What a plan was made from, as far as its report needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Basis {
@@ -68,7 +84,22 @@ impl Basis {
         Precondition {
             object: self.object.clone(),
             generation: self.generation,
-            observed: None,
+            observed: Vec::new(),
+            room: None,
+        }
+    }
+
+    /// The precondition of a step that was decided from these facts; what was not read is no condition.
+    pub(crate) fn seen(
+        &self,
+        facts: impl IntoIterator<Item = (Want, Option<Fact>)>,
+    ) -> Precondition {
+        let observed = facts
+            .into_iter()
+            .filter_map(|(want, fact)| Some((want, Fingerprint::of(&fact?))));
+        Precondition {
+            observed: observed.collect(),
+            ..self.unread()
         }
     }
 
@@ -109,6 +140,7 @@ impl Basis {
                 events,
             },
             next,
+            stakes: Vec::new(),
             basis: self,
         }
     }
@@ -124,6 +156,7 @@ impl Basis {
                 events: Vec::new(),
             },
             next: Next::Await,
+            stakes: Vec::new(),
             basis: self,
         }
     }
@@ -161,6 +194,13 @@ impl Plan {
     /// the last one being the first that is not [`Outcome::Done`].
     pub fn report_after(&self, outcomes: &[Outcome]) -> (Report, Next) {
         let mut report = self.report.clone();
+        if let Some(status) = &mut report.status {
+            for (step, outcome) in self.steps.iter().zip(outcomes) {
+                if outcome.may_have_been_taken() {
+                    status.edited(step, self.basis.now);
+                }
+            }
+        }
         let last = outcomes
             .last()
             .and_then(|outcome| Some((self.steps.get(outcomes.len().checked_sub(1)?)?, outcome)));
@@ -278,6 +318,19 @@ impl Status {
             status_url: Some(status_url.to_owned()),
             ..meant
         });
+    }
+
+    /// Remembers an edit of a policy: the service counts them, and so do we.
+    fn edited(&mut self, step: &Step, now: Timestamp) {
+        let (Self::Policy(status), Some(Slot::PolicyVault(name)), Some(room)) =
+            (self, &step.slot, &step.guard.room)
+        else {
+            return;
+        };
+        for vault in status.vaults.iter_mut().filter(|vault| vault.name == *name) {
+            vault.edits.retain(|edit| edit.0 >= room.since);
+            vault.edits.push(conditions::moment(now));
+        }
     }
 
     fn not_taken(&mut self, step: &Step) {

@@ -1,21 +1,27 @@
 //! Planning a BackupPolicy: every vault where an item uses it has it, and no edit costs recovery points unasked.
 
+mod at_stake;
+mod edits;
+pub(crate) mod following;
 mod rendering;
+mod summary;
 
-use jiff::SignedDuration;
-use kluis_api::{BackupPolicyStatus, ConditionStatus, ConditionType, PolicyVault, Workload};
-use kluis_arm::id::{ItemId, PolicyId};
+use jiff::{SignedDuration, Timestamp};
+use kluis_api::{BackupPolicyStatus, ConditionType};
+use kluis_arm::id::PolicyId;
 
+use crate::approval::Stake;
+use crate::conditions::Verdict;
 use crate::edit::{self, Edit};
-use crate::conditions::{Extra, Verdict, cut};
 use crate::gate;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
+use crate::loss;
 use crate::plan::{Basis, Next, Plan};
 use crate::report::Status;
 use crate::step::{Action, Step};
 use crate::terms;
-use crate::waiting::{Stance, Waiting};
+use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, PolicyVaultFacts, PolicyWorld, Want, World};
 use rendering::Rendering;
 
@@ -43,21 +49,32 @@ impl World for PolicyWorld {
     }
 
     fn fill(&mut self, want: &Want, fact: Fact) {
-        let ids: Vec<(Option<PolicyId>, Vec<Option<ItemId>>)> = self
+        if let (Want::Points(id), Fact::Points(points)) = (want, &fact) {
+            let is_there = |facts: &PolicyVaultFacts| {
+                let policy = self.policy_id(facts);
+                policy.is_ok_and(|policy| policy.vault == *id.vault())
+            };
+            let at = self.vaults.iter().position(is_there);
+            if let Some(facts) = at.and_then(|at| self.vaults.get_mut(at)) {
+                let times = points.clone().map(|points| loss::scheduled(&points));
+                facts.points.insert(id.clone(), times);
+            }
+            return;
+        }
+        let ids: Vec<Option<PolicyId>> = self
             .vaults
             .iter()
-            .map(|facts| {
-                let items = match want {
-                    Want::Points(_) => self.item_ids(facts),
-                    _ => Vec::new(),
-                };
-                (self.policy_id(facts).ok(), items)
-            })
+            .map(|facts| self.policy_id(facts).ok())
             .collect();
-        for (facts, (policy, items)) in self.vaults.iter_mut().zip(ids) {
+        for (facts, policy) in self.vaults.iter_mut().zip(ids) {
             match (want, &fact) {
                 (Want::Policy(id), Fact::Policy(found)) if policy.as_ref() == Some(id) => {
                     facts.arm = Some(found.clone());
+                }
+                (Want::ProtectedBy(id), Fact::ProtectedBy(found))
+                    if policy.as_ref() == Some(id) =>
+                {
+                    facts.protected = Some(found.clone());
                 }
                 (Want::Progress { url }, Fact::Progress(found)) => {
                     let named = self
@@ -69,13 +86,6 @@ impl World for PolicyWorld {
                     let own = named.and_then(|vault| vault.operation.as_ref()?.status_url.as_ref());
                     if own == Some(url) {
                         facts.progress = Some(found.clone());
-                    }
-                }
-                (Want::Points(id), Fact::Points(found)) => {
-                    for (slot, item) in facts.points.iter_mut().zip(&items) {
-                        if item.as_ref() == Some(id) {
-                            *slot = Some(found.clone());
-                        }
                     }
                 }
                 _ => {}
@@ -132,19 +142,6 @@ impl PolicyWorld {
             &ids::policy_name(&self.policy.metadata, vault),
         )?))
     }
-
-    /// Where its items are in one vault; None for those that cannot be said.
-    fn item_ids(&self, facts: &PolicyVaultFacts) -> Vec<Option<ItemId>> {
-        let vault = self.policy_id(facts).ok().map(|id| id.vault);
-        facts
-            .items
-            .iter()
-            .map(|item| {
-                let vm = ids::vm_id(facts.access.service.as_ref()?, &item.spec.vm).ok()?;
-                Some(ItemId::for_vm(vault.as_ref()?, &vm))
-            })
-            .collect()
-    }
 }
 
 /// What follows for a BackupPolicy.
@@ -173,20 +170,34 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
     });
     let (verdict, next) = match &blocked {
         Some(waiting) => (Verdict::waiting(waiting), waiting.next(world.now)),
-        None => summary(&renderings, world),
+        None => summary::of(&renderings, world.now),
     };
+    let ahead = following::ahead(&world.policy.spec, world.now).filter(|_| blocked.is_none());
+    let next = sooner(next, ahead.as_ref().map(|(at, _)| *at), world.now);
+    let ahead = ahead.map(|(_, status)| status);
+    let asked = match &blocked {
+        Some(_) => summary::approval(&[]),
+        None => summary::approval(&renderings),
+    };
+    let stakes: Vec<Stake> = renderings
+        .iter()
+        .filter_map(Rendering::stake)
+        .filter(|_| blocked.is_none())
+        .cloned()
+        .collect();
+    let announced = following::announced(before.daylight_saving.as_ref(), ahead.as_ref());
     let status = BackupPolicyStatus {
         observed_generation: basis.generation,
-        conditions: basis.conditions(ConditionType::Ready, &verdict, &[approval(&renderings)]),
+        conditions: basis.conditions(ConditionType::Ready, &verdict, &[asked]),
         schedule: Some(terms::schedule_in_words(&world.policy.spec)),
         keeps: Some(terms::retention_in_words(&world.policy.spec)),
         items: u32::try_from(world.users.len()).unwrap_or(u32::MAX),
-        daylight_saving: None,
+        daylight_saving: ahead,
         vaults: world
             .vaults
             .iter()
             .zip(&renderings)
-            .filter_map(|(facts, rendering)| entry(world, facts, rendering))
+            .filter_map(|(facts, rendering)| summary::entry(world, facts, rendering))
             .collect(),
     };
     let hold =
@@ -196,7 +207,24 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         .filter(|_| blocked.is_none())
         .filter_map(Rendering::step);
     let steps: Vec<Step> = hold.into_iter().chain(puts).collect();
-    basis.plan(steps, Status::Policy(status), next)
+    let mut plan = basis.plan(steps, Status::Policy(status), next);
+    let sent = stakes.iter().filter_map(Stake::told);
+    plan.report.events.extend(announced.into_iter().chain(sent));
+    plan.stakes = stakes;
+    plan
+}
+
+/// The sooner of a look that is planned and a moment at which something changes by itself.
+fn sooner(next: Next, moment: Option<Timestamp>, now: Timestamp) -> Next {
+    let Some(until) = moment.map(|moment| now.duration_until(moment)) else {
+        return next;
+    };
+    let until = until.max(SignedDuration::from_secs(1));
+    match next {
+        Next::Soon => Next::Soon,
+        Next::After(delay) => Next::After(delay.min(until)),
+        Next::Await => Next::After(until),
+    }
 }
 
 /// Takes the policy out of the vaults where nothing uses it, and lets go. A vault that cannot be reached any more keeps it: a policy
@@ -223,134 +251,14 @@ fn leave(world: &PolicyWorld, basis: Basis) -> Plan {
     };
     let status = BackupPolicyStatus {
         observed_generation: basis.generation,
-        conditions: basis.conditions(ConditionType::Ready, &verdict, &[approval(&[])]),
+        conditions: basis.conditions(ConditionType::Ready, &verdict, &[summary::approval(&[])]),
         ..world.policy.status.clone().unwrap_or_default()
     };
     basis.plan(removals, Status::Policy(status), next)
 }
 
-/// Whether the spec is something that can be rendered at all.
+/// Whether the spec is something that can be said in Azure's terms at all, whoever may use it.
 fn offered(world: &PolicyWorld) -> Result<(), Waiting> {
-    if world.policy.spec.workload != Workload::VirtualMachine {
-        return Err(Waiting::NotOfferedYet {
-            what: format!("A policy for {:?}", world.policy.spec.workload),
-        });
-    }
-    terms::rendered(&terms::terms(&world.policy.spec)?)?;
+    terms::rendered(&following::terms_at(&world.policy.spec, world.now)?)?;
     Ok(())
-}
-
-/// What all vaults together come to: the worst of them.
-fn summary(renderings: &[Rendering], world: &PolicyWorld) -> (Verdict, Next) {
-    let waiting = |stance| {
-        renderings
-            .iter()
-            .filter_map(Rendering::waiting)
-            .find(move |waiting| waiting.stance() == stance)
-    };
-    let soonest = renderings
-        .iter()
-        .filter_map(|rendering| rendering.next(world.now))
-        .min_by_key(|next| match next {
-            Next::Soon => SignedDuration::ZERO,
-            Next::After(delay) => *delay,
-            Next::Await => SignedDuration::MAX,
-        });
-    let next = soonest.unwrap_or(Next::After(RESYNC));
-    if let Some(stuck) = waiting(Stance::Stuck) {
-        return (Verdict::waiting(stuck), next);
-    }
-    if let Some(progressing) = waiting(Stance::Progressing) {
-        return (Verdict::waiting(progressing), next);
-    }
-    if renderings
-        .iter()
-        .any(|rendering| matches!(rendering, Rendering::ToPut(_)))
-    {
-        return (
-            Verdict::working("Rendering", "Being written into its vaults."),
-            Next::Soon,
-        );
-    }
-    let verdict = match renderings
-        .iter()
-        .filter(|rendering| matches!(rendering, Rendering::InForce))
-        .count()
-    {
-        0 => Verdict::settled(
-            "NotUsed",
-            "No item uses it yet; it is written into a vault when one does.",
-        ),
-        1 => Verdict::settled("InForce", "In force in 1 vault."),
-        vaults => Verdict::settled("InForce", format!("In force in {vaults} vaults.")),
-    };
-    (verdict, next)
-}
-
-fn approval(renderings: &[Rendering]) -> Extra {
-    let asked = renderings
-        .iter()
-        .filter_map(Rendering::waiting)
-        .find(|waiting| matches!(waiting, Waiting::ApprovalRequired(_)));
-    let (status, reason, message) = match asked {
-        Some(waiting) => (
-            ConditionStatus::True,
-            "RecoveryPointsAtStake",
-            waiting.to_string(),
-        ),
-        None => (ConditionStatus::False, "NothingAtStake", String::new()),
-    };
-    Extra {
-        type_: ConditionType::ApprovalRequired,
-        status,
-        reason,
-        message,
-    }
-}
-
-/// What the status says of one vault; None when there is nothing of the policy in it.
-fn entry(
-    world: &PolicyWorld,
-    facts: &PolicyVaultFacts,
-    rendering: &Rendering,
-) -> Option<PolicyVault> {
-    if facts.items.is_empty() && matches!(rendering, Rendering::NotThere) {
-        return None;
-    }
-    let before = world
-        .policy
-        .status
-        .iter()
-        .flat_map(|status| &status.vaults)
-        .find(|vault| vault.name == facts.name);
-    let generation = match rendering {
-        Rendering::InForce => world.policy.metadata.generation,
-        _ => before.and_then(|vault| vault.generation),
-    };
-    let keeps_operation = matches!(
-        rendering,
-        Rendering::Waiting {
-            waiting: Waiting::OperationInProgress { .. } | Waiting::Arm(_),
-            ..
-        }
-    );
-    Some(PolicyVault {
-        name: facts.name.clone(),
-        azure_name: world
-            .policy_id(facts)
-            .map(|id| id.name.to_string())
-            .ok()
-            .or_else(|| before.map(|vault| vault.azure_name.clone()))
-            .unwrap_or_default(),
-        items: u32::try_from(facts.items.len()).unwrap_or(u32::MAX),
-        generation,
-        edits: before.map(|vault| vault.edits.clone()).unwrap_or_default(),
-        approval: None,
-        message: rendering
-            .waiting()
-            .map(|waiting| cut(&waiting.to_string(), 1024)),
-        operation: before
-            .and_then(|vault| vault.operation.clone())
-            .filter(|_| keeps_operation),
-    })
 }

@@ -8,11 +8,12 @@ mod outlook;
 mod protection;
 
 use jiff::SignedDuration;
-use kluis_api::{ConditionStatus, ConditionType, ItemDeletionPolicy, ProtectedVMStatus};
+use kluis_api::{ConditionType, ItemDeletionPolicy, OperationKind, ProtectedVMStatus};
 use kluis_arm::id::PolicyId;
 
-use crate::edit::{self, Edit};
+use crate::approval::{self, Stake};
 use crate::conditions::{Extra, Verdict};
+use crate::edit::{self, Edit};
 use crate::gate::{self, Target};
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
@@ -180,6 +181,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         return leaving::plan(world, basis);
     }
     let protection = protection::decide(world, &basis);
+    let stake = protection::stake(world);
     let backup = backup::decide(
         world,
         &basis,
@@ -192,7 +194,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
     let extras = [
         history.recoverable(),
         outlook.within_rpo.clone(),
-        approval(&protection),
+        asked(&protection),
     ];
     let seen = world.seen();
     let status = ProtectedVMStatus {
@@ -215,10 +217,26 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         operation: before.operation.filter(|_| keeps_operation(world)),
         backup: backup.operation.clone(),
         missed_run: outlook.missed_run.clone(),
-        objectives: None,
-        approval: None,
+        objectives: outlook.objectives.clone(),
+        approval: stake
+            .as_ref()
+            .filter(|_| matches!(protection, Err(Waiting::ApprovalRequired(_))))
+            .map(Stake::status),
     };
     let hold = (!ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
+    let changes = |protection: &Result<Protection, Waiting>| {
+        matches!(
+            protection,
+            Ok(Protection::ToDo {
+                kind: OperationKind::ModifyProtection,
+                ..
+            })
+        )
+    };
+    let sent = stake
+        .as_ref()
+        .filter(|_| changes(&protection))
+        .and_then(Stake::told);
     let protect = protection.ok().and_then(Protection::step);
     let steps = hold.into_iter().chain(protect).chain(backup.step).collect();
     let told = backup
@@ -226,9 +244,11 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .into_iter()
         .chain(history.events)
         .chain(outlook.events)
-        .chain(locked);
+        .chain(locked)
+        .chain(sent);
     let mut plan = basis.plan(steps, Status::ProtectedVm(Box::new(status)), next);
     plan.report.events.extend(told);
+    plan.stakes = stake.into_iter().collect();
     plan
 }
 
@@ -276,20 +296,10 @@ fn judge(
     }
 }
 
-fn approval(protection: &Result<Protection, Waiting>) -> Extra {
-    let (status, reason, message) = match protection {
-        Err(waiting @ Waiting::ApprovalRequired(_)) => (
-            ConditionStatus::True,
-            "RecoveryPointsAtStake",
-            waiting.to_string(),
-        ),
-        Ok(_) | Err(_) => (ConditionStatus::False, "NothingAtStake", String::new()),
-    };
-    Extra {
-        type_: ConditionType::ApprovalRequired,
-        status,
-        reason,
-        message,
+fn asked(protection: &Result<Protection, Waiting>) -> Extra {
+    match protection {
+        Err(waiting @ Waiting::ApprovalRequired(_)) => approval::required(&waiting.to_string()),
+        Ok(_) | Err(_) => approval::not_required(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use kluis_api::OperationKind;
 use kluis_arm::backup::TriggerBackup;
 use kluis_arm::files::TriggerFilesRestore;
@@ -34,7 +35,27 @@ pub struct Precondition {
     /// The object's generation that the plan was made from.
     pub generation: i64,
     /// What to read again, and what it looked like.
-    pub observed: Option<(Want, Fingerprint)>,
+    pub observed: Vec<(Want, Fingerprint)>,
+    /// Of an edit of a policy: the room that is to be left for it.
+    pub room: Option<EditRoom>,
+}
+
+/// Room for one more edit among those of a vault's policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditRoom {
+    /// The Vault whose policies' statuses tell of edits.
+    pub vault: ObjectKey,
+    /// Edits from this moment on count.
+    pub since: Timestamp,
+    /// There have to be fewer than so many.
+    pub most: usize,
+}
+
+impl EditRoom {
+    /// Whether there still is room beside these edits.
+    pub fn is_left(&self, edits: &[Timestamp]) -> bool {
+        edits.iter().filter(|edit| **edit >= self.since).count() < self.most
+    }
 }
 
 /// Where a status keeps an operation.

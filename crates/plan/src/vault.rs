@@ -1,7 +1,10 @@
 //! Planning a Vault: it is there, it is ours, and it is as declared.
 
 mod body;
+mod leaving;
+mod progress;
 mod rival;
+mod soft_delete;
 mod standing;
 
 pub(crate) use body::is_same_location;
@@ -11,25 +14,23 @@ use kluis_api::{
     AdoptionPolicy, ConditionType, Operation, OperationKind, VaultDeletionPolicy, VaultStatus,
     VaultType,
 };
-use kluis_arm::error::classify;
 use kluis_arm::id::VaultId;
 use kluis_arm::vault::ProvisioningState;
 
-use crate::conditions::Verdict;
-use crate::fingerprint::Fingerprint;
+use crate::approval::{self, Approved, Stake};
+use crate::conditions::{Extra, Verdict};
 use crate::gate;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
+use crate::loss;
 use crate::plan::{Basis, Next, Plan};
 use crate::report::{Event, Status};
-use crate::step::{Action, Precondition, Slot, Step};
+use crate::step::{Action, Slot, Step};
 use crate::waiting::{Waiting, in_words};
-use crate::world::{Fact, Observed, Progress, VaultWorld, Want, World};
+use crate::world::{Fact, Observed, VaultWorld, Want, World};
 
 /// How often a vault that is as declared is looked at again.
 const RESYNC: SignedDuration = SignedDuration::from_mins(10);
-/// How soon an operation is asked after when the service does not say.
-const POLL: SignedDuration = SignedDuration::from_secs(5);
 
 impl World for VaultWorld {
     fn object(&self) -> ObjectKey {
@@ -63,12 +64,24 @@ impl World for VaultWorld {
         let found = self.arm.as_ref().and_then(Observed::found);
         let is_other = found.is_some_and(|found| body::is_other_redundancy(&self.vault, found));
         let lock = (is_other && !self.is_going() && self.is_redundancy_locked.is_none())
-            .then_some(Want::StorageConfig(id));
-        progress.into_iter().chain(vault).chain(lock).collect()
+            .then(|| Want::StorageConfig(id.clone()));
+        let costs = match self.is_going() {
+            true => Vec::new(),
+            false => soft_delete::wants(self, &id),
+        };
+        let rest = progress.into_iter().chain(vault).chain(lock);
+        rest.chain(costs).collect()
     }
 
-    fn fill(&mut self, _: &Want, fact: Fact) {
+    fn fill(&mut self, want: &Want, fact: Fact) {
         match fact {
+            Fact::Items(items) => self.items = Some(items),
+            Fact::Points(points) => {
+                if let Want::Points(item) = want {
+                    let times = points.map(|points| loss::all(&points));
+                    self.points.insert(item.clone(), times);
+                }
+            }
             Fact::Vault(vault) => self.arm = Some(vault),
             Fact::Progress(progress) => self.progress = Some(progress),
             Fact::StorageConfig(locked) => self.is_redundancy_locked = Some(locked),
@@ -117,6 +130,8 @@ struct Decision {
     keeps_operation: bool,
     /// What is meant, and not called yet.
     meant: Option<Operation>,
+    /// What it costs, approved.
+    stake: Option<Stake>,
 }
 
 /// What follows for a Vault.
@@ -141,8 +156,15 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         Err(waiting) => Decision {
             steps: Vec::new(),
             meant: None,
+            stake: world.vault_id().ok().and_then(|id| {
+                let asked = matches!(waiting, Waiting::ApprovalRequired(_));
+                soft_delete::assess(world, &id)
+                    .ok()
+                    .flatten()
+                    .filter(|_| asked)
+            }),
             verdict: basis.waiting(&waiting),
-            next: progress_delay(world).unwrap_or_else(|| waiting.next(world.now)),
+            next: progress::delay(world).unwrap_or_else(|| waiting.next(world.now)),
             keeps_operation: matches!(
                 waiting,
                 Waiting::OperationInProgress { .. } | Waiting::Arm(_)
@@ -151,9 +173,18 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
     };
     let found = world.arm.as_ref().and_then(Observed::found);
     let is_ours = found.is_some_and(|found| standing::is_ours(world, found));
+    let asked = decision
+        .stake
+        .as_ref()
+        .filter(|stake| stake.approval == Approved::Needed);
+    let extras: Vec<Extra> = asked
+        .map(|_| approval::required(&decision.verdict.message))
+        .into_iter()
+        .collect();
     let status = VaultStatus {
         observed_generation: basis.generation,
-        conditions: basis.conditions(ConditionType::Ready, &decision.verdict, &[]),
+        conditions: basis.conditions(ConditionType::Ready, &decision.verdict, &extras),
+        approval: asked.map(Stake::status),
         azure_id: world
             .vault_id()
             .ok()
@@ -170,18 +201,21 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         operation: decision
             .meant
             .or(before.operation.filter(|_| decision.keeps_operation)),
-        approval: None,
     };
     let hold =
         (!world.is_going() && !ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
     let steps = hold.into_iter().chain(decision.steps).collect();
-    basis.plan(steps, Status::Vault(status), decision.next)
+    let mut plan = basis.plan(steps, Status::Vault(status), decision.next);
+    let sent = decision.stake.as_ref().and_then(Stake::told);
+    plan.report.events.extend(sent);
+    plan.stakes = decision.stake.into_iter().collect();
+    plan
 }
 
 /// None when nothing is left to be done and the object may go.
 fn decide(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting> {
     if world.is_going() {
-        leave(world, basis)
+        leaving::decide(world, basis)
     } else {
         keep(world, basis).map(Some)
     }
@@ -189,7 +223,7 @@ fn decide(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting
 
 fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
     let id = world.vault_id()?;
-    let ended = in_progress(world)?;
+    let ended = progress::of(world)?;
     match &world.arm {
         Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
         None => Err(Waiting::StillProvisioning {
@@ -253,14 +287,19 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                 }
             }
             let lock = world.is_redundancy_locked.as_ref();
-            match body::change(&world.vault, found, lock)? {
-                None => Ok(settled(
-                    Verdict::settled(
-                        "AsDeclared",
-                        format!("The vault {} is as declared.", id.name),
-                    ),
-                    Next::After(RESYNC),
-                )),
+            let stake = soft_delete::assess(world, &id)?;
+            let pending = soft_delete::pending(world, stake.as_ref());
+            match body::change(&world.vault, found, lock, pending.is_some())? {
+                None => match pending {
+                    Some(pending) => Err(pending),
+                    None => Ok(settled(
+                        Verdict::settled(
+                            "AsDeclared",
+                            format!("The vault {} is as declared.", id.name),
+                        ),
+                        Next::After(RESYNC),
+                    )),
+                },
                 Some(change) if ended == Some(OperationKind::UpdateVault) => {
                     Err(Waiting::ChangeNotTaken { what: change.what })
                 }
@@ -269,51 +308,13 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                         id: id.clone(),
                         body: Box::new(change.body),
                     };
-                    Ok(begin(world, basis, action, OperationKind::UpdateVault, &id))
+                    let decision = begin(world, basis, action, OperationKind::UpdateVault, &id);
+                    // What is held back is not sent with the rest.
+                    let stake = stake.filter(|_| pending.is_none());
+                    Ok(Decision { stake, ..decision })
                 }
             }
         }
-    }
-}
-
-/// Deletes the vault where that is asked for, and lets go.
-fn leave(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting> {
-    if !world.users.is_empty() {
-        return Err(Waiting::InUse {
-            by: world.users.clone(),
-        });
-    }
-    // What another object declares is that object's.
-    if world.vault.spec.deletion_policy == VaultDeletionPolicy::Retain || rival::of(world).is_some()
-    {
-        return Ok(None);
-    }
-    let was_ours = world
-        .vault
-        .status
-        .as_ref()
-        .is_some_and(|status| status.azure_id.is_some() || status.operation.is_some());
-    let id = match world.vault_id() {
-        // There never was a vault.
-        Err(_) if !was_ours => return Ok(None),
-        id => id?,
-    };
-    in_progress(world)?;
-    match &world.arm {
-        Some(Observed::Absent) => Ok(None),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
-        None => Err(Waiting::StillProvisioning {
-            what: format!("the vault {}", id.name),
-        }),
-        // What was never ours is not ours to delete.
-        Some(Observed::Found(found)) if !standing::is_ours(world, found) => Ok(None),
-        Some(Observed::Found(_)) => Ok(Some(begin(
-            world,
-            basis,
-            Action::DeleteVault { id: id.clone() },
-            OperationKind::DeleteVault,
-            &id,
-        ))),
     }
 }
 
@@ -324,14 +325,13 @@ fn begin(
     kind: OperationKind,
     id: &VaultId,
 ) -> Decision {
-    let observed = world
-        .arm
-        .clone()
-        .map(|arm| (Want::Vault(id.clone()), Fingerprint::of(&Fact::Vault(arm))));
-    let guard = Precondition {
-        observed,
-        ..basis.unread()
-    };
+    let guard = basis.seen([
+        (Want::Vault(id.clone()), world.arm.clone().map(Fact::Vault)),
+        (
+            Want::Items(id.clone()),
+            world.items.clone().map(Fact::Items),
+        ),
+    ]);
     Decision {
         steps: vec![Step {
             action,
@@ -345,6 +345,7 @@ fn begin(
         next: Next::Soon,
         keeps_operation: false,
         meant: None,
+        stake: None,
     }
 }
 
@@ -355,56 +356,7 @@ fn settled(verdict: Verdict, next: Next) -> Decision {
         next,
         keeps_operation: false,
         meant: None,
-    }
-}
-
-/// `Err` while the operation in the status is under way, or when it failed; else the kind of the one that has just ended.
-fn in_progress(world: &VaultWorld) -> Result<Option<OperationKind>, Waiting> {
-    let Some(operation) = world
-        .vault
-        .status
-        .as_ref()
-        .and_then(|status| status.operation.as_ref())
-    else {
-        return Ok(None);
-    };
-    let kind = operation.kind;
-    match &world.progress {
-        None | Some(Observed::Absent) => Ok(None),
-        Some(Observed::Found(Progress::Succeeded { .. })) => Ok(Some(kind)),
-        Some(Observed::Found(Progress::InProgress { .. })) => {
-            Err(Waiting::OperationInProgress { kind })
-        }
-        Some(Observed::Found(Progress::Failed { code, message, .. })) => {
-            Err(Waiting::OperationFailed {
-                kind,
-                code: code.clone(),
-                message: message.clone(),
-            })
-        }
-        Some(Observed::Found(Progress::Cancelled)) => Err(Waiting::OperationFailed {
-            kind,
-            code: "Cancelled".to_owned(),
-            message: "It was cancelled.".to_owned(),
-        }),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
-    }
-}
-
-fn progress_delay(world: &VaultWorld) -> Option<Next> {
-    match &world.progress {
-        Some(Observed::Found(Progress::InProgress { retry_after })) => {
-            Some(Next::After(retry_after.unwrap_or(POLL)))
-        }
-        Some(Observed::Found(Progress::Failed { code, .. })) => {
-            Some(Next::After(match classify(code, 200) {
-                kluis_arm::error::Class::RetryAfter => SignedDuration::from_secs(30),
-                kluis_arm::error::Class::Blocked | kluis_arm::error::Class::Terminal => {
-                    SignedDuration::from_mins(5)
-                }
-            }))
-        }
-        _ => None,
+        stake: None,
     }
 }
 

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_api::OperationKind;
 use kluis_arm::error::{Class, classify, code};
 
+use crate::approval::Pending;
 use crate::failure::{ArmFailure, Cause};
 use crate::key::ObjectKey;
-use crate::loss::Loss;
 use crate::plan::Next;
 
 /// A cause for not acting.
@@ -84,7 +84,13 @@ pub enum Waiting {
     /// What an Enhanced policy protects cannot go to a Standard one.
     ItemTierDowngrade { present: String, wanted: String },
     /// The edit would delete recovery points.
-    ApprovalRequired(Loss),
+    ApprovalRequired(Box<Pending>),
+    /// The policies of a vault were edited so often that the next edit has to wait.
+    EditsSpent {
+        vault: String,
+        made: usize,
+        until: Timestamp,
+    },
     /// Whether the edit would delete recovery points is not known.
     LossUnknown { failure: ArmFailure },
     /// Another object declares the same machine in the same vault, and has it.
@@ -183,6 +189,7 @@ impl Waiting {
             Self::PolicyNotExpressible { .. } => "PolicyNotExpressible",
             Self::TierDowngrade | Self::ItemTierDowngrade { .. } => "TierDowngrade",
             Self::ApprovalRequired(_) => "ApprovalRequired",
+            Self::EditsSpent { .. } => "EditBudgetSpent",
             Self::LossUnknown { .. } => "LossUnknown",
             Self::DeclaredBy { .. } => "DeclaredBy",
             Self::OperationInProgress { .. } => "OperationInProgress",
@@ -225,6 +232,7 @@ impl Waiting {
             | Self::VaultNotReady { .. }
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::LossUnknown { .. }
+            | Self::EditsSpent { .. }
             | Self::OperationInProgress { .. }
             | Self::StillProvisioning { .. }
             | Self::InUse { .. }
@@ -298,6 +306,9 @@ impl Waiting {
             Self::LossUnknown { .. }
             | Self::StillProvisioning { .. }
             | Self::EvidenceMissing { .. } => Next::After(ARM_SOON),
+            Self::EditsSpent { until, .. } => {
+                Next::After(now.duration_until(*until).max(SignedDuration::from_secs(1)))
+            }
             Self::OperationInProgress { .. } => Next::After(ANOTHER_OBJECT),
             Self::ServiceNotFound { .. }
             | Self::ServiceNotReady { .. }

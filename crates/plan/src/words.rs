@@ -9,7 +9,7 @@ use kluis_arm::restore::{RecoveryType, RestoreRequest};
 
 use crate::plan::Plan;
 use crate::report::{Event, EventKind, Report};
-use crate::step::{Action, Precondition, Step};
+use crate::step::{Action, Step};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,12 +77,12 @@ impl fmt::Display for Event {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.action)?;
-        match &self.guard {
-            Precondition {
-                observed: Some((want, _)),
-                ..
-            } => write!(f, " (while {want} is as it was read)"),
-            Precondition { observed: None, .. } => Ok(()),
+        let observed = self.guard.observed.iter();
+        let wants: Vec<String> = observed.map(|(want, _)| want.to_string()).collect();
+        match wants.as_slice() {
+            [] => Ok(()),
+            [want] => write!(f, " (while {want} is as it was read)"),
+            wants => write!(f, " (while {} are as they were read)", wants.join(" and ")),
         }
     }
 }

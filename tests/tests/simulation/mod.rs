@@ -126,6 +126,21 @@ impl Simulation {
         let _ = writeln!(self.log, "\n# {line}");
     }
 
+    /// The log, to tell what a person does.
+    pub(crate) fn story(&mut self) -> &mut String {
+        &mut self.log
+    }
+
+    /// Lets this much time pass in which the service does what is due, and the operator looks at everything afterwards.
+    pub(crate) async fn live(&mut self, time: SignedDuration) {
+        self.local.0.fetch_add(time.as_secs(), Ordering::SeqCst);
+        self.azure.advance(time);
+        while self.azure.happen(0).is_some() {}
+        for key in self.in_order(self.objects.keys()) {
+            self.reconcile(&key).await;
+        }
+    }
+
     /// Lets everybody act until nobody does any more.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::output::Format;
-use crate::person::named::{ItemName, PointName};
+use crate::person::named::{ItemName, ObjectName, PointName};
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
@@ -75,6 +75,21 @@ pub(crate) struct BackupArgs {
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// A BackupPolicy, ProtectedVM or Vault: NAME or NAMESPACE/NAME, after policy/, vm/ or vault/ where several have the name.
+    #[arg(value_name = "OBJECT")]
+    pub(crate) object: ObjectName,
+    /// Write the line into the object. With manifests in Git, add it there instead, so that it is reviewed.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// What is printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,44 @@ pub(crate) struct PointName {
     pub(crate) which: Which,
 }
 
+/// `policy/daily`, `vm/shop/web-1`, or without a kind: `daily`, `shop/daily`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectName {
+    pub(crate) kind: Option<ApprovalKind>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+}
+
+/// The kinds whose edits may have to be approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApprovalKind {
+    BackupPolicy,
+    ProtectedVM,
+    Vault,
+}
+
+impl ApprovalKind {
+    pub(crate) const ALL: [Self; 3] = [Self::BackupPolicy, Self::ProtectedVM, Self::Vault];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::BackupPolicy => "BackupPolicy",
+            Self::ProtectedVM => "ProtectedVM",
+            Self::Vault => "Vault",
+        }
+    }
+
+    /// By kubectl's words for it.
+    fn of(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "policy" | "backuppolicy" | "backuppolicies" | "bpol" => Some(Self::BackupPolicy),
+            "vm" | "protectedvm" | "protectedvms" | "pvm" => Some(Self::ProtectedVM),
+            "vault" | "vaults" => Some(Self::Vault),
+            _ => None,
+        }
+    }
+}
+
 /// Which recovery point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
@@ -61,6 +99,48 @@ impl FromStr for ItemName {
             return Err("it is NAME or NAMESPACE/NAME".to_owned());
         }
         Ok(Self { parts })
+    }
+}
+
+impl FromStr for ObjectName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let of = |kind, namespace: Option<&str>, name: &str| Self {
+            kind,
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        match parts.as_slice() {
+            parts if parts.contains(&"") => {}
+            [name] => return Ok(of(None, None, name)),
+            [kind, name] => {
+                return Ok(match ApprovalKind::of(kind) {
+                    Some(kind) => of(Some(kind), None, name),
+                    None => of(None, Some(kind), name),
+                });
+            }
+            [kind, namespace, name] => {
+                if let Some(kind) = ApprovalKind::of(kind) {
+                    return Ok(of(Some(kind), Some(namespace), name));
+                }
+            }
+            _ => {}
+        }
+        Err("it is NAME, NAMESPACE/NAME, or one of these after policy/, vm/ or vault/".to_owned())
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "{} ", kind.name())?;
+        }
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(&self.name)
     }
 }
 
@@ -116,6 +196,21 @@ mod tests {
         assert_eq!(which("web-1@2026-11-22T10:00:00Z"), Which::At(moment));
         assert!("web-1@".parse::<PointName>().is_err());
         assert!("a/b/c".parse::<PointName>().is_err());
+    }
+
+    #[test]
+    fn an_object_may_say_its_kind_and_its_namespace() {
+        let said = |text: &str| text.parse::<ObjectName>().map(|name| name.to_string());
+        assert_eq!(said("daily"), Ok("daily".to_owned()));
+        assert_eq!(said("shop/daily"), Ok("shop/daily".to_owned()));
+        assert_eq!(said("policy/daily"), Ok("BackupPolicy daily".to_owned()));
+        assert_eq!(
+            said("pvm/shop/web-1"),
+            Ok("ProtectedVM shop/web-1".to_owned())
+        );
+        for wrong in ["", "policy/", "a/b/c", "vault/a/b/c"] {
+            assert!(said(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -28,6 +28,14 @@ pub enum News {
     ClockSet,
 }
 
+/// Policies of one vault are edited one after the other: this is whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Turn(
+    #[allow(dead_code, reason = "it is held, not read")] tokio::sync::OwnedMutexGuard<()>,
+);
+
+const EDITS: &str = "edits of policies";
+
 /// Whom a line tells.
 pub type Told = Arc<dyn Fn(News) + Send + Sync>;
 
@@ -121,6 +129,20 @@ impl Line {
             Arc::clone(gate)
         });
         gate.lock_owned().await
+    }
+
+    /// Waits until nobody else edits a policy of the vault.
+    pub(crate) async fn turn_to_edit(&self, vault: &VaultId) -> Turn {
+        Turn(self.gate(vault, EDITS).await)
+    }
+
+    /// The same, where nobody else does now.
+    pub(crate) fn try_turn_to_edit(&self, vault: &VaultId) -> Option<Turn> {
+        let gate = self.with(|state| {
+            let gate = state.gates.entry((vault.clone(), EDITS)).or_default();
+            Arc::clone(gate)
+        });
+        gate.try_lock_owned().ok().map(Turn)
     }
 
     /// Whether a call may be made now, and after what wait.

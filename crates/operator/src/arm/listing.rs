@@ -79,6 +79,26 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
         }
     }
 
+    /// All of it, where nothing of it was written since it was listed and it is younger than `age`.
+    pub(super) fn whole(&self, now: Timestamp, age: SignedDuration) -> Option<Vec<(K, Arc<V>)>> {
+        let listed = self.listed?;
+        let is_sound = listed.moment > self.all_touched
+            && is_younger(listed.at, now, age)
+            && self
+                .touched
+                .values()
+                .all(|touched| *touched < listed.moment);
+        is_sound.then(|| self.entries())
+    }
+
+    /// What is known to be there.
+    pub(super) fn entries(&self) -> Vec<(K, Arc<V>)> {
+        let there = self.entries.iter();
+        there
+            .filter_map(|(key, entry)| Some((key.clone(), entry.value.clone()?)))
+            .collect()
+    }
+
     /// Takes in the whole list. The entries that are not what they were when they were last known, if they were.
     pub(super) fn learn(&mut self, asked: Asked, entries: Vec<(K, V)>) -> Vec<K> {
         let mut before = std::mem::take(&mut self.entries);

@@ -73,6 +73,27 @@ impl Line {
         Ok(item)
     }
 
+    /// All protected items of a vault; soft-deleted ones are among them.
+    ///
+    /// # Errors
+    /// When they are not known and cannot be read. Of a vault that is not there, [`Failure::is_absent`].
+    pub async fn items(
+        &self,
+        vault: &VaultId,
+        fresh: Freshness,
+    ) -> Result<Vec<(ItemId, Arc<Item>)>, Failure> {
+        let whole = |vault: &mut Vault, now| vault.items.whole(now, self.age(fresh));
+        if let Some(items) = self.look(vault, whole) {
+            return Ok(items);
+        }
+        let _gate = self.gate(vault, "items").await;
+        if let Some(items) = self.look(vault, whole) {
+            return Ok(items);
+        }
+        self.list_items(vault).await?;
+        Ok(self.look(vault, |vault: &mut Vault, _| vault.items.entries()))
+    }
+
     async fn list_items(&self, vault: &VaultId) -> Result<(), Failure> {
         let filter = of_vms().and("itemType", "VM");
         let asked = self.asked();

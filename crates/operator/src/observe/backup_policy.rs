@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use kluis_api::{BackupPolicy, ProtectedVM, VaultRef};
 use kluis_plan::{PolicyVaultFacts, PolicyWorld};
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use super::{Lines, Observation, ObserveError, complete, objects, rest::rests};
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
+    objects::ObjectsError,
 };
 
 pub(super) async fn observe(
@@ -42,15 +44,8 @@ pub(super) async fn observe(
             .add(access.service.as_ref(), vault.as_ref(), ctx)
             .await?;
         let items = by_vault.get(&name).cloned().unwrap_or_default();
-        vaults.push(PolicyVaultFacts {
-            vault,
-            access,
-            arm: None,
-            progress: None,
-            points: vec![None; items.len()],
-            items,
-            name,
-        });
+        let edits = edits(&Key::new(Kind::Vault, within, of), ctx).await?;
+        vaults.push(PolicyVaultFacts::new(name, vault, access, items, edits));
     }
     if rests(object, lines.now()) {
         lines.rest();
@@ -62,6 +57,22 @@ pub(super) async fn observe(
         vaults,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
+}
+
+/// When policies of a vault were edited, as the statuses of all of them tell.
+///
+/// # Errors
+/// When Kubernetes does not answer.
+pub(crate) async fn edits(vault: &Key, ctx: &Ctx) -> Result<Vec<Timestamp>, ObjectsError> {
+    let name = format!("{}/{}", objects::namespace(vault), vault.name);
+    let policies = ctx.objects.users(vault, Kind::BackupPolicy).await?;
+    let edits = policies.iter().flat_map(|policy| {
+        let vaults = policy["status"]["vaults"].as_array().into_iter().flatten();
+        let of_it = vaults.filter(|vault| vault["name"] == name.as_str());
+        let edits = of_it.flat_map(|vault| vault["edits"].as_array().into_iter().flatten());
+        edits.filter_map(|edit| edit.as_str()?.parse().ok())
+    });
+    Ok(edits.collect())
 }
 
 /// Who names the policy, and of these the ones that decode, by the vault they are in. One that doesn't decode holds

@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::{
     api_version::SENT,
     config::{StorageConfigResource, StorageTypeState},
+    id::VaultId,
     operation::OperationState,
 };
 use kluis_client::{Arm, ArmRequest, Failure, list, operation};
-use kluis_plan::{ArmFailure, Fact, Observed, Progress, SubscriptionFact, Want};
+use kluis_plan::{ArmFailure, Fact, ItemFact, Observed, Progress, SubscriptionFact, Want};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -35,10 +36,11 @@ pub(super) fn doing(want: &Want) -> String {
 pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
     let vault = match want {
         Want::Vault(vault)
+        | Want::Items(vault)
         | Want::StorageConfig(vault)
         | Want::Protectable { vault, .. }
         | Want::Jobs { vault, .. } => vault,
-        Want::Policy(policy) => &policy.vault,
+        Want::Policy(policy) | Want::ProtectedBy(policy) => &policy.vault,
         Want::Item(item) | Want::Points(item) => item.vault(),
         Want::Job(job) => &job.vault,
         Want::Subscription { .. }
@@ -69,6 +71,8 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::Protectable { .. } => Fact::Protectable(none.map(absurd)),
         Want::Job(_) => Fact::Job(none.map(absurd)),
         Want::Jobs { .. } => Fact::Jobs(none.map(absurd)),
+        Want::ProtectedBy(_) => Fact::ProtectedBy(none.map(absurd)),
+        Want::Items(_) => Fact::Items(none.map(absurd)),
         Want::Points(_) => Fact::Points(none.map(absurd)),
         Want::StorageAccounts { .. } => Fact::StorageAccounts(none.map(absurd)),
         Want::Disks(_) => Fact::Disks(none.map(absurd)),
@@ -137,6 +141,12 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
             line.jobs(vault, &operation.to_string(), *since, fresh)
                 .await?,
         )),
+        Want::ProtectedBy(policy) => {
+            let mut items = items(line, &policy.vault, fresh).await?;
+            items.retain(|item| item.policy.as_ref() == Some(policy));
+            Fact::ProtectedBy(Observed::Found(items))
+        }
+        Want::Items(vault) => Fact::Items(Observed::Found(items(line, vault, fresh).await?)),
         Want::Points(id) => {
             let request = ArmRequest::get(format!("{id}/recoveryPoints"), SENT);
             Fact::Points(Observed::Found(each(arm, request).await?))
@@ -171,6 +181,17 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
         Want::Locks { subscription } => Fact::Locks(line.locks(subscription).await?),
         Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
     })
+}
+
+/// A vault's items, in the order of their ids.
+async fn items(line: &Line, vault: &VaultId, fresh: Freshness) -> Result<Vec<ItemFact>, Failure> {
+    let listed = line.items(vault, fresh).await?;
+    let mut items: Vec<ItemFact> = listed
+        .into_iter()
+        .filter_map(|(id, item)| ItemFact::of(id, &item))
+        .collect();
+    items.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Ok(items)
 }
 
 /// One resource.

@@ -1,5 +1,7 @@
 //! The world around a Vault: its service, and who uses it.
 
+use std::collections::HashMap;
+
 use kluis_api::Vault;
 use kluis_plan::{Access, VaultWorld};
 use serde::Deserialize;
@@ -31,6 +33,8 @@ pub(super) async fn observe(
         users,
         arm: None,
         is_redundancy_locked: None,
+        items: None,
+        points: HashMap::new(),
         progress: None,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)

@@ -1,16 +1,16 @@
 //! A policy in one vault: whether it is in force there, has to be written, or may not be.
 
-use jiff::{SignedDuration, Timestamp};
-use kluis_api::{OperationKind, ProtectedVM, Workload};
+use jiff::Timestamp;
+use kluis_api::{OperationKind, Workload};
 use kluis_arm::id::PolicyId;
-use kluis_arm::policy::{Generation, Policy, ProtectionPolicy, Terms, differences, parse};
+use kluis_arm::policy::{Generation, ProtectionPolicy, differences, keeping, parse};
 use kluis_arm::resource::Resource;
 
-use crate::fingerprint::Fingerprint;
-use crate::ids;
-use crate::loss::{self, Loss, Present};
+use super::at_stake::{self, Edit};
+use super::{edits, following};
+use crate::approval::{Approved, Pending, Stake};
 use crate::plan::{Basis, Next};
-use crate::step::{Action, Precondition, Slot, Step};
+use crate::step::{Action, EditRoom, Precondition, Slot, Step};
 use crate::terms;
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, PolicyVaultFacts, PolicyWorld, Progress, Want};
@@ -18,16 +18,22 @@ use crate::world::{Fact, Observed, PolicyVaultFacts, PolicyWorld, Progress, Want
 /// How the policy stands in one vault.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Rendering {
-    /// The vault has it as declared.
-    InForce,
+    /// The vault has it as declared. `until`, where that is about to change by itself.
+    InForce { until: Option<Timestamp> },
     /// The vault has none, and no item there uses it.
     NotThere,
     /// No item there uses it; what is in the vault is left as it is.
     NotUsed,
-    ToPut(Box<Step>),
+    ToPut {
+        step: Box<Step>,
+        /// What that costs, approved.
+        stake: Option<Stake>,
+    },
     Waiting {
         waiting: Waiting,
         next: Next,
+        /// What it waits for costs, or would cost.
+        stake: Option<Stake>,
     },
 }
 
@@ -35,23 +41,40 @@ impl Rendering {
     pub(super) fn waiting(&self) -> Option<&Waiting> {
         match self {
             Self::Waiting { waiting, .. } => Some(waiting),
-            Self::InForce | Self::NotThere | Self::NotUsed | Self::ToPut(_) => None,
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::ToPut { .. } => None,
+        }
+    }
+
+    pub(super) fn stake(&self) -> Option<&Stake> {
+        match self {
+            Self::ToPut { stake, .. } | Self::Waiting { stake, .. } => stake.as_ref(),
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed => None,
         }
     }
 
     pub(super) fn step(self) -> Option<Step> {
         match self {
-            Self::ToPut(step) => Some(*step),
-            Self::InForce | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
+            Self::ToPut { step, .. } => Some(*step),
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
         }
     }
 
-    pub(super) fn next(&self, _: Timestamp) -> Option<Next> {
+    pub(super) fn next(&self, now: Timestamp) -> Option<Next> {
         match self {
             Self::Waiting { next, .. } => Some(*next),
-            Self::ToPut(_) => Some(Next::Soon),
-            Self::InForce | Self::NotThere | Self::NotUsed => None,
+            Self::ToPut { .. } => Some(Next::Soon),
+            Self::InForce { until } => until.map(|until| Next::After(now.duration_until(until))),
+            Self::NotThere | Self::NotUsed => None,
         }
+    }
+}
+
+/// What is in the way, and what is at stake.
+struct Held(Waiting, Option<Stake>);
+
+impl From<Waiting> for Held {
+    fn from(waiting: Waiting) -> Self {
+        Self(waiting, None)
     }
 }
 
@@ -67,27 +90,26 @@ pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Vec<Want> 
     let progress = url
         .filter(|_| facts.progress.is_none())
         .map(|url| Want::Progress { url });
-    let policy = facts.arm.is_none().then_some(Want::Policy(id));
-    let points = world
-        .item_ids(facts)
-        .into_iter()
-        .zip(&facts.points)
-        .filter(|(_, points)| points.is_none() && is_points_needed(world, facts))
-        .filter_map(|(item, _)| item.map(Want::Points));
-    progress.into_iter().chain(policy).chain(points).collect()
+    let policy = facts.arm.is_none().then(|| Want::Policy(id.clone()));
+    let costs = at_stake::wants(world, facts, &id);
+    progress.into_iter().chain(policy).chain(costs).collect()
 }
 
 /// How the policy stands in the vault.
 pub(super) fn of(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Rendering {
     let judged = judge(world, facts, basis);
-    judged.unwrap_or_else(|waiting| {
+    judged.unwrap_or_else(|Held(waiting, stake)| {
         let next = match &facts.progress {
             Some(Observed::Found(Progress::InProgress { retry_after })) => {
-                Next::After(retry_after.unwrap_or(SignedDuration::from_secs(5)))
+                Next::After(retry_after.unwrap_or(jiff::SignedDuration::from_secs(5)))
             }
             _ => waiting.next(world.now),
         };
-        Rendering::Waiting { waiting, next }
+        Rendering::Waiting {
+            waiting,
+            next,
+            stake,
+        }
     })
 }
 
@@ -99,43 +121,44 @@ pub(super) fn removal(
 ) -> Option<Step> {
     let id = world.policy_id(facts).ok()?;
     let found = facts.arm.as_ref()?.found()?;
-    if protected_items(&found.properties) > 0 {
+    if at_stake::protects(found) > 0 {
         return None;
     }
-    let observed = Some((
+    let seen = [(
         Want::Policy(id.clone()),
-        Fingerprint::of(&Fact::Policy(facts.arm.clone()?)),
-    ));
+        facts.arm.clone().map(Fact::Policy),
+    )];
     Some(Step {
         action: Action::DeletePolicy { id },
-        guard: Precondition {
-            observed,
-            ..basis.unread()
-        },
+        guard: basis.seen(seen),
         slot: None,
     })
 }
 
-fn judge(
-    world: &PolicyWorld,
-    facts: &PolicyVaultFacts,
-    basis: &Basis,
-) -> Result<Rendering, Waiting> {
+fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result<Rendering, Held> {
+    // No machine is protected by a policy for something else.
+    if world.policy.spec.workload != Workload::VirtualMachine {
+        return Ok(Rendering::NotThere);
+    }
     let id = match world.policy_id(facts) {
         Err(_) if facts.items.is_empty() => return Ok(Rendering::NotThere),
         id => id?,
     };
     in_progress(world, facts)?;
-    let wanted_terms = terms::terms(&world.policy.spec)?;
-    let wanted = terms::rendered(&wanted_terms)?;
+    let terms = following::terms_at(&world.policy.spec, world.now)?;
+    let wanted = terms::rendered(&terms)?;
     match &facts.arm {
         None => Err(Waiting::StillProvisioning {
             what: format!("the vault {}", id.vault.name),
-        }),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        }
+        .into()),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone()).into()),
         Some(Observed::Absent) if facts.items.is_empty() => Ok(Rendering::NotThere),
         Some(Observed::Found(_)) if facts.items.is_empty() => Ok(Rendering::NotUsed),
-        Some(Observed::Absent) => Ok(put(facts, basis, id, wanted)),
+        Some(Observed::Absent) => Ok(Rendering::ToPut {
+            step: put(facts, basis, id, wanted, None),
+            stake: None,
+        }),
         Some(Observed::Found(found)) => {
             let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
                 message: format!(
@@ -146,106 +169,88 @@ fn judge(
                 .map_err(unreadable)?
                 .is_empty()
             {
-                return Ok(Rendering::InForce);
+                return Ok(Rendering::InForce { until: None });
             }
-            let present = parse(&found.properties).map_err(unreadable)?;
-            costs_nothing(world, facts, found, &present, &wanted_terms)?;
-            Ok(put(facts, basis, id, wanted))
+            let edit = Edit {
+                found,
+                present: parse(&found.properties).map_err(unreadable)?,
+                wanted: parse(&wanted).map_err(unreadable)?,
+            };
+            let spec = &world.policy.spec;
+            let run_first = following::run_first(spec, &edit.present, &edit.wanted, world.now);
+            if run_first.is_some() {
+                return Ok(Rendering::InForce { until: run_first });
+            }
+            change(world, facts, basis, id, &edit, wanted)
         }
     }
 }
 
+/// The edit of what is in the vault, where it may be sent.
+fn change(
+    world: &PolicyWorld,
+    facts: &PolicyVaultFacts,
+    basis: &Basis,
+    id: PolicyId,
+    edit: &Edit<'_>,
+    wanted: ProtectionPolicy,
+) -> Result<Rendering, Held> {
+    if at_stake::protects(edit.found) > 0
+        && edit.present.generation == Generation::Enhanced
+        && edit.wanted.generation == Generation::Standard
+    {
+        return Err(Waiting::TierDowngrade.into());
+    }
+    let stake = at_stake::assess(world, facts, &id, edit)?;
+    let needed = stake
+        .as_ref()
+        .filter(|stake| stake.approval == Approved::Needed);
+    if let Some(pending) = Pending::of(needed) {
+        return Err(Held(Waiting::ApprovalRequired(Box::new(pending)), stake));
+    }
+    match edits::room(facts, world.now) {
+        Ok(room) => Ok(Rendering::ToPut {
+            step: put(
+                facts,
+                basis,
+                id,
+                keeping(&edit.found.properties, wanted),
+                Some(room),
+            ),
+            stake,
+        }),
+        Err(waiting) => Err(Held(waiting, stake)),
+    }
+}
+
+/// The step that writes it, while what it was judged by holds: what is in force and, where points were counted, what it protects. An item
+/// that has a new point is another one.
 fn put(
     facts: &PolicyVaultFacts,
     basis: &Basis,
     id: PolicyId,
     wanted: ProtectionPolicy,
-) -> Rendering {
-    let observed = facts.arm.clone().map(|arm| {
+    room: Option<EditRoom>,
+) -> Box<Step> {
+    let seen = [
         (
             Want::Policy(id.clone()),
-            Fingerprint::of(&Fact::Policy(arm)),
-        )
-    });
+            facts.arm.clone().map(Fact::Policy),
+        ),
+        (
+            Want::ProtectedBy(id.clone()),
+            facts.protected.clone().map(Fact::ProtectedBy),
+        ),
+    ];
     let body = Box::new(Resource::body(wanted));
-    Rendering::ToPut(Box::new(Step {
+    Box::new(Step {
         action: Action::PutPolicy { id, body },
         guard: Precondition {
-            observed,
-            ..basis.unread()
+            room,
+            ..basis.seen(seen)
         },
         slot: Some(Slot::PolicyVault(facts.name.clone())),
-    }))
-}
-
-/// Law 3: an edit that would cost recovery points is not sent.
-fn costs_nothing(
-    world: &PolicyWorld,
-    facts: &PolicyVaultFacts,
-    found: &Policy,
-    present: &Terms,
-    wanted: &Terms,
-) -> Result<(), Waiting> {
-    let protected = protected_items(&found.properties);
-    if protected > 0
-        && present.generation == Generation::Enhanced
-        && wanted.generation == Generation::Standard
-    {
-        return Err(Waiting::TierDowngrade);
-    }
-    if !loss::is_shorter(present, wanted) {
-        return Ok(());
-    }
-    let id = world.policy_id(facts)?;
-    let mut loss = Loss::default();
-    let mut known: u32 = 0;
-    for (item, points) in facts.items.iter().zip(&facts.points) {
-        match points {
-            Some(Observed::Found(points)) => {
-                let (deleted, shortened) =
-                    loss::assess(points, &Present::Terms(present), wanted, world.now);
-                loss.add(ids::qualified(&item.metadata), deleted, shortened);
-                // The vault counts an item only while this policy protects it; one that is still to come must not stand for another.
-                known += u32::from(is_protected_by(item, &id));
-            }
-            Some(Observed::Absent) => {}
-            Some(Observed::Unknown(failure)) => {
-                return Err(Waiting::LossUnknown {
-                    failure: failure.clone(),
-                });
-            }
-            None => {
-                return Err(Waiting::StillProvisioning {
-                    what: "the count of recovery points".to_owned(),
-                });
-            }
-        }
-    }
-    loss.uncounted = protected.saturating_sub(known);
-    if loss.is_none() {
-        Ok(())
-    } else {
-        Err(Waiting::ApprovalRequired(loss))
-    }
-}
-
-/// Whether the item's status says that this policy protects it.
-fn is_protected_by(item: &ProtectedVM, policy: &PolicyId) -> bool {
-    let status = item.status.as_ref();
-    let by = status.and_then(|status| status.policy.as_deref());
-    by.is_some_and(|by| policy.name == *by)
-}
-
-/// Points are read only for an edit that could cost some.
-fn is_points_needed(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
-    let Some(found) = facts.arm.as_ref().and_then(Observed::found) else {
-        return false;
-    };
-    let (Ok(present), Ok(wanted)) = (parse(&found.properties), terms::terms(&world.policy.spec))
-    else {
-        return false;
-    };
-    loss::is_shorter(&present, &wanted)
+    })
 }
 
 fn in_progress(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Result<(), Waiting> {
@@ -282,12 +287,4 @@ fn facts_operation<'a>(
     vaults
         .filter(|vault| vault.name == facts.name)
         .find_map(|vault| vault.operation.as_ref())
-}
-
-/// How many items the policy protects in the vault, as the vault says.
-fn protected_items(policy: &ProtectionPolicy) -> u32 {
-    let count = policy.protected_items_count();
-    count
-        .and_then(|count| u32::try_from(count).ok())
-        .unwrap_or_default()
 }

@@ -8,11 +8,10 @@ use kluis_arm::resource::Resource;
 
 use crate::conditions::{cut, moment};
 use crate::errand::{Errand, State, before, patience, percent, queue_place};
-use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::plan::{Basis, Next};
 use crate::report::{Event, EventKind};
-use crate::step::{Action, Precondition, Slot, Step};
+use crate::step::{Action, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{Fact, ProtectedVmWorld, Want};
 
@@ -199,12 +198,10 @@ fn delay(waiting: &Waiting, world: &ProtectedVmWorld) -> SignedDuration {
 }
 
 fn start(world: &ProtectedVmWorld, basis: &Basis, target: &Target<'_>) -> Step {
-    let observed = world.arm.clone().map(|arm| {
-        (
-            Want::Item(target.item.clone()),
-            Fingerprint::of(&Fact::Item(arm)),
-        )
-    });
+    let guard = basis.seen([(
+        Want::Item(target.item.clone()),
+        world.arm.clone().map(Fact::Item),
+    )]);
     let body = Box::new(Resource::body(BackupRequest::from(
         VmBackupRequest::keep_until(None),
     )));
@@ -213,10 +210,7 @@ fn start(world: &ProtectedVmWorld, basis: &Basis, target: &Target<'_>) -> Step {
             item: target.item.clone(),
             body,
         },
-        guard: Precondition {
-            observed,
-            ..basis.unread()
-        },
+        guard,
         slot: Some(Slot::Backup),
     }
 }

@@ -8,11 +8,10 @@ use kluis_arm::resource::Resource;
 
 use super::{keeps_operation, protection, state};
 use crate::conditions::Verdict;
-use crate::fingerprint::Fingerprint;
 use crate::gate::Target;
 use crate::plan::{Basis, Next, Plan};
 use crate::report::{Event, Status};
-use crate::step::{Action, Precondition, Slot, Step};
+use crate::step::{Action, Slot, Step};
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 
@@ -26,16 +25,10 @@ pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
             return basis.farewell_with(Event::warning("ProtectionLeftAsItIs", note));
         }
         Ok(Some((kind, action, target))) => {
-            let observed = world.arm.clone().map(|arm| {
-                (
-                    Want::Item(target.item.clone()),
-                    Fingerprint::of(&Fact::Item(arm)),
-                )
-            });
-            let guard = Precondition {
-                observed,
-                ..basis.unread()
-            };
+            let guard = basis.seen([(
+                Want::Item(target.item.clone()),
+                world.arm.clone().map(Fact::Item),
+            )]);
             let verdict =
                 Verdict::working(&kind.to_string(), format!("Under way: {}.", in_words(kind)));
             (

@@ -1,16 +1,20 @@
 //! What is to be expected of the item's backups: the next run, whether one is missing, and whether the objective is met.
 
+mod objective;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{Condition, ConditionStatus, ConditionType, ProtectionState, Time};
+use kluis_api::{
+    Condition, ConditionStatus, ConditionType, ObjectivesStatus, ProtectionState, Time,
+};
 use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Policy, parse};
-use kluis_policy::objective::{Objective, Standing};
 use kluis_policy::runs::{GRACE, LastRun, last_run};
 use kluis_policy::{Schedule, wall_clock};
 
 use super::history::History;
 use crate::conditions::{Extra, moment};
+use crate::policy::following;
 use crate::report::{Event, EventKind};
 use crate::world::{Observed, ProtectedVmWorld};
 
@@ -24,23 +28,34 @@ pub(super) struct Outlook {
     /// The next run, on the clock that the policy goes by: `2026-11-23 22:30 +01:00`.
     pub(super) next_backup: Option<String>,
     pub(super) within_rpo: Extra,
+    pub(super) objectives: Option<ObjectivesStatus>,
     pub(super) missed_run: Option<Time>,
     /// When something here changes by the passing of time alone.
     pub(super) next: Option<SignedDuration>,
     pub(super) events: Vec<Event>,
 }
 
+/// What is known of the runs to come.
+pub(super) struct Expected<'a> {
+    pub(super) schedule: Option<&'a Schedule>,
+    pub(super) clock: Option<&'a Clock>,
+    pub(super) next_run: Option<Timestamp>,
+    pub(super) missed: Option<Timestamp>,
+}
+
 /// What is to be expected, given what became of the backups so far.
 pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
     let schedule = schedule(world);
-    let next_run = schedule
+    let followed = followed_run(world);
+    let next_run = followed.or_else(|| schedule.as_ref()?.next_after(world.now));
+    let clock = schedule
         .as_ref()
-        .and_then(|schedule| schedule.next_after(world.now));
+        .map(|schedule| Clock::of(schedule, followed.is_some(), next_run.unwrap_or(world.now)));
     let missed = schedule
         .as_ref()
         .and_then(|schedule| missed(world, schedule, history));
     let told = world.status().and_then(|status| status.missed_run.clone());
-    let events = missed
+    let mut events: Vec<Event> = missed
         .filter(|due| told.as_ref() != Some(&moment(*due)))
         .map(|due| Event {
             kind: EventKind::Warning,
@@ -49,23 +64,34 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
         })
         .into_iter()
         .collect();
-    let (within_rpo, turns) = objective(world, history, next_run, missed);
+    let standing = objective::of(
+        world,
+        history,
+        &Expected {
+            schedule: schedule.as_ref(),
+            clock: clock.as_ref(),
+            next_run,
+            missed,
+        },
+    );
+    events.extend(standing.event);
     let due_soon = next_run.map(|due| world.now.duration_until(due).saturating_add(LOOK_AFTER));
     let looking = due_without_run(world).is_some()
         && !history
             .runs
             .iter()
             .any(|run| is_after(run, due_without_run(world)));
-    let next = [due_soon, turns, looking.then_some(LOOK_AGAIN)]
+    let next = [due_soon, standing.turns, looking.then_some(LOOK_AGAIN)]
         .into_iter()
         .flatten()
         .min();
     Outlook {
-        next_backup: schedule
+        next_backup: clock
             .as_ref()
             .zip(next_run)
-            .map(|(schedule, due)| on_the_policys_clock(schedule, due)),
-        within_rpo,
+            .map(|(clock, due)| clock.shows(due)),
+        within_rpo: standing.within_rpo,
+        objectives: standing.objectives,
         missed_run: missed.map(moment).or(told),
         next,
         events,
@@ -120,6 +146,15 @@ fn schedule(world: &ProtectedVmWorld) -> Option<Schedule> {
     in_force(&world.arm_policy).or_else(|| in_force(&world.present_policy))
 }
 
+/// The next run of an item whose policy is edited as the clocks change: what the vault's policy says now may be over by then.
+fn followed_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
+    schedule(world)?;
+    let target = world.target().ok()?;
+    let is_by_it = world.seen()?.policy? == world.policy_id(&target).ok()?;
+    let policy = world.policy.as_ref().filter(|_| is_by_it)?;
+    following::next_run(&policy.spec, world.now)
+}
+
 /// Since when runs are owed: the protection is as declared, and the policy is in force.
 fn since(world: &ProtectedVmWorld) -> Option<Timestamp> {
     let ready = |conditions: &[Condition]| {
@@ -148,7 +183,13 @@ fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> O
         .filter_map(|run| run.start_time.as_ref())
         .map(|time| time.0);
     let began = began.chain(world.seen().and_then(|seen| seen.last_backup));
-    match last_run(schedule, since(world)?, began, GRACE, world.now) {
+    match last_run(
+        schedule,
+        since(world)?,
+        began,
+        grace(schedule, world.now),
+        world.now,
+    ) {
         LastRun::Missed { due } if was_told == Some(due) => Some(due),
         LastRun::Missed { due }
             if matches!(world.jobs, Some(Observed::Found(_) | Observed::Absent)) =>
@@ -159,78 +200,13 @@ fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> O
     }
 }
 
-/// `WithinRPO`, and when it turns by itself.
-fn objective(
-    world: &ProtectedVmWorld,
-    history: &History,
-    next: Option<Timestamp>,
-    missed: Option<Timestamp>,
-) -> (Extra, Option<SignedDuration>) {
-    let extra = |status, reason, message: String| Extra {
-        type_: ConditionType::WithinRPO,
-        status,
-        reason,
-        message,
-    };
-    let also = missed
-        .map(|due| format!(" {}", missing(due)))
-        .unwrap_or_default();
-    let rpo = world
-        .item
-        .spec
-        .objectives
-        .as_ref()
-        .and_then(|objectives| objectives.rpo.as_deref());
-    let Some(rpo) = rpo.and_then(|text| text.parse::<SignedDuration>().ok()) else {
-        return match missed {
-            Some(due) => (
-                extra(ConditionStatus::False, "ScheduledRunMissed", missing(due)),
-                None,
-            ),
-            None => (
-                extra(
-                    ConditionStatus::Unknown,
-                    "NoObjective",
-                    "spec.objectives.rpo sets none.".to_owned(),
-                ),
-                None,
-            ),
-        };
-    };
-    match (Objective { rpo }).standing(history.newest(), next, world.now) {
-        Standing::NoPoint { .. } => (
-            extra(
-                ConditionStatus::False,
-                "NoRecoveryPoint",
-                format!("There is no recovery point yet.{also}"),
-            ),
-            None,
-        ),
-        Standing::Within { until, gap, .. } => {
-            let gap = if gap {
-                " The next scheduled run is later than that."
-            } else {
-                ""
-            };
-            let message = format!(
-                "Met until {}.{gap}{also}",
-                until.strftime("%Y-%m-%d %H:%MZ")
-            );
-            (
-                extra(ConditionStatus::True, "WithinObjective", message),
-                Some(world.now.duration_until(until)),
-            )
-        }
-        Standing::Broken { since, .. } => {
-            let since = since.strftime("%Y-%m-%d %H:%MZ");
-            let message =
-                format!("The newest recovery point is older than {rpo:#} since {since}.{also}");
-            (
-                extra(ConditionStatus::False, "ObjectiveMissed", message),
-                None,
-            )
-        }
-    }
+/// How long a run may be late: Azure's own grace, or half of what lies between two runs where that is less, so that a missing run is noticed
+/// before the next one is due.
+fn grace(schedule: &Schedule, now: Timestamp) -> SignedDuration {
+    let due = schedule.previous_at_or_before(now);
+    let next = schedule.next_after(now);
+    let apart = due.zip(next).map(|(due, next)| next.duration_since(due));
+    apart.map_or(GRACE, |apart| GRACE.min(apart / 2))
 }
 
 fn missing(due: Timestamp) -> String {
@@ -240,9 +216,22 @@ fn missing(due: Timestamp) -> String {
     )
 }
 
-fn on_the_policys_clock(schedule: &Schedule, due: Timestamp) -> String {
-    let offset = wall_clock::base_offset(&schedule.zone, due);
-    due.to_zoned(TimeZone::fixed(offset))
-        .strftime("%Y-%m-%d %H:%M %:z")
-        .to_string()
+/// The clock that the item's times are told on.
+pub(super) struct Clock(TimeZone);
+
+impl Clock {
+    /// The policy's own, which stands at the zone's base offset all year; or, where the operator follows it, the one on the wall.
+    fn of(schedule: &Schedule, follows: bool, now: Timestamp) -> Self {
+        Self(match follows {
+            true => schedule.zone.clone(),
+            false => TimeZone::fixed(wall_clock::base_offset(&schedule.zone, now)),
+        })
+    }
+
+    /// `2026-11-23 22:30 +01:00`.
+    pub(super) fn shows(&self, at: Timestamp) -> String {
+        at.to_zoned(self.0.clone())
+            .strftime("%Y-%m-%d %H:%M %:z")
+            .to_string()
+    }
 }

@@ -3,12 +3,13 @@
 mod disks;
 mod terms;
 
-use kluis_api::{OperationKind, ProtectionState};
+use kluis_api::{OperationKind, ProtectionState, Workload};
 use kluis_arm::id::PolicyId;
 use kluis_arm::item::{ProtectedItem, VmItem};
+use kluis_arm::policy::Policy;
 use kluis_arm::resource::Resource;
 
-use crate::fingerprint::Fingerprint;
+use crate::approval::{Pending, Stake};
 use crate::gate::Target;
 use crate::plan::Basis;
 use crate::seen::Seen;
@@ -16,7 +17,7 @@ use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want};
 use disks::{exclusion, is_same_choice, on_wire};
-use terms::{costs_nothing, is_change_of_terms, present_policy};
+use terms::is_change_of_terms;
 
 /// What is to be done about the protection.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,17 +68,12 @@ pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> 
             }
             Some(_) => Vec::new(),
         },
-        (_, Some(seen)) if has_policy && is_change_of_terms(world, target, &seen) => {
-            let present = present_policy(world, target, &seen)
-                .is_none()
-                .then_some(seen.policy)
-                .flatten()
-                .map(Want::Policy);
-            let points = world
-                .points
-                .is_none()
-                .then(|| Want::Points(target.item.clone()));
-            present.into_iter().chain(points).collect()
+        // Before a new BackupPolicy was ever looked at, what a move to it would cost can be foreseen already.
+        (_, Some(seen))
+            if (has_policy || world.policy.as_ref().is_some_and(is_new))
+                && is_change_of_terms(world, target, &seen) =>
+        {
+            terms::wants(world, target, &seen)
         }
         _ => Vec::new(),
     }
@@ -127,6 +123,22 @@ pub(super) fn decide(world: &ProtectedVmWorld, basis: &Basis) -> Result<Protecti
             }
         }
     }
+}
+
+/// What the change of terms that is declared costs, or would cost; None while that is not known.
+pub(super) fn stake(world: &ProtectedVmWorld) -> Option<Stake> {
+    let target = world.target().ok()?;
+    let seen = world.seen()?;
+    let is_settled = world.item.spec.suspend || seen.state == ProtectionState::SoftDeleted;
+    if is_settled || in_progress(world).is_err() {
+        return None;
+    }
+    terms::assess(world, &target, &seen).ok().flatten()
+}
+
+fn is_new(policy: &kluis_api::BackupPolicy) -> bool {
+    let status = policy.status.as_ref();
+    status.is_none_or(|status| status.observed_generation < 0)
 }
 
 /// Begins a protection that is not there: policy, machine, region, discovery, in this order.
@@ -205,7 +217,10 @@ fn continue_as_declared(
         return Ok(as_declared(seen));
     }
     let policy = policy_in_vault(world, target)?;
-    costs_nothing(world, target, seen)?;
+    let stake = terms::assess(world, target, seen)?;
+    if let Some(pending) = Pending::of(&stake) {
+        return Err(Waiting::ApprovalRequired(Box::new(pending)));
+    }
     if ended == Some(OperationKind::ModifyProtection) {
         let what = if same_disks {
             "the policy"
@@ -254,6 +269,18 @@ fn policy_in_vault(world: &ProtectedVmWorld, target: &Target<'_>) -> Result<Poli
         .clone()
         .or_else(|| spec.azure_name.clone())
         .unwrap_or_default();
+    // Another workload's policy is never written where a machine could use it.
+    if let Some(policy) = &world.policy
+        && policy.spec.workload != Workload::VirtualMachine
+    {
+        return Err(Waiting::PolicyNotReady {
+            policy: named,
+            message: format!(
+                "it is for {:?}, and this is a virtual machine.",
+                policy.spec.workload
+            ),
+        });
+    }
     match &world.arm_policy {
         Some(Observed::Found(_)) => Ok(id),
         Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
@@ -310,17 +337,28 @@ fn to_do(
     })
 }
 
+/// The item, and what its points were counted by, have to be as they were: an item that has a new point is another one.
 fn guard(world: &ProtectedVmWorld, basis: &Basis, target: &Target<'_>) -> Precondition {
-    let observed = world.arm.clone().map(|arm| {
-        (
-            Want::Item(target.item.clone()),
-            Fingerprint::of(&Fact::Item(arm)),
-        )
-    });
-    Precondition {
-        observed,
-        ..basis.unread()
-    }
+    let policy = |read: &Option<Observed<Box<Policy>>>| read.clone().map(Fact::Policy);
+    let item = (
+        Want::Item(target.item.clone()),
+        world.arm.clone().map(Fact::Item),
+    );
+    let seen = world
+        .seen()
+        .filter(|seen| is_change_of_terms(world, target, seen));
+    let declared = seen.as_ref().and_then(|_| world.policy_id(target).ok());
+    let declared = declared.map(Want::Policy);
+    let present = seen.and_then(|seen| seen.policy).map(Want::Policy);
+    basis.seen(
+        [
+            Some(item),
+            declared.map(|want| (want, policy(&world.arm_policy))),
+            present.map(|want| (want, policy(&world.present_policy))),
+        ]
+        .into_iter()
+        .flatten(),
+    )
 }
 
 /// `Err` while the operation in the status is under way, or when it failed; else the kind of the one that has just ended.

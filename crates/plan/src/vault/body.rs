@@ -36,11 +36,12 @@ pub(super) fn create(vault: &Vault) -> wire::Vault {
 }
 
 /// The change that makes the vault in force the one that is declared. None when it is already. What the service does not tell is not
-/// taken for a difference. `lock`: whether the redundancy can no longer change, where it is to; then all else is changed first.
+/// taken for a difference. `lock`: whether the redundancy can no longer change, where it is to; then all else is changed first. `keeps_soft_delete`: less of it is declared, and not approved.
 pub(super) fn change(
     vault: &Vault,
     found: &wire::Vault,
     lock: Option<&Observed<bool>>,
+    keeps_soft_delete: bool,
 ) -> Result<Option<Change>, Waiting> {
     let is_locked = is_other_redundancy(vault, found) && lock == Some(&Observed::Found(true));
     let mut what = Vec::new();
@@ -65,7 +66,7 @@ pub(super) fn change(
         properties.redundancy_settings = Some(redundancy_settings(vault.spec.redundancy));
         what.push("its redundancy");
     }
-    if differs_in_soft_delete(vault, found)? {
+    if differs_in_soft_delete(vault, found)? && !keeps_soft_delete {
         properties.security_settings = Some(security_settings(vault));
         what.push("its soft delete");
     }
@@ -147,7 +148,8 @@ fn differs_in_soft_delete(vault: &Vault, found: &wire::Vault) -> Result<bool, Wa
     Ok(state || days)
 }
 
-fn soft_delete(found: &wire::Vault) -> Option<&wire::SoftDeleteSettings> {
+/// The soft delete in force, as the service tells it.
+pub(super) fn soft_delete(found: &wire::Vault) -> Option<&wire::SoftDeleteSettings> {
     found
         .properties
         .as_ref()?

@@ -102,7 +102,13 @@ impl fmt::Display for Waiting {
                 "The machine is protected by {present}, which is Enhanced, and cannot go to {wanted}, which is Standard: name a policy with \
                  tier: Enhanced."
             ),
-            Self::ApprovalRequired(loss) => write!(f, "{loss}"),
+            Self::ApprovalRequired(pending) => write!(f, "{pending}"),
+            Self::EditsSpent { vault, made, until } => write!(
+                f,
+                "Spread over time: Azure takes 50 edits of policies a vault in 24 hours (rule 38), and {made} of the vault {vault}'s are \
+                 made. This one is sent from {} on.",
+                until.strftime("%Y-%m-%d %H:%MZ")
+            ),
             Self::LossUnknown { failure } => {
                 write!(f, "Nothing is changed before it is known how many recovery points that would cost: {failure}.")
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use kluis_api::ProtectionState;
 use kluis_arm::id::{
     DiskId, ItemId, JobId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId,
     VirtualNetworkId, VmId,
@@ -14,6 +15,7 @@ use kluis_arm::recovery_point::RecoveryPoint;
 use kluis_arm::vault::Vault;
 
 use super::observed::{Observed, Progress};
+use crate::seen::Seen;
 
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,10 @@ pub enum Want {
         operation: JobOperation,
         since: Timestamp,
     },
+    /// What a policy of a vault protects, protected or stopped: from the vault's list of items.
+    ProtectedBy(PolicyId),
+    /// All items of a vault, softly deleted ones too.
+    Items(VaultId),
     /// All recovery points of an item.
     Points(ItemId),
     /// All storage accounts of a subscription.
@@ -77,6 +83,10 @@ pub enum Fact {
     Protectable(Observed<bool>),
     Job(Observed<Box<Job>>),
     Jobs(Observed<Vec<Job>>),
+    /// In the order of their ids.
+    ProtectedBy(Observed<Vec<ItemFact>>),
+    /// In the order of their ids.
+    Items(Observed<Vec<ItemFact>>),
     Points(Observed<Vec<RecoveryPoint>>),
     StorageAccounts(Observed<Vec<StorageAccountFact>>),
     Disks(Observed<Vec<DiskFact>>),
@@ -102,6 +112,42 @@ pub struct LockFact {
 pub struct SubscriptionFact {
     /// `displayName`.
     pub name: String,
+}
+
+/// An item of a vault, as far as a loss depends on it: a new backup, another policy or another state makes it another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemFact {
+    pub id: ItemId,
+    /// The policy that it is, or was last, protected by.
+    pub policy: Option<PolicyId>,
+    pub state: ProtectionState,
+    pub last_backup: Option<Timestamp>,
+}
+
+impl ItemFact {
+    /// Of a protected machine as the vault has it; None for any other item.
+    pub fn of(id: ItemId, item: &Item) -> Option<Self> {
+        let seen = Seen::of(item)?;
+        Some(Self {
+            id,
+            state: seen.state,
+            last_backup: seen.last_backup,
+            policy: seen.policy,
+        })
+    }
+
+    /// Whether its points expire by its policy.
+    pub(crate) fn is_pruned(&self) -> bool {
+        match self.state {
+            ProtectionState::IrPending
+            | ProtectionState::Protected
+            | ProtectionState::ProtectionError
+            | ProtectionState::BackupsSuspended => true,
+            ProtectionState::NotProtected
+            | ProtectionState::ProtectionStopped
+            | ProtectionState::SoftDeleted => false,
+        }
+    }
 }
 
 /// A virtual machine.
@@ -174,6 +220,12 @@ impl fmt::Display for Want {
                 "the {operation} jobs of the vault {} since {since}",
                 vault.name
             ),
+            Self::ProtectedBy(id) => write!(
+                f,
+                "what the policy {} of the vault {} protects",
+                id.name, id.vault.name
+            ),
+            Self::Items(id) => write!(f, "the items of the vault {}", id.name),
             Self::Points(id) => write!(
                 f,
                 "the recovery points of {} in the vault {}",

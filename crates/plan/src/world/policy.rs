@@ -1,10 +1,13 @@
 //! What is known about a BackupPolicy.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use kluis_api::{BackupPolicy, ProtectedVM, Vault};
+use kluis_arm::id::ItemId;
 use kluis_arm::policy::Policy;
-use kluis_arm::recovery_point::RecoveryPoint;
 
+use super::fact::ItemFact;
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
 
@@ -30,10 +33,37 @@ pub struct PolicyVaultFacts {
     pub access: Access,
     /// The ProtectedVMs in this vault that name the policy.
     pub items: Vec<ProtectedVM>,
+    /// When we edited policies of the vault, this one and others, as far as statuses tell.
+    pub edits: Vec<Timestamp>,
     /// From ARM: the policy in the vault.
     pub arm: Option<Observed<Box<Policy>>>,
     /// From ARM: the operation in its status.
     pub progress: Option<Observed<Progress>>,
-    /// From ARM: the items' points, where an edit may cost some. In the order of `items`.
-    pub points: Vec<Option<Observed<Vec<RecoveryPoint>>>>,
+    /// From ARM, where an edit may cost points: what the policy protects, whoever declared it.
+    pub protected: Option<Observed<Vec<ItemFact>>>,
+    /// From ARM, where an edit may cost points: when each item's were made, sorted. The times alone: a vault may hold millions.
+    pub points: HashMap<ItemId, Observed<Vec<Timestamp>>>,
+}
+
+impl PolicyVaultFacts {
+    /// Nothing read yet.
+    pub fn new(
+        name: String,
+        vault: Option<Vault>,
+        access: Access,
+        items: Vec<ProtectedVM>,
+        edits: Vec<Timestamp>,
+    ) -> Self {
+        Self {
+            name,
+            vault,
+            access,
+            items,
+            edits,
+            arm: None,
+            progress: None,
+            protected: None,
+            points: HashMap::new(),
+        }
+    }
 }

@@ -9,7 +9,6 @@ use kluis_arm::recovery_point::RecoveryPoint;
 use super::fact::{Fact, Want};
 use super::observed::{Access, Observed, Progress};
 use crate::errand::Errand;
-use crate::fingerprint::Fingerprint;
 use crate::gate::{self, Target};
 use crate::plan::Basis;
 use crate::step::Precondition;
@@ -100,14 +99,7 @@ impl Work {
 
     /// A step is taken only while the item is as it was read.
     pub(crate) fn guard(&self, basis: &Basis, item: &ItemId) -> Precondition {
-        let observed = self
-            .arm
-            .clone()
-            .map(|arm| (Want::Item(item.clone()), Fingerprint::of(&Fact::Item(arm))));
-        Precondition {
-            observed,
-            ..basis.unread()
-        }
+        basis.seen([(Want::Item(item.clone()), self.arm.clone().map(Fact::Item))])
     }
 
     /// The points that were read, if they were.

@@ -21,8 +21,8 @@ use kluis_arm::restore::RestoreRequest;
 use kluis_arm::time::WireTime;
 use kluis_arm::vault::{ProvisioningState, Vault};
 use kluis_plan::{
-    Action, ArmFailure, Cause, DiskFact, Fact, LockFact, NetworkFact, Observed, Outcome, Progress,
-    StorageAccountFact, SubscriptionFact, VmFact, Want,
+    Action, ArmFailure, Cause, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed, Outcome,
+    Progress, StorageAccountFact, SubscriptionFact, VmFact, Want,
 };
 
 use making::{Making, managed};
@@ -223,6 +223,12 @@ impl Azure {
                     jobs.map(|(name, job)| wire(name, job)).collect(),
                 ))
             }
+            Want::ProtectedBy(policy) => {
+                let mut items = self.item_facts();
+                items.retain(|item| item.policy.as_ref() == Some(policy));
+                Fact::ProtectedBy(Observed::Found(items))
+            }
+            Want::Items(_) => Fact::Items(Observed::Found(self.item_facts())),
             Want::Points(id) => {
                 let is_there = self.items.contains_key(&key(id));
                 Fact::Points(found(is_there.then(|| self.recovery_points(id))))
@@ -363,6 +369,16 @@ impl Azure {
             status_url,
             retry_after: None,
         }
+    }
+
+    /// The items, as they are listed.
+    fn item_facts(&self) -> Vec<ItemFact> {
+        let items = self.items.iter().filter_map(|(id, item)| {
+            let id: ItemId = id.parse().unwrap();
+            let listed = Resource::new(&id, id.name.as_str(), ItemId::TYPE, item.clone().into());
+            ItemFact::of(id, &listed)
+        });
+        items.collect()
     }
 
     fn progress(&self, url: &str) -> Option<Progress> {

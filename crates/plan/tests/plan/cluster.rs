@@ -1,6 +1,6 @@
 //! A cluster of a few objects, and the loop of a reconcile: observe, plan, execute, report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
@@ -149,6 +149,21 @@ impl Cluster {
         })
     }
 
+    /// What would be done about an object now.
+    pub(crate) fn plan(&self, kind: Kind) -> Option<Plan> {
+        let mut world = self.world(kind)?;
+        loop {
+            let wants = world.wants();
+            if wants.is_empty() {
+                return Some(world.plan());
+            }
+            for want in wants {
+                let fact = self.azure.read(&want);
+                world.fill(&want, fact);
+            }
+        }
+    }
+
     /// How many reads of ARM one reconcile takes.
     pub(crate) fn reads(&self, kind: Kind) -> usize {
         let mut world = self.world(kind).unwrap();
@@ -175,12 +190,23 @@ impl Cluster {
                 what: "the object".to_owned(),
             };
         }
-        if let Some((want, fingerprint)) = &step.guard.observed
-            && Fingerprint::of(&self.azure.read(want)) != *fingerprint
+        let edits = self.edits();
+        if step
+            .guard
+            .room
+            .as_ref()
+            .is_some_and(|room| !room.is_left(&edits))
         {
             return Outcome::Stale {
-                what: want.to_string(),
+                what: "the room for an edit".to_owned(),
             };
+        }
+        for (want, fingerprint) in &step.guard.observed {
+            if Fingerprint::of(&self.azure.read(want)) != *fingerprint {
+                return Outcome::Stale {
+                    what: want.to_string(),
+                };
+            }
         }
         match &step.action {
             Action::HoldFinalizer => {
@@ -301,6 +327,18 @@ impl Cluster {
         self.said.insert(kind, said);
     }
 
+    /// When policies of the vault were edited, as the policy's status tells.
+    fn edits(&self) -> Vec<Timestamp> {
+        let status = self
+            .policy
+            .iter()
+            .filter_map(|policy| policy.status.as_ref());
+        let edits = status
+            .flat_map(|status| &status.vaults)
+            .flat_map(|vault| &vault.edits);
+        edits.map(|edit| edit.0).collect()
+    }
+
     fn access(&self) -> Access {
         Access {
             service: self.service.clone(),
@@ -356,6 +394,8 @@ impl Cluster {
                         .collect(),
                     arm: None,
                     is_redundancy_locked: None,
+                    items: None,
+                    points: HashMap::new(),
                     progress: None,
                 })
             }
@@ -365,15 +405,18 @@ impl Cluster {
                     .iter()
                     .flat_map(|policy| &policy.status)
                     .any(|status| !status.vaults.is_empty());
-                let facts = PolicyVaultFacts {
-                    name: "shop/shop-weu".to_owned(),
-                    vault: self.vault.clone(),
-                    access: self.access(),
-                    items: self.item.clone().into_iter().collect(),
-                    arm: None,
-                    progress: None,
-                    points: self.item.iter().map(|_| None).collect(),
+                let items_here = self.item.clone().into_iter();
+                let names = |item: &ProtectedVM| {
+                    item.spec.policy_ref.name
+                        == self.policy.as_ref().and_then(|p| p.metadata.name.clone())
                 };
+                let facts = PolicyVaultFacts::new(
+                    "shop/shop-weu".to_owned(),
+                    self.vault.clone(),
+                    self.access(),
+                    items_here.filter(names).collect(),
+                    self.edits(),
+                );
                 let vaults = if listed || self.item.is_some() {
                     vec![facts]
                 } else {

@@ -334,11 +334,11 @@ fn an_edit_that_would_cost_recovery_points() {
     cluster.converge(&ALL);
     expect![[r#"
         ── 2453410 s, BackupPolicy shop/daily
-        say   Ready no (ApprovalRequired) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time (shop/web-1: 10 and 10). Revert it, or put the new terms into another BackupPolicy for new items.
-        say   ApprovalRequired yes (RecoveryPointsAtStake) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time (shop/web-1: 10 and 10). Revert it, or put the new terms into another BackupPolicy for new items.
+        say   Ready no (ApprovalRequired) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time, the oldest of 2026-12-01 21:30Z, the newest of 2026-12-20 21:30Z (shop/web-1: 10 deleted, 10 shortened). If that is meant, add to spec: `approvedLoss: "5a734cdf183fba6a46b4e441932d1605"`; if not, take the edit back.
+        say   ApprovalRequired yes (RecoveryPointsAtStake) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time, the oldest of 2026-12-01 21:30Z, the newest of 2026-12-20 21:30Z (shop/web-1: 10 deleted, 10 shortened). If that is meant, add to spec: `approvedLoss: "5a734cdf183fba6a46b4e441932d1605"`; if not, take the edit back.
         say   Reconciling no (ApprovalRequired)
-        say   Stalled yes (ApprovalRequired) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time (shop/web-1: 10 and 10). Revert it, or put the new terms into another BackupPolicy for new items.
-        event ! ApprovalRequired Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time (shop/web-1: 10 and 10). Revert it, or put the new terms into another BackupPolicy for new items.
+        say   Stalled yes (ApprovalRequired) Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time, the oldest of 2026-12-01 21:30Z, the newest of 2026-12-20 21:30Z (shop/web-1: 10 deleted, 10 shortened). If that is meant, add to spec: `approvedLoss: "5a734cdf183fba6a46b4e441932d1605"`; if not, take the edit back.
+        event ! ApprovalRequired Not carried out: the edit would delete 10 recovery points and keep 10 more for a shorter time, the oldest of 2026-12-01 21:30Z, the newest of 2026-12-20 21:30Z (shop/web-1: 10 deleted, 10 shortened). If that is meant, add to spec: `approvedLoss: "5a734cdf183fba6a46b4e441932d1605"`; if not, take the edit back.
         next  after 2m
 
         ── 2453420 s, BackupPolicy shop/daily

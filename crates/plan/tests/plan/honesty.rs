@@ -106,15 +106,22 @@ fn a_backup_kept_until_another_day_is_another_backup() {
 fn a_new_item_does_not_hide_a_foreign_one() {
     let mut cluster = Cluster::converged();
     let ours = cluster.azure.items.remove(&key(&item_id())).unwrap();
-    cluster.azure.items.insert("elsewhere".to_owned(), ours);
+    let foreign = key(&item_id()).replace("web-1", "far-1");
+    cluster.azure.items.insert(foreign.clone(), ours);
+    let points = (1..20).map(|day| cluster.azure.now - SignedDuration::from_hours(24 * day));
+    cluster.azure.points.insert(foreign, points.collect());
     cluster.azure.calls.clear();
     cluster.edit_policy(|policy| {
         policy.spec.retention.daily = Some(kluis_api::DailyRetention { keep: 7 });
     });
     let plan = cluster.reconcile(Kind::BackupPolicy).unwrap().plan;
-    assert_eq!(
-        plan.report.status.unwrap().conditions()[0].reason,
-        "ApprovalRequired"
+    let status = plan.report.status.unwrap();
+    let said = &status.conditions()[0];
+    assert_eq!(said.reason, "ApprovalRequired");
+    assert!(
+        said.message.contains("machine shop-rg/far-1"),
+        "{}",
+        said.message
     );
     assert!(cluster.azure.calls.is_empty(), "{:?}", cluster.azure.calls);
 }

@@ -160,9 +160,9 @@ fn a_stale_plan_is_refused() {
     let step = plan
         .steps
         .iter()
-        .find(|step| step.guard.observed.is_some())
+        .find(|step| !step.guard.observed.is_empty())
         .unwrap();
-    let (want, fingerprint) = step.guard.observed.as_ref().unwrap();
+    let (want, fingerprint) = step.guard.observed.first().unwrap();
     cluster.converge(&ALL);
     assert_ne!(
         kluis_plan::Fingerprint::of(&cluster.azure.read(want)),

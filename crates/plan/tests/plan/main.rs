@@ -1,6 +1,8 @@
 //! The plans, run against a small model of ARM: whole convergences as golden logs, and the laws as properties.
 
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod azure;
 #[cfg(test)]
 mod cluster;

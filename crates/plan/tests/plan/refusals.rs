@@ -195,9 +195,8 @@ fn a_policy_that_the_vault_does_not_have() {
         cluster,
         Kind::ProtectedVM,
         &expect![[r#"
-        stalled: PolicyNotInVault: The vault shop-weu has no policy Unheard: correct policyRef.azureName, or name a BackupPolicy.
-        called: make the vault shop-rg/shop-weu in westeurope
-        called: write the policy daily into the vault shop-weu"#]],
+            stalled: PolicyNotInVault: The vault shop-weu has no policy Unheard: correct policyRef.azureName, or name a BackupPolicy.
+            called: make the vault shop-rg/shop-weu in westeurope"#]],
     );
 }
 
@@ -215,15 +214,26 @@ fn a_zone_that_does_not_exist() {
 }
 
 #[test]
-fn a_workload_that_is_not_offered_yet() {
+fn a_policy_for_something_else_than_machines() {
     let mut cluster = Cluster::applied();
-    cluster.policy.as_mut().unwrap().spec.workload = kluis_api::Workload::SQLServer;
+    let spec = &mut cluster.policy.as_mut().unwrap().spec;
+    spec.workload = kluis_api::Workload::SQLServer;
     check(
         cluster,
         Kind::BackupPolicy,
         &expect![[r#"
-        stalled: NotOfferedYet: A policy for SQLServer is not offered by this version of Kluis yet.
-        called: make the vault shop-rg/shop-weu in westeurope"#]],
+            settled: NotUsed: No item uses it yet; it is written into a vault when one does.
+            called: make the vault shop-rg/shop-weu in westeurope"#]],
+    );
+    let mut cluster = Cluster::applied();
+    let spec = &mut cluster.policy.as_mut().unwrap().spec;
+    spec.workload = kluis_api::Workload::SQLServer;
+    check(
+        cluster,
+        Kind::ProtectedVM,
+        &expect![[r#"
+            stalled: PolicyNotReady: The BackupPolicy daily cannot be used: it is for SQLServer, and this is a virtual machine.
+            called: make the vault shop-rg/shop-weu in westeurope"#]],
     );
 }
 

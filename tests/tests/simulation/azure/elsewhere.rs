@@ -1,5 +1,6 @@
 //! Calls on the vault by somebody else, past the operator; and the item as the vault lists it.
 
+use jiff::Timestamp;
 use kluis_client::{ArmRequest, Method};
 use serde_json::Value;
 
@@ -11,6 +12,26 @@ impl Azure {
         let mut request = ArmRequest::new(method, self.path_of(path), "2024-04-01");
         request.body = body;
         self.inner().answer(&request).status
+    }
+
+    /// Something in the vault; None when it isn't there.
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        let request = ArmRequest::get(self.path_of(path), "2024-04-01");
+        let answer = self.inner().answer(&request);
+        answer.body.filter(|_| answer.status == 200)
+    }
+
+    /// The machine's recovery points: their names, and when they were made.
+    pub(crate) fn recovery_points(&self) -> Vec<(String, Timestamp)> {
+        let machine = "iaasvmcontainerv2;shop-rg;web-1";
+        let listed = self.list(&format!(
+            "backupFabrics/Azure/protectionContainers/IaasVMContainer;{machine}/protectedItems/VM;{machine}/recoveryPoints"
+        ));
+        let point = |point: &Value| {
+            let time = point["properties"]["recoveryPointTime"].as_str()?;
+            Some((point["name"].as_str()?.to_owned(), time.parse().ok()?))
+        };
+        listed.iter().filter_map(point).collect()
     }
 
     /// The whole path of something in the vault; of the vault itself for nothing.

@@ -1,68 +1,162 @@
-//! What keeps an item's points now, and what would keep them: a change of terms is not sent when it would cost any (law 3), and not from
-//! Enhanced to Standard.
+//! What keeps an item's points now, and what would keep them: a change of terms that would cost any is not sent before somebody has
+//! approved it (law 3), and none goes from Enhanced to Standard.
 
-use kluis_api::ProtectionState;
+use jiff::Timestamp;
+use kluis_api::{OperationKind, ProtectionState};
 use kluis_arm::policy::{Generation, Policy, Terms, parse};
 
+use crate::approval::{self, Consent, Stake};
 use crate::gate::Target;
-use crate::loss::{self, Loss, Present};
+use crate::ids;
+use crate::loss::{self, Assessment, Loss, Present};
+use crate::policy::following;
 use crate::seen::Seen;
+use crate::terms::rendered;
 use crate::waiting::Waiting;
-use crate::world::{Observed, ProtectedVmWorld};
+use crate::world::{Observed, ProtectedVmWorld, Want};
 
-/// Law 3: another policy, or an end to "for ever", is not sent when it would cost recovery points.
-pub(super) fn costs_nothing(
+/// Another policy, or an end to "for ever".
+pub(super) struct Change {
+    /// What prunes the item's points now; None when nothing does.
+    present: Option<Terms>,
+    wanted: Terms,
+    digest: String,
+}
+
+/// What still has to be read to know what the change would cost.
+pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> Vec<Want> {
+    let present = present_policy(world, target, seen)
+        .is_none()
+        .then(|| seen.policy.clone())
+        .flatten()
+        .map(Want::Policy);
+    if let Some(present) = present {
+        return vec![present];
+    }
+    let Ok(change) = Change::of(world, target, seen) else {
+        return Vec::new();
+    };
+    let is_unread = world.points.is_none() && change.counted(world).is_none();
+    is_unread
+        .then(|| Want::Points(target.item.clone()))
+        .into_iter()
+        .collect()
+}
+
+/// What the change would cost; None when nothing.
+pub(super) fn assess(
     world: &ProtectedVmWorld,
     target: &Target<'_>,
     seen: &Seen<'_>,
-) -> Result<(), Waiting> {
+) -> Result<Option<Stake>, Waiting> {
     if !is_change_of_terms(world, target, seen) {
-        return Ok(());
+        return Ok(None);
     }
-    let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
-        message: error.to_string(),
-    };
-    let Some(wanted) = world.arm_policy.as_ref().and_then(Observed::found) else {
-        return Ok(());
-    };
-    let wanted = parse(&wanted.properties).map_err(unreadable)?;
-    let present = present_terms(world, target, seen)?;
+    // What the vault is about to have of the policy is not what is read of it now.
+    if is_policy_changing(world, target) {
+        return Err(Waiting::OperationInProgress {
+            kind: OperationKind::UpdatePolicy,
+        });
+    }
+    let change = Change::of(world, target, seen)?;
     let is_enhanced = |terms: &Terms| terms.generation == Generation::Enhanced;
-    if present.as_ref().is_some_and(is_enhanced) && !is_enhanced(&wanted) {
+    if change.present.as_ref().is_some_and(is_enhanced) && !is_enhanced(&change.wanted) {
         return Err(Waiting::ItemTierDowngrade {
             present: seen.policy_name().unwrap_or_default(),
             wanted: world.policy_id(target)?.name.to_string(),
         });
     }
-    let basis = match &present {
-        Some(terms) => Present::Terms(terms),
-        None => Present::ForEver,
+    let (loss, counted_at) = match change.counted(world) {
+        Some(counted) => counted,
+        None => (change.cost(world)?, world.now),
     };
-    let points = match &world.points {
-        Some(Observed::Found(points)) => points.as_slice(),
-        Some(Observed::Absent) => &[],
-        Some(Observed::Unknown(failure)) => {
-            return Err(Waiting::LossUnknown {
-                failure: failure.clone(),
-            });
-        }
-        None => {
-            return Err(Waiting::StillProvisioning {
-                what: "the count of recovery points".to_owned(),
-            });
-        }
+    let metadata = &target.vault.metadata;
+    Ok((!loss.is_none()).then(|| Stake {
+        vault: ids::qualified(metadata),
+        approval: consent(world).to(&change.digest),
+        digest: change.digest,
+        loss,
+        counted_at,
+    }))
+}
+
+impl Change {
+    fn of(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> Result<Self, Waiting> {
+        let wanted = wanted_terms(world)?;
+        let present = present_terms(world, target, seen)?;
+        let in_force = approval::in_words(present.as_ref());
+        let items = std::slice::from_ref(&target.item);
+        let to = approval::in_words(Some(&wanted));
+        Ok(Self {
+            digest: approval::digest(&target.vault_id, items, &in_force, &to),
+            present,
+            wanted,
+        })
+    }
+
+    fn counted(&self, world: &ProtectedVmWorld) -> Option<(Loss, Timestamp)> {
+        let before = world.status()?.approval.as_ref();
+        let given = consent(world).to(&self.digest);
+        approval::counted(before, &self.digest, given, world.now)
+    }
+
+    fn cost(&self, world: &ProtectedVmWorld) -> Result<Loss, Waiting> {
+        let times = match &world.points {
+            Some(Observed::Found(points)) => loss::scheduled(points),
+            Some(Observed::Absent) => Vec::new(),
+            Some(Observed::Unknown(failure)) => {
+                return Err(Waiting::LossUnknown {
+                    failure: failure.clone(),
+                });
+            }
+            None => {
+                return Err(Waiting::StillProvisioning {
+                    what: "the count of recovery points".to_owned(),
+                });
+            }
+        };
+        let present = match &self.present {
+            Some(terms) => Present::Terms(terms),
+            None => Present::ForEver,
+        };
+        let mut loss = Loss::default();
+        let cost = Assessment::of(&present, &self.wanted, world.now).cost(&times);
+        loss.add(ids::qualified(&world.item.metadata), cost);
+        Ok(loss)
+    }
+}
+
+fn is_policy_changing(world: &ProtectedVmWorld, target: &Target<'_>) -> bool {
+    let status = world
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.status.as_ref());
+    let vault = ids::qualified(&target.vault.metadata);
+    let mut vaults = status.into_iter().flat_map(|status| &status.vaults);
+    vaults.any(|known| known.name == vault && known.operation.is_some())
+}
+
+fn consent(world: &ProtectedVmWorld) -> Consent<'_> {
+    Consent {
+        control: world.item.spec.change_control,
+        approved: world.item.spec.approved_loss.as_deref(),
+    }
+}
+
+/// The terms of the policy that is declared: as the vault has it, or, where it isn't in the vault yet, as it is to be written there.
+fn wanted_terms(world: &ProtectedVmWorld) -> Result<Terms, Waiting> {
+    let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
+        message: error.to_string(),
     };
-    let (deleted, shortened) = loss::assess(points, &basis, &wanted, world.now);
-    let mut loss = Loss::default();
-    loss.add(
-        crate::ids::qualified(&world.item.metadata),
-        deleted,
-        shortened,
-    );
-    if loss.is_none() {
-        Ok(())
-    } else {
-        Err(Waiting::ApprovalRequired(loss))
+    match (&world.arm_policy, &world.policy) {
+        (Some(Observed::Found(wanted)), _) => parse(&wanted.properties).map_err(unreadable),
+        (_, Some(policy)) => {
+            let terms = following::terms_at(&policy.spec, world.now)?;
+            parse(&rendered(&terms)?).map_err(unreadable)
+        }
+        (_, None) => Err(Waiting::StillProvisioning {
+            what: "the policy".to_owned(),
+        }),
     }
 }
 

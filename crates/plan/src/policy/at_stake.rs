@@ -1,0 +1,213 @@
+//! What an edit of the policy would cost in one vault (law 3): item by item, of all that the policy protects there, whoever declared it.
+//!
+//! Points are read only where the edit could cost any, and not again within the hour while nobody has approved it.
+
+use std::collections::HashMap;
+
+use kluis_api::{OperationKind, ProtectedVM};
+use kluis_arm::id::{ItemId, PolicyId};
+use kluis_arm::policy::{Policy, Terms, parse};
+
+use super::following;
+use crate::approval::{self, Consent, Stake};
+use crate::ids;
+use crate::loss::{self, Assessment, Loss, Present};
+use crate::terms;
+use crate::waiting::Waiting;
+use crate::world::{ItemFact, Observed, PolicyVaultFacts, PolicyWorld, Want};
+
+/// What is in force in the vault, and what is wanted, in one form.
+pub(super) struct Edit<'a> {
+    pub(super) found: &'a Policy,
+    pub(super) present: Terms,
+    pub(super) wanted: Terms,
+}
+
+/// What still has to be read to know what the edit would cost.
+pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts, id: &PolicyId) -> Vec<Want> {
+    let Some(edit) = edit(world, facts).filter(Edit::could_cost) else {
+        return Vec::new();
+    };
+    match &facts.protected {
+        None => vec![Want::ProtectedBy(id.clone())],
+        Some(Observed::Found(items)) => {
+            let case = Case::of(world, id, &edit, items);
+            if case.counted(world, facts).is_some() {
+                return Vec::new();
+            }
+            let unread = case
+                .pruned
+                .into_iter()
+                .filter(|item| !facts.points.contains_key(item));
+            unread.map(Want::Points).collect()
+        }
+        Some(Observed::Absent | Observed::Unknown(_)) => Vec::new(),
+    }
+}
+
+/// What it would cost; None when nothing.
+pub(super) fn assess(
+    world: &PolicyWorld,
+    facts: &PolicyVaultFacts,
+    id: &PolicyId,
+    edit: &Edit<'_>,
+) -> Result<Option<Stake>, Waiting> {
+    if !edit.could_cost() {
+        return Ok(None);
+    }
+    // An item that is on its way here is listed with the policy that it comes from until it has arrived.
+    if let Some(kind) = facts.items.iter().find_map(moving) {
+        return Err(Waiting::OperationInProgress { kind });
+    }
+    let unread = |what: &str| Waiting::StillProvisioning {
+        what: what.to_owned(),
+    };
+    let items = match &facts.protected {
+        Some(Observed::Found(items)) => items,
+        Some(Observed::Unknown(failure)) => {
+            return Err(Waiting::LossUnknown {
+                failure: failure.clone(),
+            });
+        }
+        Some(Observed::Absent) | None => return Err(unread("the items of the policy")),
+    };
+    let case = Case::of(world, id, edit, items);
+    let (loss, counted_at) = match case.counted(world, facts) {
+        Some(counted) => counted,
+        None => {
+            let mut loss = Loss::default();
+            let names = names(facts, id);
+            let assessment =
+                Assessment::of(&Present::Terms(&edit.present), &edit.wanted, world.now);
+            for item in &case.pruned {
+                match facts.points.get(item) {
+                    Some(Observed::Found(times)) => {
+                        let cost = assessment.cost(times);
+                        let name = names.get(item).cloned();
+                        loss.add(name.unwrap_or_else(|| approval::machine(item)), cost);
+                    }
+                    Some(Observed::Absent) => {}
+                    Some(Observed::Unknown(failure)) => {
+                        return Err(Waiting::LossUnknown {
+                            failure: failure.clone(),
+                        });
+                    }
+                    None => return Err(unread("the count of recovery points")),
+                }
+            }
+            loss.uncounted =
+                protects(edit.found).saturating_sub(u32::try_from(items.len()).unwrap_or(u32::MAX));
+            (loss, world.now)
+        }
+    };
+    Ok((!loss.is_none()).then(|| Stake {
+        vault: facts.name.clone(),
+        approval: consent(world).to(&case.digest),
+        digest: case.digest,
+        loss,
+        counted_at,
+    }))
+}
+
+/// What the vault has and what is wanted there, where both can be read and differ.
+fn edit<'a>(world: &PolicyWorld, facts: &'a PolicyVaultFacts) -> Option<Edit<'a>> {
+    let found = facts.arm.as_ref()?.found()?;
+    let wanted = terms::rendered(&following::terms_at(&world.policy.spec, world.now).ok()?).ok()?;
+    Some(Edit {
+        found,
+        present: parse(&found.properties).ok()?,
+        wanted: parse(&wanted).ok()?,
+    })
+}
+
+impl Edit<'_> {
+    fn could_cost(&self) -> bool {
+        loss::could_cost(&self.present, &self.wanted)
+    }
+}
+
+/// One edit by its name, and the items whose points it reaches.
+struct Case {
+    digest: String,
+    pruned: Vec<ItemId>,
+}
+
+impl Case {
+    fn of(world: &PolicyWorld, id: &PolicyId, edit: &Edit<'_>, items: &[ItemFact]) -> Self {
+        let pruned: Vec<ItemId> = items
+            .iter()
+            .filter(|item| item.is_pruned())
+            .map(|item| item.id.clone())
+            .collect();
+        // A change of the clocks in between is no other wish: the declared times are what is approved.
+        let declared = terms::terms(&world.policy.spec)
+            .and_then(|declared| terms::rendered(&declared))
+            .ok()
+            .and_then(|declared| parse(&declared).ok());
+        let wanted = declared.as_ref().unwrap_or(&edit.wanted);
+        let in_force = approval::in_words(Some(&edit.present));
+        Self {
+            digest: approval::digest(
+                &id.vault,
+                &pruned,
+                &in_force,
+                &approval::in_words(Some(wanted)),
+            ),
+            pruned,
+        }
+    }
+
+    fn counted(
+        &self,
+        world: &PolicyWorld,
+        facts: &PolicyVaultFacts,
+    ) -> Option<(Loss, jiff::Timestamp)> {
+        let status = world.policy.status.as_ref()?;
+        let vault = status
+            .vaults
+            .iter()
+            .find(|vault| vault.name == facts.name)?;
+        let given = consent(world).to(&self.digest);
+        approval::counted(vault.approval.as_ref(), &self.digest, given, world.now)
+    }
+}
+
+/// What is being done to an item that may bring it under the policy.
+fn moving(item: &ProtectedVM) -> Option<OperationKind> {
+    let operation = item.status.as_ref()?.operation.as_ref()?;
+    matches!(
+        operation.kind,
+        OperationKind::Protect | OperationKind::ModifyProtection | OperationKind::Undelete
+    )
+    .then_some(operation.kind)
+}
+
+fn consent(world: &PolicyWorld) -> Consent<'_> {
+    Consent {
+        control: world.policy.spec.change_control,
+        approved: world.policy.spec.approved_loss.as_deref(),
+    }
+}
+
+/// The items by their objects, `<namespace>/<name>`.
+fn names(facts: &PolicyVaultFacts, id: &PolicyId) -> HashMap<ItemId, String> {
+    let Some(service) = facts.access.service.as_ref() else {
+        return HashMap::new();
+    };
+    let named = facts.items.iter().filter_map(|object| {
+        let vm = ids::vm_id(service, &object.spec.vm).ok()?;
+        Some((
+            ItemId::for_vm(&id.vault, &vm),
+            ids::qualified(&object.metadata),
+        ))
+    });
+    named.collect()
+}
+
+/// How many items the policy protects in the vault, as the vault says.
+pub(super) fn protects(policy: &Policy) -> u32 {
+    let count = policy.properties.protected_items_count();
+    count
+        .and_then(|count| u32::try_from(count).ok())
+        .unwrap_or_default()
+}
