@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::beat::Beat;
 use crate::clock::{Clock, floor};
-use crate::schedule::Frequency;
+use crate::schedule::{Frequency, Schedule};
 use crate::strategy::{DaylightSaving, Strategy};
 use crate::wall_clock;
 
@@ -56,6 +56,28 @@ pub fn next_edit(
         .filter(|edit| *edit > at)
         .map(|edit| (edit, shifted(frequency, zone, edit)))
         .find(|(_, then)| *then != now)
+}
+
+/// The next run strictly after `after` of a policy that follows the clocks: what [`crate::simulate::timeline`] shows.
+/// `None` when there is none.
+pub fn next_run(frequency: &Frequency, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+    let (mut edition, mut from) = (after, after);
+    for _ in 0..LOOK_AHEAD {
+        let says = shifted(frequency, zone, edition).unwrap_or_else(|| frequency.clone());
+        let schedule = Schedule {
+            frequency: says,
+            zone: zone.clone(),
+        };
+        let run = schedule.next_after(from);
+        match next_edit(frequency, zone, edition) {
+            Some((edit, _)) if run.is_none_or(|run| run >= edit) => {
+                edition = edit;
+                from = edit.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+            }
+            _ => return run,
+        }
+    }
+    None
 }
 
 /// What a strategy's policy says from `from` to `to` and a year after, edition by edition: the moment of each edit, and

@@ -9,6 +9,9 @@
 //! - a point that is there although the policy in force would have let it go was tagged by an earlier policy. It is taken
 //!   to be kept by whichever of the long-term tiers still covers its age, and the worst is assumed.
 //!
+//! The newest point never goes by its age, so no edit deletes it: it goes when a newer one is there, which is sooner
+//! than now, and that is what it counts as.
+//!
 //! What can't be seen is an old tag on a point that the policy in force still keeps anyway: it counts by the policy in
 //! force. Points on demand don't belong here; no policy prunes them.
 
@@ -159,19 +162,28 @@ impl Comparison {
     }
 
     fn fate(&self, due: i64, tags: Tags, is_newest: bool) -> Fate {
-        let Some(old) = &self.old else {
-            return match self.fate_from(FOR_EVER, due, tags) {
-                Fate::Deleted => Fate::Deleted,
-                Fate::Same | Fate::Shortened => Fate::Same,
-            };
+        let fate = match &self.old {
+            None => self.fate_from(FOR_EVER, due, tags),
+            Some(old) => match old.kept_until(&self.clock, due, tags) {
+                Some((was, _)) if was > self.now => self.fate_from(was, due, tags),
+                // The newest, or one that the next cleanup takes anyway.
+                Some((was, _)) if is_newest || was > self.now - CLEANUP => Fate::Same,
+                None if is_newest => Fate::Same,
+                _ => self.fate_of_survivor(old, due),
+            },
         };
-        let was = old.kept_until(&self.clock, due, tags);
-        match was {
-            Some((was, _)) if was > self.now => self.fate_from(was, due, tags),
-            // The newest never goes by its age.
-            _ if is_newest => Fate::Same,
-            Some((was, _)) if was > self.now - CLEANUP => Fate::Same,
-            _ => self.fate_of_survivor(old, due),
+        match fate {
+            Fate::Deleted if is_newest => self.shortened(),
+            Fate::Shortened => self.shortened(),
+            fate => fate,
+        }
+    }
+
+    /// What goes later than at once, and sooner than for ever, is no loss.
+    fn shortened(&self) -> Fate {
+        match self.old {
+            Some(_) => Fate::Shortened,
+            None => Fate::Same,
         }
     }
 

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use kluis_policy::follow::{next_change, next_edit, shifted};
+use kluis_policy::follow::{next_change, next_edit, next_run, shifted};
 use kluis_policy::simulate::timeline;
 use kluis_policy::{Between, Daily, DaylightSaving, Frequency, Log, Retention, Strategy, Workload};
 
@@ -217,6 +217,24 @@ fn no_run_is_lost_and_none_is_made_twice() {
                 let apart = next.timestamp().duration_since(run.timestamp()).as_hours();
                 assert!((23..=25).contains(&apart), "{name} at {run}: {apart} hours");
             }
+        }
+    }
+}
+
+/// Asking for run after run is walking the timeline, through edits and where nothing can follow.
+#[test]
+fn the_next_run_is_the_timeline_s() {
+    for name in ["Europe/Amsterdam", "Australia/Lord_Howe", "UTC"] {
+        for half in [0, 1, 4, 5, 6, 44] {
+            let strategy = following(daily(half / 2, half % 2 * 30), zone(name));
+            let from = at("2026-01-01T12:00:00Z");
+            let next = |after: &Timestamp| next_run(&strategy.full, &strategy.zone, *after);
+            let asked = std::iter::successors(next(&from), next).take(400);
+            let walked = timeline(&strategy, from, at("2028-01-01T00:00:00Z"));
+            assert!(
+                asked.eq(walked.map(|made| made.due).take(400)),
+                "{name} {half}"
+            );
         }
     }
 }
