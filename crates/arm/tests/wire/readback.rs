@@ -124,3 +124,77 @@ fn every_published_and_recorded_policy_is_read_back_without_a_difference() {
         .collect();
     assert_eq!(not_said, expected);
 }
+
+/// Examples whose answer is not what the service makes of such a request: the newer ones leave times as they came, and the
+/// Backup vault's is answered in full.
+const ANSWERED_OTHERWISE: &[&str] = &[
+    "AzureIaasVm/V2Policy/IaaS_v2_daily.json",
+    "AzureIaasVm/V2Policy/IaaS_v2_hourly.json",
+    "AzureStorage/ProtectionPolicies_CreateOrUpdate_Hardened.json",
+];
+
+/// What the answer says and the stored policy does not.
+fn missing(answer: &Value, stored: &Value, at: &str, found: &mut Vec<String>) {
+    match (answer, stored) {
+        (Value::Object(answer), Value::Object(stored)) => {
+            for (key, value) in answer
+                .iter()
+                .filter(|(key, _)| *key != "protectedItemsCount")
+            {
+                let same = stored.get(key).unwrap_or(&Value::Null);
+                missing(value, same, &format!("{at}/{key}"), found);
+            }
+        }
+        (Value::Array(answer), Value::Array(stored)) if answer.len() == stored.len() => {
+            for (index, (value, same)) in answer.iter().zip(stored).enumerate() {
+                missing(value, same, &format!("{at}/{index}"), found);
+            }
+        }
+        _ if answer == stored => {}
+        _ => found.push(format!("{at}: {answer}, and not {stored}")),
+    }
+}
+
+fn stored(request: &Value) -> Value {
+    if request.get("policyRules").is_some() {
+        let policy: BackupPolicy = serde_json::from_value(request.clone()).unwrap();
+        serde_json::to_value(dataprotection::as_stored(policy)).unwrap()
+    } else {
+        let policy: ProtectionPolicy = serde_json::from_value(request.clone()).unwrap();
+        serde_json::to_value(as_stored(policy)).unwrap()
+    }
+}
+
+#[test]
+fn what_is_written_is_kept_as_azure_answers_it() {
+    let Some(folder) = folder() else { return };
+    let mut tried = 0;
+    let mut check = |name: &str, request: &Value, answer: &Value| {
+        let mut found = Vec::new();
+        missing(answer, &stored(request), "", &mut found);
+        assert!(found.is_empty(), "{name}: {found:?}");
+        tried += 1;
+    };
+    let specs = folder.join("specs/specification");
+    for file in files(&specs, ".json") {
+        let Some((_, name)) = file.rsplit_once("/examples/") else {
+            continue;
+        };
+        let example = read(&specs.join(&file));
+        let request = &example["parameters"]["parameters"]["properties"];
+        let answer = &example["responses"]["200"]["body"]["properties"];
+        if is_policy(request) && is_policy(answer) && !ANSWERED_OTHERWISE.contains(&name) {
+            check(name, request, answer);
+        }
+    }
+    for exchange in read_lines(&folder.join("traces/afs_backup_scenario.jsonl")) {
+        let (request, answer) = (
+            &exchange["request"]["properties"],
+            &exchange["response"]["properties"],
+        );
+        if is_policy(request) && is_policy(answer) {
+            check("recorded", request, answer);
+        }
+    }
+    assert!(tried >= 7, "{tried}");
+}
