@@ -1,5 +1,6 @@
 //! The one table of limits against those who hold policies to it: the API server, `kluis validate`, and what is written on the wire.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use kluis_api::BackupPolicySpec;
@@ -81,6 +82,19 @@ fn the_wire_draws_the_line_where_the_table_does() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_example_of_a_policy_can_be_said_on_the_wire() {
+    let mut said = BTreeSet::new();
+    for entry in fs::read_dir(workspace().join("examples/policies")).unwrap() {
+        let path = entry.unwrap().path();
+        let object: Value = serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        sent(&object["spec"]).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        said.insert(object["spec"]["workload"].as_str().unwrap().to_owned());
+    }
+    let all: BTreeSet<String> = Workload::ALL.map(|one| one.name().to_owned()).into();
+    assert_eq!(said, all, "one example at least for every workload");
 }
 
 /// Says a spec on the wire, and asks the limits there.
