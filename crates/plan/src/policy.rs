@@ -259,6 +259,5 @@ fn leave(world: &PolicyWorld, basis: Basis) -> Plan {
 
 /// Whether the spec is something that can be said in Azure's terms at all, whoever may use it.
 fn offered(world: &PolicyWorld) -> Result<(), Waiting> {
-    terms::rendered(&following::terms_at(&world.policy.spec, world.now)?)?;
-    Ok(())
+    terms::say(&following::terms_at(&world.policy.spec, world.now)?)
 }

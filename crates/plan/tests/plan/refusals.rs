@@ -238,6 +238,19 @@ fn a_policy_for_something_else_than_machines() {
 }
 
 #[test]
+fn a_policy_for_a_backup_vault() {
+    let mut cluster = Cluster::applied();
+    cluster.policy.as_mut().unwrap().spec.workload = kluis_api::Workload::Disk;
+    check(
+        cluster,
+        Kind::BackupPolicy,
+        &expect![[r#"
+            settled: NotUsed: No item uses it yet; it is written into a vault when one does.
+            called: make the vault shop-rg/shop-weu in westeurope"#]],
+    );
+}
+
+#[test]
 fn a_job_for_an_item_that_does_not_exist() {
     let mut cluster = Cluster::converged();
     cluster.job = Some(parse(JOB));
