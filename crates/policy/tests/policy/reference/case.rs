@@ -113,7 +113,7 @@ pub(crate) fn forecasts() -> impl Strategy<Value = Forecast> {
 /// A change of a policy.
 #[derive(Debug, Clone)]
 enum Edit {
-    Anew(Paper),
+    Anew(Box<Paper>),
     Full(When),
     Daily(Option<i64>),
     WeeklyKeep(i64),
@@ -132,7 +132,7 @@ fn in_force(first: Paper, days: i64, edits: Vec<(i64, Edit)>) -> Vec<(i64, Paper
     for (days, edit) in edits {
         let mut paper = papers[papers.len() - 1].1.clone();
         match edit {
-            Edit::Anew(anew) => paper = anew,
+            Edit::Anew(anew) => paper = *anew,
             Edit::Full(full) => paper.full = full,
             Edit::Daily(keep) => paper.daily = keep,
             Edit::WeeklyKeep(keep) => paper.weekly.iter_mut().for_each(|tier| tier.1 = keep),
@@ -163,10 +163,9 @@ fn in_force(first: Paper, days: i64, edits: Vec<(i64, Edit)>) -> Vec<(i64, Paper
 fn without_clashes(mut paper: Paper) -> Paper {
     let full = paper.full.clone();
     let free = |day: &usize| matches!(&full, When::Weekly(on, _) if !on.contains(day));
-    for between in [&mut paper.differential, &mut paper.incremental] {
-        if let Some((on, _, _)) = between {
-            on.retain(free);
-        }
+    let between = [&mut paper.differential, &mut paper.incremental];
+    for (on, _, _) in between.into_iter().flatten() {
+        on.retain(free);
     }
     paper
 }
@@ -207,7 +206,7 @@ fn papers(chains: bool) -> impl Strategy<Value = Paper> {
 
 fn edits(chains: bool) -> impl Strategy<Value = Edit> {
     let of_any = prop_oneof![
-        2 => papers(chains).prop_map(Edit::Anew),
+        2 => papers(chains).prop_map(|paper| Edit::Anew(Box::new(paper))),
         2 => fulls(chains).prop_map(Edit::Full),
         3 => weighted(0.8, 1..90i64).prop_map(Edit::Daily),
         3 => (1..90i64).prop_map(Edit::WeeklyKeep),
