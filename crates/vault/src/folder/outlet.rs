@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fs::File,
+    num::NonZeroU64,
     os::unix::fs::FileExt,
     path::PathBuf,
     sync::{
@@ -14,7 +15,10 @@ use std::{
 };
 
 use rustic_core::FileType;
-use rustix::fs::{Advice, XattrFlags};
+use rustix::{
+    fs::{Advice, XattrFlags},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use super::{PART, node::Node};
 use crate::{
@@ -22,22 +26,51 @@ use crate::{
     error::VaultError,
     id::Id,
     index::Index,
-    layout::ZEROS,
+    layout::{CHUNK, ZEROS},
     meter::{Failure, Meter},
     pack::{Blob, Kind},
     repository::Vault,
     restore_files::{self, Told},
 };
 
-/// Files that are proved together, and their bytes.
-const FILES: usize = 128;
-const BYTES: u64 = 64 << 20;
+/// Files that are proved together, and their bytes: each batch costs a pass over all that the file system has to write, so
+/// that small files are worth gathering. Every file of a batch is open.
+const FILES: usize = 1024;
+const BYTES: u64 = 256 << 20;
+
+/// Files that are open beside those of the provers' batches: what is being written, packs, directories.
+const OTHERS: u64 = 512;
+
+/// A file that is asked for whole before it is read back.
+const SMALL: u64 = 1 << 20;
 
 /// What is looked at for zeros, and left a hole.
 const PIECE: usize = 64 << 10;
 
 /// Packs that a worker keeps open.
 const OPEN_PACKS: usize = 8;
+
+/// How many files a prover may gather, where so many provers do: as many as a batch has if the process may open that many,
+/// else what it may. The limit is raised as far as the system lets anyone raise it.
+pub(super) fn batch_files(provers: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    // A batch of each, and one that waits for them.
+    let batches = provers.max(1) as u64 + 1;
+    let wanted = OTHERS + FILES as u64 * batches;
+    let most = limit.maximum.unwrap_or(wanted).min(wanted);
+    let mut may = limit.current.unwrap_or(u64::MAX);
+    if may < most {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            may = most;
+        }
+    }
+    let share = may.saturating_sub(OTHERS) / batches;
+    usize::try_from(share).unwrap_or(FILES).clamp(1, FILES)
+}
 
 /// A file that is being written. It is open until it is proved.
 pub(super) struct Target {
@@ -191,6 +224,15 @@ impl Outlet<'_> {
                     .map_err(|source| VaultError::io("write", &target.path, source))?;
                 at += run + PIECE;
             }
+            // The disk writes a large file while the rest of it is unpacked: nothing else makes the kernel begin so early.
+            if length as u64 == CHUNK {
+                let _ = rustix::fs::fadvise(
+                    &target.file,
+                    start,
+                    NonZeroU64::new(CHUNK),
+                    Advice::DontNeed,
+                );
+            }
         }
         Ok(())
     }
@@ -224,7 +266,7 @@ impl Outlet<'_> {
     }
 
     /// Proves until there is no more; after a failure the queue is still emptied.
-    pub(super) fn prove(&self, written: &Mutex<Receiver<Arc<Target>>>) {
+    pub(super) fn prove(&self, written: &Mutex<Receiver<Arc<Target>>>, files: usize) {
         let mut batch = Vec::new();
         let mut bytes = 0;
         loop {
@@ -238,7 +280,7 @@ impl Outlet<'_> {
                 bytes += target.node.size;
                 batch.push(target);
             }
-            if last || batch.len() >= FILES || bytes >= BYTES {
+            if last || batch.len() >= files || bytes >= BYTES {
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
                 if !self.failure.is_set() && !full.is_empty() {
@@ -267,10 +309,21 @@ impl Outlet<'_> {
                 }
             }
         }
-        let mut buffer = Vec::new();
+        // What is read back comes from the disk, not from memory. Small files would each wait for the disk; asked for
+        // together, they come as fast as large ones.
         for target in batch {
             let _ = rustix::fs::fadvise(&target.file, 0, None, Advice::DontNeed);
-            let _ = rustix::fs::fadvise(&target.file, 0, None, Advice::Sequential);
+        }
+        for target in batch {
+            let advice = if target.node.size <= SMALL {
+                Advice::WillNeed
+            } else {
+                Advice::Sequential
+            };
+            let _ = rustix::fs::fadvise(&target.file, 0, None, advice);
+        }
+        let mut buffer = Vec::new();
+        for target in batch {
             for part in 0..target.parts() {
                 for (id, start, length) in target.part(part) {
                     if self.failure.is_set() {

@@ -17,7 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use super::{
     DEEPEST, WAITING,
     node::{Node, Tree},
-    outlet::{Outlet, Target, Work},
+    outlet::{Outlet, Target, Work, batch_files},
 };
 use crate::{
     codec::Decoder,
@@ -97,7 +97,8 @@ fn write(outlet: &Outlet<'_>, node: &Node, tree: &Id, root: &Path) -> Result<u64
     let open = rustix::fs::open(root, flags, Mode::empty())
         .map_err(|errno| VaultError::io("open", root, errno))?;
     let (works, waiting) = sync_channel::<Work>(WAITING);
-    let (written, proving) = sync_channel::<Arc<Target>>(WAITING);
+    let together = batch_files(PROVERS);
+    let (written, proving) = sync_channel::<Arc<Target>>(together);
     let (waiting, proving) = (Mutex::new(waiting), Mutex::new(proving));
     let mut way = Way {
         outlet,
@@ -110,7 +111,7 @@ fn write(outlet: &Outlet<'_>, node: &Node, tree: &Id, root: &Path) -> Result<u64
             scope.spawn(move || outlet.write(waiting, &written));
         }
         for _ in 0..PROVERS {
-            scope.spawn(|| outlet.prove(&proving));
+            scope.spawn(|| outlet.prove(&proving, together));
         }
         let filled = way.fill(tree, &open, root, 0, &works, &written);
         drop((works, written));
