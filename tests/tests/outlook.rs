@@ -151,6 +151,22 @@ fn a_run_that_would_leave_its_day_cannot_follow_the_clock() {
 }
 
 #[test]
+fn a_backup_that_nothing_keeps_is_a_warning() {
+    let weekly = DAILY
+        .replace(
+            "daily: { at: \"22:30\" }",
+            "weekly: { on: [Wednesday, Sunday], at: \"22:30\" }",
+        )
+        .replace("daily: { keep: 30 }", "weekly: { keep: 12, on: [Sunday] }");
+    let (code, text) = said(&weekly, &MACHINE.replace("24h", "120h"));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.starts_with("policy.yaml:9:3: warning: BackupPolicy shop/daily: spec.retention: nothing keeps the backup of Wednesday, "),
+        "{text}"
+    );
+}
+
+#[test]
 fn more_points_than_an_item_may_have_are_a_warning() {
     let share = DAILY.replace("VirtualMachine", "FileShare").replace(
         "daily: { keep: 30 }",

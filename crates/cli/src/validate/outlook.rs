@@ -10,7 +10,7 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{BackupPolicySpec, ProtectedVMSpec, Workload};
 use kluis_policy::limits::{self, Case};
-use kluis_policy::{DaylightSaving, Frequency, Strategy, follow, simulate};
+use kluis_policy::{DaylightSaving, Frequency, Strategy, follow, simulate, wall_clock};
 
 use super::document::{Node, Step, dotted};
 use super::{Finding, Severity};
@@ -183,6 +183,7 @@ fn of_policy(policy: &Policy, now: Timestamp) -> Vec<Finding> {
                 .finding(Severity::Error, &["spec", field], message)
         }));
     }
+    findings.extend(unkept(policy, &strategy, now));
     findings.extend(too_many(policy, &strategy, now));
     findings
 }
@@ -222,6 +223,22 @@ fn clocks(zone: &TimeZone, now: Timestamp) -> Vec<(Timestamp, Offset)> {
         at = change;
     }
     clocks
+}
+
+/// A warning where backups are made that nothing keeps, as of a weekday that weekly retention does not name.
+fn unkept(policy: &Policy, strategy: &Strategy, now: Timestamp) -> Option<Finding> {
+    let until = now.checked_add(WATCHED).ok()?;
+    let lost = simulate::timeline(strategy, now, until).find(|made| made.until.is_none())?;
+    let day = wall_clock::reading(&strategy.zone, lost.due).strftime("%A, %Y-%m-%d at %H:%M");
+    let message = format!(
+        "nothing keeps the backup of {day}: it goes at the next cleanup, unless it is the newest; keep the points of that day, or make \
+         none (rule 15)"
+    );
+    Some(
+        policy
+            .seen
+            .finding(Severity::Warning, &["spec", "retention"], message),
+    )
 }
 
 /// A warning where the policy comes to more recovery points than an item may have.
