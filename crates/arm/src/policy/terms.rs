@@ -1,6 +1,7 @@
 //! What a policy says, in the field's own terms: one form for every workload.
 
 use jiff::tz::TimeZone;
+use kluis_policy::zones;
 use kluis_policy::{
     Between, DaylightSaving, Frequency, Log, Retention, Schedule, Strategy, Workload,
 };
@@ -136,6 +137,6 @@ impl Terms {
     }
 
     fn zone(&self) -> Result<TimeZone, ZoneError> {
-        TimeZone::get(&self.time_zone).map_err(|_| ZoneError::NotIana(self.time_zone.clone()))
+        zones::get(&self.time_zone).map_err(|_| ZoneError::NotIana(self.time_zone.clone()))
     }
 }

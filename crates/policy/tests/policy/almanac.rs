@@ -124,7 +124,7 @@ pub(crate) fn months_later(local: i64, months: i64) -> i64 {
 }
 
 pub(crate) fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap()
+    kluis_policy::zones::get(name).unwrap()
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {

@@ -11,9 +11,12 @@
 //! instants, for the same reasons.
 
 mod case;
+mod forecast;
 mod history;
 mod paper;
+mod runs;
 mod sentences;
+mod span;
 
 use proptest::test_runner::{Config, TestError, TestRunner};
 
@@ -47,8 +50,11 @@ fn ten_thousand_policies_and_histories_of_ten_years() {
 /// The same without anything going wrong: what the simulation shows is what the documentation keeps.
 #[test]
 fn the_simulation_shows_what_the_documentation_keeps() {
-    let mut runner = TestRunner::new(crate::cases(CASES / 10));
-    let outcome = runner.run(&case::forecasts(), |forecast| history::foresee(&forecast));
+    let mut runner = TestRunner::new(Config {
+        max_shrink_time: 30_000,
+        ..crate::cases(CASES / 10)
+    });
+    let outcome = runner.run(&case::forecasts(), |forecast| forecast::foresee(&forecast));
     if let Err(error) = outcome {
         panic!("seed {:#x}: {error}", crate::SEED);
     }
