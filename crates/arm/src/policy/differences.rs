@@ -38,11 +38,11 @@ pub fn differences(
     wanted: &ProtectionPolicy,
 ) -> Result<Vec<Difference>, ParseError> {
     let wanted = parse(wanted)?;
-    Ok(from(parse(in_force), &wanted))
+    Ok(compared(parse(in_force), &wanted))
 }
 
 /// As [`differences`], of policies that were read already.
-pub(crate) fn from(in_force: Result<Terms, ParseError>, wanted: &Terms) -> Vec<Difference> {
+pub(crate) fn compared(in_force: Result<Terms, ParseError>, wanted: &Terms) -> Vec<Difference> {
     match in_force {
         Ok(have) => between(&have, wanted),
         Err(ParseError { field, found, .. }) => vec![Difference {

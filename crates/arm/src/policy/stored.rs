@@ -10,8 +10,8 @@ use super::{
 };
 use crate::time::WireTime;
 
-/// The policy as a service keeps and answers it: times without decimals and with a `Z`, the zone, and of virtual machines
-/// the days of snapshots and Azure's empty details there even where the request had none. The count of items stays as it
+/// The policy as a service keeps and answers it: times without decimals and with a `Z`, the zone (but of files,
+/// whose policies have none in Azure), and of virtual machines the days of snapshots and Azure's empty details there even where the request had none. The count of items stays as it
 /// is; policies of an unknown kind are kept as they are.
 #[must_use]
 pub fn as_stored(policy: ProtectionPolicy) -> ProtectionPolicy {

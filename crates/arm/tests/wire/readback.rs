@@ -2,7 +2,9 @@
 //! them differs from it in nothing. Those that cannot be said are listed by name, and only those.
 
 use kluis_arm::dataprotection::{self, BackupPolicy};
-use kluis_arm::policy::{ProtectionPolicy, as_stored, differences, keeping, parse, render};
+use kluis_arm::policy::{
+    ProtectionPolicy, as_stored, check_limits, differences, keeping, parse, render,
+};
 use serde_json::Value;
 
 use crate::published::{files, folder, read, read_lines};
@@ -197,4 +199,51 @@ fn what_is_written_is_kept_as_azure_answers_it() {
         }
     }
     assert!(tried >= 7, "{tried}");
+}
+
+/// Published examples that no write is taken with, by the field of the limit that they break.
+const BEYOND_LIMITS: &[(&str, &str)] = &[
+    // A daily retention of one day.
+    ("AzureIaasVm/BackupPolicies_List.json", ONE_DAY),
+    (
+        "AzureIaasVm/ProtectionPolicies_CreateOrUpdate_Simple.json",
+        ONE_DAY,
+    ),
+    ("AzureIaasVm/ProtectionPolicies_Get.json", ONE_DAY),
+    (
+        "AzureIaasVm/ProtectionPolicyOperationResults_Get.json",
+        ONE_DAY,
+    ),
+    // The schedule is at 10:00 and its retention at 08:00.
+    ("AzureIaasVm/V2Policy/IaaS_v2_daily.json", "retentionPolicy"),
+    ("AzureIaasVm/V2Policy/v2-Get-Policy.json", ONE_DAY),
+    ("AzureIaasVm/V2Policy/v2-List-Policies.json", ONE_DAY),
+    // Sundays are kept longer, and backups are made on Wednesdays.
+    ("PolicyCRUD/CreateOrUpdateBackupPolicy.json", OTHER_DAYS),
+    ("PolicyCRUD/GetBackupPolicy.json", OTHER_DAYS),
+    ("PolicyCRUD/ListBackupPolicy.json", OTHER_DAYS),
+];
+const ONE_DAY: &str = "retentionPolicy.dailySchedule.retentionDuration";
+const OTHER_DAYS: &str = "policyRules[Weekly].lifecycles";
+
+#[test]
+fn what_azure_was_recorded_to_hold_is_within_the_limits_and_few_examples_are_not() {
+    let mut beyond = std::collections::BTreeSet::new();
+    for Found { name, properties } in published_and_recorded() {
+        let broken = if properties.get("policyRules").is_some() {
+            let policy: BackupPolicy = serde_json::from_value(properties).unwrap();
+            dataprotection::check_limits(&policy)
+        } else {
+            check_limits(&serde_json::from_value(properties).unwrap())
+        };
+        if let Err(broken) = broken {
+            assert!(name.ends_with(".json"), "{name}: {broken}");
+            beyond.insert((name, broken.field));
+        }
+    }
+    let expected = BEYOND_LIMITS.iter().filter(|_| folder().is_some());
+    let expected: Vec<_> = expected
+        .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))
+        .collect();
+    assert_eq!(beyond.into_iter().collect::<Vec<_>>(), expected);
 }
