@@ -3,39 +3,66 @@
 use jiff::SignedDuration;
 use kluis_operator::Kind;
 
-use crate::simulation::Subscription;
+use crate::simulation::{Size, Subscription};
 
-/// As many as a subscription may have.
-const VAULTS: usize = 100;
-/// Ten in each.
-const MACHINES: usize = 1_000;
+/// As many vaults as a subscription may have. That what is read does not grow with the machines in them is another test's
+/// ([`what_is_read_grows_with_the_vaults_and_not_with_their_machines`]): 5,000 of these cost the same reads and twice the time.
+const FULL: Size = Size {
+    vaults: 500,
+    machines: 5,
+};
 /// What the operator may read of so many in an hour, of the 12,000 reads that Azure allows: each vault, its items and its
 /// policies four times, and a few lists of the subscription.
-const READS_AN_HOUR: u64 = 1_300;
+const READS_AN_HOUR: u64 = 6_500;
 
-#[tokio::test]
-async fn vaults_at_rest_stay_inside_the_budget_and_a_restart_sends_nothing_again() {
-    let mut subscription = Subscription::declared(VAULTS);
+/// One whose objects are all as declared, with nothing under way and lists of one age.
+async fn at_rest(size: Size) -> Subscription {
+    let mut subscription = Subscription::declared(size);
     subscription.live(SignedDuration::from_mins(10)).await;
-    assert_eq!(subscription.ready(Kind::Vault), VAULTS);
-    assert_eq!(subscription.ready(Kind::ProtectedVM), MACHINES);
-    // The last of what was under way is over, and the lists are of one age.
-    subscription.live(SignedDuration::from_mins(20)).await;
+    assert_eq!(subscription.ready(Kind::Vault), size.vaults);
+    let machines = size.vaults * size.machines;
+    assert_eq!(subscription.ready(Kind::ProtectedVM), machines);
+    subscription.live(SignedDuration::from_mins(16)).await;
+    subscription
+}
 
+/// The reads of an hour in which nothing is written, neither to ARM nor to an object.
+async fn an_hour(subscription: &mut Subscription) -> u64 {
     let (before, versions) = (subscription.calls(), subscription.versions());
     subscription.live(SignedDuration::from_hours(1)).await;
     let after = subscription.calls();
-    let reads = after.reads - before.reads;
-    assert!(reads <= READS_AN_HOUR, "{reads} reads an hour");
     assert_eq!(after.writes, before.writes);
     assert_eq!(subscription.versions(), versions);
+    after.reads - before.reads
+}
 
+#[tokio::test]
+async fn vaults_at_rest_stay_inside_the_budget_and_a_restart_sends_nothing_again() {
+    let mut subscription = at_rest(FULL).await;
+    let reads = an_hour(&mut subscription).await;
+    assert!(reads <= READS_AN_HOUR, "{reads} reads an hour");
+
+    let versions = subscription.versions();
     subscription.restart();
-    subscription.live(SignedDuration::from_mins(5)).await;
+    subscription.live(SignedDuration::from_mins(2)).await;
     let begun = subscription.calls();
     assert_eq!(begun.writes, 0);
     // Each vault, its items and its policies, and the service: everything is read once.
-    let once = u64::try_from(3 * VAULTS).unwrap() + 10;
+    let once = u64::try_from(3 * FULL.vaults).unwrap() + 10;
     assert!(begun.reads <= once, "{} reads", begun.reads);
     assert_eq!(subscription.versions(), versions);
+}
+
+#[tokio::test]
+async fn what_is_read_grows_with_the_vaults_and_not_with_their_machines() {
+    let mut reads = Vec::new();
+    for (vaults, machines) in [(10, 2), (10, 20), (20, 2)] {
+        let mut subscription = at_rest(Size { vaults, machines }).await;
+        reads.push(an_hour(&mut subscription).await);
+    }
+    // What a vault costs in an hour, and what the subscription costs besides: its service, and the list of its locks.
+    let (vault, besides) = (4 * 3 + 2, 20);
+    assert_eq!(reads[0], reads[1], "ten times the machines");
+    assert!(reads[0] <= 10 * vault + besides, "{reads:?}");
+    assert!(reads[2] <= 2 * reads[0], "twice the vaults: {reads:?}");
 }

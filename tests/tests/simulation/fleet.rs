@@ -18,14 +18,20 @@ const LIMITS: Limits = Limits {
     rate: None,
     ..Limits::AZURE
 };
-/// A vault of each team has so many machines.
-const MACHINES: usize = 10;
 const VAULTS_OF_A_TEAM: usize = 10;
 
 /// A simulation with its agenda.
 pub(crate) struct Subscription {
     world: Simulation,
+    size: Size,
     agenda: BTreeSet<(Timestamp, Key)>,
+}
+
+/// How many vaults, and how many machines in each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) vaults: usize,
+    pub(crate) machines: usize,
 }
 
 /// Calls of ARM.
@@ -36,16 +42,16 @@ pub(crate) struct Calls {
 }
 
 impl Subscription {
-    /// So many vaults with ten machines each, ten vaults a team, each team with its policy: declared, and nothing done
-    /// yet.
-    pub(crate) fn declared(vaults: usize) -> Self {
-        let world = Simulation::with(Azure::of(&inventory(vaults)), Order::Plain, None);
+    /// Ten vaults a team, each team with its policy: declared, and nothing done yet.
+    pub(crate) fn declared(size: Size) -> Self {
+        let world = Simulation::with(Azure::of(&inventory(size)), Order::Plain, None);
         let mut subscription = Self {
             world,
+            size,
             agenda: BTreeSet::new(),
         };
         subscription.restart();
-        subscription.declare(vaults);
+        subscription.declare();
         subscription
     }
 
@@ -64,13 +70,14 @@ impl Subscription {
             .collect();
     }
 
-    fn declare(&mut self, vaults: usize) {
+    fn declare(&mut self) {
         let now = self.world.azure.now();
+        let Size { vaults, machines } = self.size;
         let teams = vaults.div_ceil(VAULTS_OF_A_TEAM);
         let mut manifests = vec![service(teams)];
         manifests.extend((0..teams).map(policy));
         manifests.extend((0..vaults).map(vault));
-        manifests.extend((0..vaults * MACHINES).map(machine));
+        manifests.extend((0..vaults * machines).map(|number| machine(number, machines)));
         for (kind, manifest) in manifests {
             let key = self.world.objects.apply(kind, &manifest);
             self.agenda.insert((now, key));
@@ -158,11 +165,12 @@ impl Subscription {
 }
 
 /// Each team has a resource group in a region of its own: what a vault could protect is listed by region.
-fn inventory(vaults: usize) -> String {
+fn inventory(Size { vaults, machines }: Size) -> String {
+    let of_a_team = machines * VAULTS_OF_A_TEAM;
     let mut text = "resourceGroups:\n".to_owned();
-    for number in 0..vaults * MACHINES {
-        if number % (MACHINES * VAULTS_OF_A_TEAM) == 0 {
-            let team = number / (MACHINES * VAULTS_OF_A_TEAM);
+    for number in 0..vaults * machines {
+        if number % of_a_team == 0 {
+            let team = number / of_a_team;
             let _ = writeln!(
                 text,
                 "  fleet-{team}:\n    location: region{team}\n    virtualMachines:"
@@ -212,8 +220,8 @@ fn vault(vault: usize) -> (Kind, Value) {
     object(Kind::Vault, &metadata, &spec)
 }
 
-fn machine(machine: usize) -> (Kind, Value) {
-    let vault = machine / MACHINES;
+fn machine(machine: usize, of_a_vault: usize) -> (Kind, Value) {
+    let vault = machine / of_a_vault;
     let team = vault / VAULTS_OF_A_TEAM;
     let metadata = json!({ "namespace": format!("team-{team}"), "name": format!("vm-{machine}") });
     let spec = json!({

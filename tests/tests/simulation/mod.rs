@@ -28,7 +28,7 @@ use kluis_operator::{Backoff, Ctx, Key, Kind, reconcile_once};
 use serde_json::{Value, json};
 
 pub(crate) use azure::{Azure, SUBSCRIPTION};
-pub(crate) use fleet::Subscription;
+pub(crate) use fleet::{Size, Subscription};
 pub(crate) use memory::Memory;
 
 /// More rounds than any story needs: a world that has not come to rest by then never will.
