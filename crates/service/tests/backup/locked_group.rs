@@ -105,7 +105,7 @@ fn points_and_items_whose_time_is_over_stay_with_their_snapshots_until_the_lock_
         world
             .snapshots
             .values()
-            .map(|vault| vault.len())
+            .map(std::collections::BTreeMap::len)
             .sum::<usize>(),
         1
     );
