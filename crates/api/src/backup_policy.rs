@@ -25,7 +25,7 @@ pub use status::{BackupPolicyStatus, DaylightSavingStatus, PolicyVault};
 
 /// When to back up and how long to keep.
 ///
-/// The rules that need more than one field depend on the workload and are many: [`rules`] makes them.
+/// The rules that need more than one field depend on the workload and are many: `rules` makes them.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "kluis.dev",
