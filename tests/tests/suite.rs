@@ -49,6 +49,8 @@ mod outlook;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
+mod preview;
+#[cfg(test)]
 mod protect;
 #[cfg(test)]
 mod python;

@@ -12,8 +12,12 @@ pub(crate) use person::{
     ApproveArgs, BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs,
     ValidateArgs,
 };
+pub(crate) use plan::PlanArgs;
+pub(crate) use simulate::{Look, Share, SimulateArgs};
 
 mod person;
+mod plan;
+mod simulate;
 
 /// Backup as code: keeps Azure Backup the way Git says it should be.
 #[derive(Debug, Parser)]
@@ -45,6 +49,10 @@ pub(crate) enum Command {
     Connection(crate::connection::ConnectionArgs),
     /// Check manifests without a cluster, with file and line; exit 1 on any error.
     Validate(ValidateArgs),
+    /// Show which recovery points a policy will have made and kept by some day, when each goes and why.
+    Simulate(SimulateArgs),
+    /// Show what applying manifests would change, and which recovery points an edit would delete; exit 2 when something would.
+    Plan(PlanArgs),
     /// List the recovery points of an item, the newest first.
     Points(PointsArgs),
     /// List the jobs of an item's vault, the newest first.

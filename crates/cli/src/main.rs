@@ -9,7 +9,9 @@ mod logging;
 mod manual;
 mod output;
 mod person;
+mod plan;
 mod roles;
+mod simulate;
 mod validate;
 
 use std::process::ExitCode;
@@ -25,8 +27,7 @@ fn main() -> ExitCode {
     }
     logging::start(args.log_format);
     match roles::run(args.command) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("kluis: {error:#}");
             ExitCode::FAILURE

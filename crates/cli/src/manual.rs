@@ -15,10 +15,19 @@ use crate::args::Args;
 /// What kubectl looks for.
 const PLUGIN: &str = "kubectl-kluis";
 
-/// Reads the command line, or ends the process with what is wrong with it.
+/// Reads the command line, or ends the process with what is wrong with it: with 1, since 2 is `kluis plan`'s word for
+/// changes.
 pub(crate) fn parse() -> Args {
-    let matches = command().get_matches();
-    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let read = command()
+        .try_get_matches()
+        .and_then(|matches| Args::from_arg_matches(&matches));
+    read.unwrap_or_else(|told| {
+        // Help and the version are told the same way, and are no error.
+        let is_error = told.use_stderr();
+        // There is nowhere left to say that it could not be said.
+        let _ = told.print();
+        std::process::exit(i32::from(is_error))
+    })
 }
 
 /// A shell's completions.
@@ -75,7 +84,7 @@ mod tests {
         let mut out = Vec::new();
         page(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for command in ["validate", "points", "restore", "simulate"].iter().take(3) {
+        for command in ["validate", "points", "restore", "simulate", "plan"] {
             assert!(text.contains(command), "{command}");
         }
     }

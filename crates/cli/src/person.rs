@@ -5,7 +5,7 @@
 
 mod approve;
 mod backup;
-mod connection;
+pub(crate) mod connection;
 mod download;
 mod extension;
 mod follow;

@@ -1,35 +1,45 @@
 //! What each command does: its arguments become a library's configuration, and the library does the rest.
 
 use std::future::Future;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
 use kluis_service::{ClockMode, Config, Movers};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
-use crate::{connection, definitions, manual, person, validate};
+use crate::{connection, definitions, manual, person, plan, simulate, validate};
 
-/// Does what the command says; `Ok(false)` when what was asked for is not so, which has been told.
-pub(crate) fn run(command: Command) -> Result<bool> {
+/// Does what the command says. The code is not 0 where what was asked for is not so, which has been told then.
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
     // Not locked: a service tells its endpoint from a thread of its own.
     let out = &mut std::io::stdout();
-    let done = |()| true;
+    let done = |()| ExitCode::SUCCESS;
+    let so = |is: bool| {
+        if is {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    };
     match command {
         Command::Operator(args) => operator(args).map(done),
         Command::Service(args) => service(args).map(done),
         Command::Crds(args) if args.apply => waited(definitions::apply(out)).map(done),
         Command::Crds(_) => definitions::print(out).map(done),
         Command::Connection(args) => connection::print(&args, out).map(done),
-        Command::Validate(args) => validate::run(&args.filename, args.output, out),
+        Command::Validate(args) => validate::run(&args.filename, args.output, out).map(so),
+        Command::Simulate(args) => simulate::run(&args, out).map(done),
+        Command::Plan(args) => waited(plan::run(&args, out)),
         Command::Points(args) => waited(person::points(&args, out)).map(done),
         Command::Jobs(args) => waited(person::jobs(&args, out)).map(done),
-        Command::Backup(args) => waited(person::backup(&args, out)),
-        Command::Restore(args) => waited(person::restore(&args, out)),
+        Command::Backup(args) => waited(person::backup(&args, out)).map(so),
+        Command::Restore(args) => waited(person::restore(&args, out)).map(so),
         Command::Approve(args) => waited(person::approve(&args, out)).map(done),
         Command::Ls(args) => waited(person::ls(&args, out)).map(done),
         Command::Completions { shell } => {
             manual::completions(shell, out);
-            Ok(true)
+            Ok(ExitCode::SUCCESS)
         }
         Command::Man => manual::page(out).map(done),
         Command::Mover { .. } => bail!("a mover is started before anything else is set up"),

@@ -7,6 +7,7 @@
 mod document;
 mod format;
 mod manifest;
+pub(crate) mod objects;
 mod outlook;
 mod rules;
 mod structure;

@@ -130,6 +130,7 @@ impl Overlay {
             }),
         };
         object["spec"] = manifest["spec"].clone();
+        forget_counts(&mut object["status"]);
         if before.as_ref() != Some(&after) {
             let generation = object["metadata"]["generation"]
                 .as_i64()
@@ -161,6 +162,20 @@ impl Overlay {
             let users = graph.users(key).cloned();
             graph.uses(key).iter().cloned().chain(users).collect()
         })
+    }
+}
+
+/// What an edit costs is counted anew: of an earlier count the status keeps the sum and a few items.
+fn forget_counts(status: &mut Value) {
+    let forget = |part: &mut Value| {
+        part.as_object_mut()
+            .and_then(|part| part.remove("approval"))
+    };
+    forget(status);
+    if let Some(vaults) = status.get_mut("vaults").and_then(Value::as_array_mut) {
+        vaults.iter_mut().for_each(|vault| {
+            forget(vault);
+        });
     }
 }
 

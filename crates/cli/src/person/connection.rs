@@ -25,9 +25,9 @@ pub(super) struct Reached {
 }
 
 /// A cluster, and the namespace that is meant when none is named.
-pub(super) struct Cluster {
-    pub(super) client: Client,
-    pub(super) namespace: String,
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
 }
 
 /// The service's `credentials.json`.
@@ -50,7 +50,7 @@ pub(super) async fn reach(item: &ItemName, args: &ConnectionArgs) -> Result<Reac
 }
 
 /// The cluster of the kubeconfig, or of the pod this runs in.
-pub(super) async fn cluster(args: &ConnectionArgs) -> Result<Cluster> {
+pub(crate) async fn cluster(args: &ConnectionArgs) -> Result<Cluster> {
     if args.credentials.is_some() {
         bail!(
             "this makes an object in a cluster, which --credentials has none of: use the kubeconfig's, or Azure's CLI"

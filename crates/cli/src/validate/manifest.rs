@@ -43,6 +43,11 @@ impl Definitions {
         }
     }
 
+    /// What a kind's objects have to look like.
+    pub(super) fn schema(&self, kind: &str) -> Option<&Value> {
+        Some(&self.kinds.get(kind)?.schema)
+    }
+
     /// The object's name for people and what is wrong with it; `None` for an object of another group.
     pub(super) fn check(&self, object: &Node) -> Option<(String, Vec<Fault>)> {
         let text = |field: &str| object.get(field).and_then(Node::text);

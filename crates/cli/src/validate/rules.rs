@@ -1,7 +1,7 @@
 //! The rules (CEL) that stand beside a schema, asked of a value.
 //!
-//! A rule about a change (`oldSelf`) needs what was there before, and is left to the API server. So is one that this
-//! evaluator doesn't know a function of: it refuses nothing that the API server may accept.
+//! A rule about a change (`oldSelf`) needs what was there before: [`ask_change`] has it, [`ask`] leaves it to the API
+//! server. So is one that this evaluator doesn't know a function of: it refuses nothing that the API server may accept.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -83,10 +83,50 @@ pub(super) fn ask(value: &Value, schema: &Value, path: &mut Vec<Step>, faults: &
     }
 }
 
-fn holds(rule: &str, context: &Context<'_, '_>) -> bool {
-    if rule.contains("oldSelf") {
-        return true;
+/// Asks the rules about a change, of what is there both before and after: the path of the first that does not hold, and
+/// why.
+pub(super) fn ask_change(
+    old: &Value,
+    new: &Value,
+    schema: &Value,
+    path: &mut Vec<Step>,
+) -> Option<Fault> {
+    let about_changes = |rule: &&Value| {
+        let text = rule["rule"].as_str();
+        text.is_some_and(|text| text.contains("oldSelf"))
+    };
+    let rules = schema["x-kubernetes-validations"].as_array();
+    let mut rules = rules.into_iter().flatten().filter(about_changes).peekable();
+    let known = rules.peek().and_then(|_| context(new));
+    for rule in rules {
+        let text = rule["rule"].as_str().unwrap_or_default();
+        let Some(mut context) = known.as_ref().map(Context::new_inner_scope) else {
+            continue;
+        };
+        context.add_variable_from_value("oldSelf", cel_value(old));
+        if !is_true(text, &context) {
+            let message = rule["message"].as_str();
+            let message = message.map_or_else(|| format!("failed rule: {text}"), str::to_owned);
+            let mut at = path.clone();
+            at.extend(field_path(rule["fieldPath"].as_str()));
+            return Some(Fault { path: at, message });
+        }
     }
+    properties(schema).find_map(|(name, below)| {
+        let (old, new) = (old.get(name)?, new.get(name)?);
+        path.push(Step::Field(name.clone()));
+        let fault = ask_change(old, new, below, path);
+        path.pop();
+        fault
+    })
+}
+
+fn holds(rule: &str, context: &Context<'_, '_>) -> bool {
+    rule.contains("oldSelf") || is_true(rule, context)
+}
+
+/// Whether a rule holds, or can't be asked here.
+fn is_true(rule: &str, context: &Context<'_, '_>) -> bool {
     let program = compiled(rule);
     program.is_none_or(|program| !matches!(program.execute(context), Ok(cel::Value::Bool(false))))
 }

@@ -1,0 +1,220 @@
+//! What a simulation comes to: the points that exist at the end of one day, and what there was until then.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use anyhow::{Context, Result, bail};
+use jiff::civil::{Date, Time};
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use kluis_policy::chain::Kind;
+use kluis_policy::simulate::{Made, existing, timeline};
+use kluis_policy::{DaylightSaving, Frequency, Strategy, wall_clock};
+
+use super::policy::Named;
+use super::storage::Storage;
+use super::tiers::{self, Row};
+use super::words;
+
+/// No item may have more recovery points (Azure's rule 1).
+pub(super) const MOST_POINTS: usize = 9_999;
+
+/// What a simulation comes to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) policy: Named,
+    /// The first day and the one that is looked at.
+    pub(super) from: Date,
+    pub(super) on: Date,
+    /// The last second of that day in the policy's zone.
+    pub(super) at: Timestamp,
+    /// How many points were made up to then, logs apart.
+    pub(super) made: usize,
+    pub(super) logs_made: usize,
+    /// How many there ever were at once, logs apart, and on which day that was so first.
+    pub(super) most: (usize, Date),
+    /// The points that exist then, the oldest first; logs apart.
+    pub(super) points: Vec<Made>,
+    pub(super) logs: Vec<Made>,
+    /// What keeps them, tier by tier.
+    pub(super) rows: Vec<Row>,
+    /// At what time by the clock on the wall a day's runs begin, by the offset from UTC that it has then.
+    pub(super) wall_times: BTreeMap<Offset, Time>,
+    pub(super) storage: Option<Storage>,
+}
+
+/// Simulates from the beginning of `from` on, for so many years, and looks at the end of `on`, or of the last day.
+///
+/// # Errors
+/// A day outside of the years that are simulated, or beyond those of the calendar.
+pub(super) fn of(policy: Named, from: Date, years: u16, on: Option<Date>) -> Result<Outcome> {
+    let last = from
+        .checked_add(i64::from(years).years())
+        .and_then(|end| end.yesterday())
+        .context("the years end beyond the calendar's")?;
+    let on = on.unwrap_or(last);
+    if on < from || on > last {
+        bail!("--on {on} is not simulated: that goes from {from} to {last} (--years {years})");
+    }
+    let zone = &policy.strategy.zone;
+    let instant = |date: Date| Some(date.to_zoned(zone.clone()).ok()?.timestamp());
+    let begin = instant(from).context("--from is beyond the years that are simulated")?;
+    let at = on
+        .tomorrow()
+        .ok()
+        .and_then(instant)
+        .map(|end| end - SignedDuration::from_secs(1))
+        .context("--on is beyond the years that are simulated")?;
+
+    let history = History::of(&policy.strategy, begin, at);
+    let (logs, points): (Vec<Made>, Vec<Made>) = existing(&policy.strategy, begin, at)
+        .into_iter()
+        .partition(|made| made.kind == Kind::Log);
+    let rows = tiers::rows(&policy.strategy, &points, &logs, at);
+    let most = match history.most {
+        Some((count, when)) => (count, day(&policy.strategy, when)),
+        None => (0, from),
+    };
+    Ok(Outcome {
+        from,
+        on,
+        at,
+        made: history.made,
+        logs_made: history.logs_made,
+        most,
+        points,
+        logs,
+        rows,
+        wall_times: history.wall_times,
+        storage: None,
+        policy,
+    })
+}
+
+/// What was on the way, in one pass and in the memory of the points that exist at once.
+#[derive(Debug, Default)]
+struct History {
+    made: usize,
+    logs_made: usize,
+    most: Option<(usize, Timestamp)>,
+    wall_times: BTreeMap<Offset, Time>,
+}
+
+impl History {
+    fn of(strategy: &Strategy, from: Timestamp, at: Timestamp) -> Self {
+        let mut history = Self::default();
+        let mut ends = BinaryHeap::new();
+        for made in timeline(strategy, from, at) {
+            if made.due > at {
+                break;
+            }
+            if made.kind == Kind::Log {
+                history.logs_made += 1;
+                continue;
+            }
+            history.made += 1;
+            while ends.peek().is_some_and(|Reverse(end)| *end <= made.due) {
+                ends.pop();
+            }
+            ends.extend(made.until.map(Reverse));
+            if history.most.is_none_or(|(most, _)| ends.len() > most) {
+                history.most = Some((ends.len(), made.due));
+            }
+            history.note_wall_time(strategy, &made);
+        }
+        history
+    }
+
+    fn note_wall_time(&mut self, strategy: &Strategy, made: &Made) {
+        let offset = strategy.zone.to_offset(made.due);
+        if made.kind != Kind::Full || self.wall_times.contains_key(&offset) {
+            return;
+        }
+        let begins_a_day = match &strategy.full {
+            Frequency::Daily { .. } | Frequency::Weekly { .. } => true,
+            Frequency::Hourly { from, .. } => clock(strategy, made.due).time() == *from,
+            Frequency::Minutes { .. } => false,
+        };
+        if begins_a_day {
+            self.wall_times
+                .insert(offset, offset.to_datetime(made.due).time());
+        }
+    }
+}
+
+/// The policy's own clock at a moment: the zone's base offset as Azure has it, the clock on the wall when it is followed.
+fn clock(strategy: &Strategy, at: Timestamp) -> jiff::civil::DateTime {
+    match strategy.daylight_saving {
+        DaylightSaving::Ignore => wall_clock::reading(&strategy.zone, at),
+        DaylightSaving::Follow => strategy.zone.to_datetime(at),
+    }
+}
+
+/// The day that a run belongs to, which is the one that tiers go by: a run of Sunday 23:30 is Sunday's, also in summer, when
+/// the clock on the wall shows 00:30 of Monday.
+pub(super) fn day(strategy: &Strategy, due: Timestamp) -> Date {
+    clock(strategy, due).date()
+}
+
+impl Outcome {
+    /// Everything that exists: logs, too.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Made> {
+        self.points.iter().chain(&self.logs)
+    }
+
+    /// What a person should know beside the numbers.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        remarks.extend(self.clock_remark());
+        if self.most.0 > MOST_POINTS {
+            remarks.push(format!(
+                "An item can have {MOST_POINTS} recovery points; this policy would keep more from {} on. Backups fail then: keep \
+                 fewer, or back up less often.",
+                self.most.1
+            ));
+        }
+        if !self.logs.is_empty() {
+            remarks.push(
+                "Between its oldest and its newest log a database can be restored to any second."
+                    .to_owned(),
+            );
+        }
+        remarks
+    }
+
+    fn clock_remark(&self) -> Option<String> {
+        let follows = self.policy.strategy.daylight_saving == DaylightSaving::Follow;
+        let mut clocks: Vec<&Time> = self.wall_times.values().collect();
+        clocks.dedup();
+        match (follows, clocks.as_slice()) {
+            (true, [one]) => Some(format!(
+                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run \
+                 stays at {}.",
+                one.strftime("%H:%M")
+            )),
+            (false, [] | [_]) | (true, []) => None,
+            (follows, _) => {
+                let times = self.wall_times.iter().map(|(offset, time)| {
+                    let offset = words::offset(*offset);
+                    format!(
+                        "{} while the zone is at UTC{offset}",
+                        time.strftime("%H:%M")
+                    )
+                });
+                let times: Vec<String> = times.collect();
+                let why = match follows {
+                    true => {
+                        "The policy follows the clock on the wall where it can (daylightSaving: Follow)."
+                    }
+                    false => {
+                        "Azure adjusts nothing when the clocks change: runs stay 24 hours apart."
+                    }
+                };
+                Some(format!(
+                    "{why} By the clock on the wall a day's first run is at {}.",
+                    times.join(" and ")
+                ))
+            }
+        }
+    }
+}
