@@ -294,9 +294,7 @@ proptest! {
         let went = terms.clone().through_the_wire().unwrap();
         prop_assert_eq!(between(&went, &back), vec![]);
         prop_assert_eq!(canonical(&went), canonical(&back));
-        if terms.workload != Workload::Disk {
-            prop_assert_eq!(&back, &went);
-        }
+        prop_assert_eq!(&back, &went);
         // The numbers are all within their limits, so that only rules between fields can be broken.
         if let Err(broken) = limits {
             let said = broken.to_string();
