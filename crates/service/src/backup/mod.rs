@@ -70,7 +70,7 @@ pub use restore::files::FilesRequest;
 pub use route::route;
 pub use rows::Saved;
 
-use rows::{Item, Job, Kind, Outcome, Stage, Work};
+use rows::{Item, Job, Kind, Outcome, Stage};
 
 /// What a vault still holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -204,7 +204,7 @@ pub fn failed_jobs_since(tx: &Tx<'_>, from: Timestamp) -> Result<(u64, u64), Sto
             continue;
         };
         let has_failed = outcome == Outcome::Failed;
-        let counts = job.work != Work::Nothing && (has_failed || job.kind != Kind::Cleanup);
+        let counts = job.had_work() && (has_failed || job.kind != Kind::Cleanup);
         if when >= from && counts {
             ran += 1;
             failed += u64::from(has_failed);

@@ -303,13 +303,7 @@ fn origin(
 ) -> Result<Origin, StoreError> {
     Ok(match cause {
         Cause::Schedule { due } => {
-            let earlier: Vec<_> = Point::of(tx, item)?
-                .iter()
-                .filter_map(|point| match point.origin {
-                    Origin::Schedule { due, .. } => Some(due),
-                    Origin::Demand { .. } | Origin::BeforeReplacing { .. } => None,
-                })
-                .collect();
+            let earlier = Point::runs(tx, item)?;
             let tags = rules
                 .map(|rules| rules.retention.tags(due, earlier, &rules.schedule.zone))
                 .unwrap_or_default();

@@ -10,6 +10,7 @@ mod arm;
 mod backup;
 mod conflicts;
 mod data_protection;
+mod decade;
 mod files;
 mod inventory;
 mod leftovers;

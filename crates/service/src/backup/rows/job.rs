@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupWork, FilesWork, ForgetWork, Goal, Phase, RestoreWork};
+use super::{BackupWork, FilesWork, ForgetWork, Goal, JobGlance, Phase, RestoreWork};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -209,8 +209,8 @@ impl Job {
         Ok(jobs)
     }
 
-    /// The jobs that have ended.
-    pub(crate) fn ended(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
+    /// The jobs that have ended, at a glance.
+    pub(crate) fn ended(tx: &Tx<'_>) -> Result<Vec<JobGlance>, StoreError> {
         tx.starting(ENDED)
     }
 

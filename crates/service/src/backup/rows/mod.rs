@@ -4,6 +4,7 @@
 
 mod backup_work;
 mod forget_work;
+mod glance;
 mod item;
 mod job;
 mod point;
@@ -13,6 +14,7 @@ mod restore_work;
 pub use backup_work::Saved;
 pub(crate) use backup_work::{BackupWork, Cause, Phase, Shot, Span, Taken};
 pub(crate) use forget_work::{ForgetWork, Forgetting, Lot, Over, Removed};
+pub(crate) use glance::JobGlance;
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
 pub(crate) use point::{

@@ -10,6 +10,7 @@ use kluis_policy::Tags;
 use kluis_vault::{DiskFormat, SnapshotMethod};
 use serde::{Deserialize, Serialize};
 
+use super::glance::PointGlance;
 use crate::core::VaultKey;
 use crate::inventory::{Encryption, Os, VirtualMachine};
 use crate::store::{Row, StoreError, Tx};
@@ -243,10 +244,22 @@ impl Point {
 
     /// The newest point of an item that the vault holds and that nobody removes.
     pub(crate) fn newest_hardened(tx: &Tx<'_>, item: &str) -> Result<Option<Self>, StoreError> {
-        let points = Self::of(tx, item)?;
-        Ok(points
-            .into_iter()
-            .find(|point| !point.removing && point.hardened.is_some()))
+        let points: Vec<PointGlance> = tx.starting(&format!("{item}/"))?;
+        let usable = points
+            .iter()
+            .filter(|point| !point.removing && point.hardened.is_some());
+        let newest = usable.max_by_key(|point| (point.time, &point.name));
+        newest.map_or(Ok(None), |newest| tx.get(&Self::key_of(item, &newest.name)))
+    }
+
+    /// When the runs were due that made an item's points.
+    pub(crate) fn runs(tx: &Tx<'_>, item: &str) -> Result<Vec<Timestamp>, StoreError> {
+        let points: Vec<PointGlance> = tx.starting(&format!("{item}/"))?;
+        let due = |point: PointGlance| match point.origin {
+            Origin::Schedule { due, .. } => Some(due),
+            Origin::Demand { .. } | Origin::BeforeReplacing { .. } => None,
+        };
+        Ok(points.into_iter().filter_map(due).collect())
     }
 
     /// An item's points, the newest first.
