@@ -12,6 +12,7 @@ import chosen
 import disks
 import identities
 import policies
+import policy_kinds
 import protection
 import questions
 import requests_refused
@@ -81,10 +82,22 @@ QUESTIONS = [
     questions.kept_for_agents,
 ]
 
+POLICIES = [
+    vaults.create_vault,
+    policy_kinds.every_kind,
+    policy_kinds.own_kind,
+    policy_kinds.delete_every_kind,
+    policy_kinds.backup_vault,
+    policy_kinds.every_backup_vault_kind,
+    policy_kinds.limits,
+    policy_kinds.delete_backup_vault,
+]
+
 SCENARIOS = {
     "life": LIFE,
     "ends": ENDS,
     "questions": QUESTIONS,
+    "policies": POLICIES,
     "identities": [identities.managed_identity, identities.workload_identity],
     "throttled": [vaults.create_vault, throttled.job_reads],
 }

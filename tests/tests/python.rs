@@ -6,10 +6,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use kluis_arm::error::code;
+use kluis_arm::{dataprotection, policy};
+use kluis_policy::Workload;
 use kluis_tests::place::{Scratch, scratch, workspace};
 use kluis_tests::process::{free_port, run};
 use kluis_tests::service::{Service, Setup};
 use kluis_tests::venv;
+use serde_json::{Value, json};
+
+use crate::boundaries::{Boundary, boundaries};
 
 const INVENTORY: &str = "
 resourceGroups:
@@ -76,6 +82,43 @@ fn microsofts_sdk_restores_and_stops_in_every_way() {
 #[test]
 fn microsofts_sdk_asks_every_question() {
     plays("questions", &folder("", 2), |_| {});
+}
+
+#[test]
+fn microsofts_sdk_puts_reads_changes_and_deletes_policies_of_every_kind() {
+    let folder = folder("", 2);
+    let cases: Vec<Value> = boundaries().iter().filter_map(on_the_wire).collect();
+    let text = serde_json::to_string(&cases).unwrap();
+    fs::write(folder.path().join("boundaries.json"), text).unwrap();
+    plays("policies", &folder, |_| {});
+}
+
+/// A policy at the edge of a limit as a client writes it, and the code of its refusal; none where the wire has no way to say it.
+fn on_the_wire(boundary: &Boundary) -> Option<Value> {
+    // A disk's window is nowhere on the wire, and every 24 hours is there once a day.
+    let unsaid = boundary.field == "schedule.hourly.for"
+        || boundary.spec["schedule"]["hourly"]["every"] == "24h";
+    if boundary.workload == Workload::Disk && unsaid {
+        return None;
+    }
+    let spec = serde_json::from_value(boundary.spec.clone()).ok()?;
+    let terms = kluis_plan::policy_terms(&spec).ok()?;
+    let backup_vault = matches!(boundary.workload, Workload::Disk | Workload::PostgreSql);
+    let properties = if backup_vault {
+        serde_json::to_value(dataprotection::render(&terms).ok()?)
+    } else {
+        serde_json::to_value(policy::render(&terms).ok()?)
+    };
+    let code = match boundary.field {
+        _ if boundary.inside => None,
+        _ if backup_vault => Some(code::INVALID_RULES),
+        field if field.starts_with("retention.") => Some(code::INVALID_RETENTION),
+        field if field.ends_with(".keep") => Some(code::INVALID_RETENTION),
+        _ => Some(code::INVALID_POLICY),
+    };
+    Some(json!({
+        "name": boundary.name(), "backupVault": backup_vault, "properties": properties.unwrap(), "code": code,
+    }))
 }
 
 #[test]
