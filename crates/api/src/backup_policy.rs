@@ -25,7 +25,7 @@ pub use status::{BackupPolicyStatus, DaylightSavingStatus, PolicyVault};
 
 /// When to back up and how long to keep.
 ///
-/// The rules that need more than one field depend on the workload and are many: `rules` makes them.
+/// Which fields there are, and how far they reach, depends on the workload; a message that ends in a rule's number names the rule.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "kluis.dev",

@@ -137,7 +137,12 @@ fn context(value: &Value) -> Option<Context<'static, 'static>> {
     context.add_variable_from_value("self", cel_value(value));
     let known = context
         .add_function("duration", |text: Arc<String>| duration(&text))
-        .and_then(|()| context.add_function("replace", replace));
+        .and_then(|()| {
+            let replace = |This(text): This<Arc<String>>, from: Arc<String>, to: Arc<String>| {
+                text.replace(from.as_str(), &to)
+            };
+            context.add_function("replace", replace)
+        });
     known.is_ok().then_some(context)
 }
 
@@ -156,11 +161,6 @@ fn compiled(rule: &str) -> Option<Rc<Program>> {
         programs.insert(rule.to_owned(), program.clone());
         program
     })
-}
-
-/// Kubernetes' `text.replace(from, to)`.
-fn replace(This(text): This<Arc<String>>, from: Arc<String>, to: Arc<String>) -> String {
-    text.replace(from.as_str(), &to)
 }
 
 /// A length of time in seconds: rules compare such and do nothing else with them.
