@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_operator::{Key, Kind};
 use serde_json::{Value, json};
 
-const CASES: u64 = 20;
-const MOVES: usize = 14;
+const CASES: u64 = 12;
+const MOVES: usize = 12;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const POLICIES: [&str; 2] = ["daily", "other"];
 

@@ -5,6 +5,8 @@ mod apiserver;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod approve;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod argocd;
@@ -24,6 +26,8 @@ mod crash;
 mod crds;
 #[cfg(test)]
 mod disks;
+#[cfg(test)]
+mod edit_budget;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
@@ -64,6 +68,8 @@ mod sign_in;
 mod simulation;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod summer_time;
 #[cfg(test)]
 mod targets;
 #[cfg(test)]

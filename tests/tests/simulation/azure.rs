@@ -49,6 +49,8 @@ struct Inner {
     files: Files,
     to_come: VecDeque<ToCome>,
     snapshots: BTreeSet<String>,
+    /// Every write of a policy: when, and how it was answered.
+    policies_written: Vec<(Timestamp, u16)>,
 }
 
 /// Something that happens by itself, later.
@@ -66,7 +68,7 @@ impl Azure {
     }
 
     /// A service that has these machines.
-    pub(super) fn of(inventory: &str) -> Self {
+    pub(crate) fn of(inventory: &str) -> Self {
         let inventory = Inventory::parse(inventory, Path::new("/disks"));
         let inventory = inventory.unwrap_or_else(|(line, why)| panic!("line {line}: {why}"));
         let store = Store::in_memory().unwrap_or_else(|why| panic!("{why}"));
@@ -78,6 +80,7 @@ impl Azure {
             files: Files::default(),
             to_come: VecDeque::new(),
             snapshots: BTreeSet::new(),
+            policies_written: Vec::new(),
         }))
     }
 
@@ -232,6 +235,8 @@ impl Inner {
                 format!("{name}={}", value.replace('%', "%25").replace('&', "%26"))
             })
             .collect();
+        let writes_policy =
+            request.method == Method::Put && request.path.contains("/backupPolicies/");
         let request = Request {
             method: match request.method {
                 Method::Get => http::Method::GET,
@@ -265,13 +270,17 @@ impl Inner {
             ..
         } = self;
         let ctx = context(*now, inventory, ids, files);
-        match store.tx(|tx| core::handle(&request, &ctx, tx)) {
+        let response = match store.tx(|tx| core::handle(&request, &ctx, tx)) {
             Ok((response, effects)) => {
                 self.take(effects);
                 response
             }
             Err(refusal) => refusal.response(),
+        };
+        if writes_policy {
+            self.policies_written.push((self.now, response.status));
         }
+        response
     }
 
     fn write<T>(

@@ -78,7 +78,8 @@ impl Simulation {
         Self::with(Azure::new(), order, crash_after)
     }
 
-    fn with(azure: Azure, order: Order, crash_after: Option<u64>) -> Self {
+    /// The same with other machines.
+    pub(crate) fn with(azure: Azure, order: Order, crash_after: Option<u64>) -> Self {
         let azure = Arc::new(azure);
         let objects = Arc::new(Memory::new(Arc::clone(&azure)));
         let local = Arc::new(LocalClock(AtomicI64::new(azure.now().as_second())));

@@ -155,19 +155,24 @@ fn followed_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
     following::next_run(&policy.spec, world.now)
 }
 
-/// Since when runs are owed: the protection is as declared, and the policy is in force.
+/// Since when runs are owed: the protection is as declared, and the policy is in force. While the policy is being edited no earlier time is
+/// owed: what it says then may never have been due. One that waits for a person is in force as it was.
 fn since(world: &ProtectedVmWorld) -> Option<Timestamp> {
-    let ready = |conditions: &[Condition]| {
-        let ready = conditions.iter().find(|condition| {
-            condition.type_ == ConditionType::Ready && condition.status == ConditionStatus::True
-        });
-        ready.map(|condition| condition.last_transition_time.0)
+    let turned = |conditions: &[Condition], wanted: Option<ConditionStatus>| {
+        let ready = conditions
+            .iter()
+            .find(|condition| condition.type_ == ConditionType::Ready)?;
+        let fits = wanted.is_none_or(|wanted| ready.status == wanted);
+        fits.then_some(ready.last_transition_time.0)
     };
-    let own = ready(&world.status()?.conditions)?;
-    let policy = world
-        .policy
-        .as_ref()
-        .and_then(|policy| ready(&policy.status.as_ref()?.conditions));
+    let own = turned(&world.status()?.conditions, Some(ConditionStatus::True))?;
+    let policy = world.policy.as_ref().and_then(|policy| {
+        let conditions = &policy.status.as_ref()?.conditions;
+        let is_stalled = conditions.iter().any(|condition| {
+            condition.type_ == ConditionType::Stalled && condition.status == ConditionStatus::True
+        });
+        (!is_stalled).then(|| turned(conditions, None)).flatten()
+    });
     Some(policy.map_or(own, |policy| own.max(policy)))
 }
 

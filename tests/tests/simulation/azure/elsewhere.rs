@@ -14,6 +14,11 @@ impl Azure {
         self.inner().answer(&request).status
     }
 
+    /// Every write of a policy so far: when, and the status that came back.
+    pub(crate) fn policies_written(&self) -> Vec<(Timestamp, u16)> {
+        self.inner().policies_written.clone()
+    }
+
     /// Something in the vault; None when it isn't there.
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
         let request = ArmRequest::get(self.path_of(path), "2024-04-01");
