@@ -50,7 +50,7 @@ pub(super) struct Outcome {
 pub(super) fn of(policy: Named, from: Date, years: u16, on: Option<Date>) -> Result<Outcome> {
     let last = from
         .checked_add(i64::from(years).years())
-        .and_then(|end| end.yesterday())
+        .and_then(Date::yesterday)
         .context("the years end beyond the calendar's")?;
     let on = on.unwrap_or(last);
     if on < from || on > last {
