@@ -50,7 +50,7 @@ fn cleanups(world: &mut World) -> String {
 }
 
 /// A policy that runs daily at 20:00 UTC, with what is put into its retention.
-fn policy(world: &mut World, name: &str, schedule: Value, retention: Value) {
+fn policy(world: &mut World, name: &str, schedule: &Value, retention: &Value) {
     let mut body = json!({"properties": {
         "backupManagementType": "AzureIaasVM",
         "schedulePolicy": {"schedulePolicyType": "SimpleSchedulePolicy", "scheduleRunFrequency": "Daily",
@@ -103,7 +103,7 @@ fn put_item(world: &mut World, state: &str, policy: &str) {
 #[test]
 fn each_point_says_until_when_it_is_kept_and_why() {
     let mut world = World::new();
-    policy(&mut world, "both", json!({}), both(7, 4));
+    policy(&mut world, "both", &json!({}), &both(7, 4));
     world.protect_with("both");
     let body = json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2026-05-01T00:00:00Z"}});
     world.accept(Method::POST, &format!("{ITEM}/backup"), Some(&body));
@@ -126,7 +126,7 @@ fn each_point_says_until_when_it_is_kept_and_why() {
 #[test]
 fn stopped_keeps_every_point_for_ever_and_no_edit_reaches_them() {
     let mut world = World::new();
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     world.protect_with("week");
     world.live(24 * 5);
     put_item(&mut world, "ProtectionStopped", "");
@@ -149,7 +149,7 @@ fn stopped_keeps_every_point_for_ever_and_no_edit_reaches_them() {
 #[test]
 fn without_its_source_points_expire_and_the_newest_stays_for_ever() {
     let mut world = World::new();
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     world.protect_with("week");
     world.live(24 * 5);
     world.inventory_without("web-1");
@@ -172,7 +172,7 @@ fn without_its_source_points_expire_and_the_newest_stays_for_ever() {
 #[test]
 fn suspended_points_expire_by_the_policy() {
     let mut world = World::new();
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     world.protect_with("week");
     world.live(24 * 5);
     let immutable = json!({"properties": {"securitySettings": {"immutabilitySettings": {"state": "Unlocked"}}}});
@@ -195,7 +195,7 @@ fn suspended_points_expire_by_the_policy() {
 #[test]
 fn a_soft_deleted_items_points_say_when_they_go() {
     let mut world = World::new();
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     world.protect_with("week");
     world.live(24 * 2);
     world.accept(Method::DELETE, ITEM, None);
@@ -220,7 +220,7 @@ fn a_soft_deleted_items_points_say_when_they_go() {
 #[test]
 fn a_cleanup_says_what_it_removed_and_why() {
     let mut world = World::new();
-    policy(&mut world, "month", json!({}), both(10, 3));
+    policy(&mut world, "month", &json!({}), &both(10, 3));
     world.protect_with("month");
     let body = json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2026-03-12T12:00:00Z"}});
     world.accept(Method::POST, &format!("{ITEM}/backup"), Some(&body));
@@ -231,7 +231,7 @@ fn a_cleanup_says_what_it_removed_and_why() {
         "only for those who ask"
     );
     // Sunday 8 March is 6 days old now, those of Thursday and before are past the new seven days.
-    policy(&mut world, "month", json!({}), both(7, 3));
+    policy(&mut world, "month", &json!({}), &both(7, 3));
     world.tick();
     world.settle();
     expect![[r#"
@@ -262,14 +262,14 @@ fn a_cleanup_says_what_it_removed_and_why() {
 #[test]
 fn shortened_what_is_too_old_goes_lengthened_what_is_there_stays_longer() {
     let mut world = World::new();
-    policy(&mut world, "mine", json!({}), daily(10));
+    policy(&mut world, "mine", &json!({}), &daily(10));
     world.protect_with("mine");
     world.live(24 * 12);
     assert_eq!(world.points().len(), 10);
-    policy(&mut world, "mine", json!({}), daily(20));
+    policy(&mut world, "mine", &json!({}), &daily(20));
     world.live(24 * 5);
     assert_eq!(world.points().len(), 15, "none went");
-    policy(&mut world, "mine", json!({}), daily(7));
+    policy(&mut world, "mine", &json!({}), &daily(7));
     world.tick();
     world.settle();
     assert_eq!(world.points().len(), 7, "at the next cleanup");
@@ -278,10 +278,10 @@ fn shortened_what_is_too_old_goes_lengthened_what_is_there_stays_longer() {
 #[test]
 fn from_daily_to_weekly_the_daily_points_go_and_those_of_sundays_stay() {
     let mut world = World::new();
-    policy(&mut world, "mine", json!({}), both(30, 12));
+    policy(&mut world, "mine", &json!({}), &both(30, 12));
     world.protect_with("mine");
     world.live(24 * 20);
-    policy(&mut world, "mine", on_sundays(), weekly(12));
+    policy(&mut world, "mine", &on_sundays(), &weekly(12));
     world.tick();
     world.settle();
     // The newest, of a Saturday, waits for the first of the new schedule.
@@ -305,11 +305,11 @@ fn from_daily_to_weekly_the_daily_points_go_and_those_of_sundays_stay() {
 #[test]
 fn from_weekly_to_daily_the_points_of_weeks_stay_for_the_days_of_the_policy_in_force() {
     let mut world = World::new();
-    policy(&mut world, "mine", on_sundays(), weekly(12));
+    policy(&mut world, "mine", &on_sundays(), &weekly(12));
     world.protect_with("mine");
     world.live(24 * 7 * 6);
     assert_eq!(world.points().len(), 6);
-    policy(&mut world, "mine", json!({}), daily(30));
+    policy(&mut world, "mine", &json!({}), &daily(30));
     world.tick();
     world.settle();
     // 13 April, nine in the morning: thirty days before is 14 March.
@@ -326,13 +326,13 @@ fn from_weekly_to_daily_the_points_of_weeks_stay_for_the_days_of_the_policy_in_f
 #[test]
 fn other_days_with_the_same_retention_reach_new_points_alone() {
     let mut world = World::new();
-    policy(&mut world, "mine", json!({}), both(7, 12));
+    policy(&mut world, "mine", &json!({}), &both(7, 12));
     world.protect_with("mine");
     world.live(24 * 20);
     let mondays = json!({"daysOfTheWeek": ["Monday"], "retentionDuration": {"count": 12, "durationType": "Weeks"}});
     let mut retention = daily(7);
     retention["weeklySchedule"] = mondays;
-    policy(&mut world, "mine", json!({}), retention);
+    policy(&mut world, "mine", &json!({}), &retention);
     world.live(24 * 14);
     let weekly: Vec<String> = kept(&mut world)
         .lines()
@@ -349,7 +349,7 @@ fn other_days_with_the_same_retention_reach_new_points_alone() {
 fn many_items_are_named_up_to_a_number_and_counted_beyond() {
     let mut world = World::new();
     world.max_jobs = 40;
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     let like = world.inventory.resource_groups[0].virtual_machines[0].clone();
     for number in 0..30 {
         let name = format!("m-{number:02}");
@@ -372,7 +372,7 @@ fn many_items_are_named_up_to_a_number_and_counted_beyond() {
 #[test]
 fn a_removal_that_fails_says_nothing_that_did_not_happen() {
     let mut world = World::new();
-    policy(&mut world, "week", json!({}), daily(7));
+    policy(&mut world, "week", &json!({}), &daily(7));
     world.protect_with("week");
     world.live(24 * 7 + 12);
     world.now = at("2026-03-10T00:00:00Z");

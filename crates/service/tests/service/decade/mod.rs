@@ -175,7 +175,7 @@ impl<'a> Decade<'a> {
     /// Lives to the morning of a later day, the disk changing on the way.
     fn live_until(&mut self, day: i64) {
         while self.today < day {
-            let days = i64::try_from(1 + self.disk.random() % 6)
+            let days = i64::try_from(4 + self.disk.random() % 9)
                 .unwrap()
                 .min(day - self.today);
             self.disk.change();
@@ -350,13 +350,16 @@ fn check(vault: &Path, passphrase: &Path, kept: &BTreeMap<i64, String>, disk: &D
     };
     let checked = match restic(&["check", "--read-data"]) {
         Ok(checked) => checked,
-        Err(error) if std::env::var("CI").as_deref() == Ok("true") => {
-            panic!("CI needs stock restic (apt-get install restic): {error}")
-        }
         Err(error) => {
-            return println!(
+            let is_needed = std::env::var("CI").as_deref() == Ok("true");
+            assert!(
+                !is_needed,
+                "CI needs stock restic (apt-get install restic): {error}"
+            );
+            println!(
                 "SKIPPED: stock restic did not look at this vault, because it did not start: {error}"
             );
+            return;
         }
     };
     assert!(
