@@ -31,7 +31,7 @@ pub enum News {
 /// Policies of one vault are edited one after the other: this is whose turn it is.
 #[derive(Debug)]
 pub(crate) struct Turn(
-    #[allow(dead_code, reason = "it is held, not read")] tokio::sync::OwnedMutexGuard<()>,
+    #[expect(dead_code, reason = "it is held, not read")] tokio::sync::OwnedMutexGuard<()>,
 );
 
 const EDITS: &str = "edits of policies";

@@ -70,11 +70,17 @@ impl Rendering {
 }
 
 /// What is in the way, and what is at stake.
-struct Held(Waiting, Option<Stake>);
+struct Held(Box<(Waiting, Option<Stake>)>);
+
+impl Held {
+    fn by(waiting: Waiting, stake: Option<Stake>) -> Self {
+        Self(Box::new((waiting, stake)))
+    }
+}
 
 impl From<Waiting> for Held {
     fn from(waiting: Waiting) -> Self {
-        Self(waiting, None)
+        Self::by(waiting, None)
     }
 }
 
@@ -98,7 +104,8 @@ pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Vec<Want> 
 /// How the policy stands in the vault.
 pub(super) fn of(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Rendering {
     let judged = judge(world, facts, basis);
-    judged.unwrap_or_else(|Held(waiting, stake)| {
+    judged.unwrap_or_else(|Held(held)| {
+        let (waiting, stake) = *held;
         let next = match &facts.progress {
             Some(Observed::Found(Progress::InProgress { retry_after })) => {
                 Next::After(retry_after.unwrap_or(jiff::SignedDuration::from_secs(5)))
@@ -206,7 +213,10 @@ fn change(
         .as_ref()
         .filter(|stake| stake.approval == Approved::Needed);
     if let Some(pending) = Pending::of(needed) {
-        return Err(Held(Waiting::ApprovalRequired(Box::new(pending)), stake));
+        return Err(Held::by(
+            Waiting::ApprovalRequired(Box::new(pending)),
+            stake,
+        ));
     }
     match edits::room(facts, world.now) {
         Ok(room) => Ok(Rendering::ToPut {
@@ -219,7 +229,7 @@ fn change(
             ),
             stake,
         }),
-        Err(waiting) => Err(Held(waiting, stake)),
+        Err(waiting) => Err(Held::by(waiting, stake)),
     }
 }
 
