@@ -33,7 +33,7 @@ enum Move {
     Edit(usize, Terms),
     /// The spec says again what is in force.
     TakeBack(usize),
-    MoveTo(usize),
+    Reassign(usize),
     Suspend(bool),
     /// The digest that the policy's status asks for, written into its spec.
     ApprovePolicy(usize),
@@ -67,7 +67,7 @@ fn moves(seed: u64) -> Vec<Move> {
                 },
             ),
             5 => Move::TakeBack(policy),
-            6..=7 => Move::MoveTo(policy),
+            6..=7 => Move::Reassign(policy),
             8 => Move::Suspend(small < 7),
             9..=10 => Move::ApprovePolicy(policy),
             11 => Move::ApproveItem,
@@ -201,10 +201,10 @@ impl Story {
                     self.wanted[policy] = terms;
                 }
             }
-            Move::MoveTo(policy) => self.policy = policy,
+            Move::Reassign(policy) => self.policy = policy,
             Move::Suspend(suspend) => self.suspend = suspend,
             Move::ApprovePolicy(policy) => {
-                self.approve_policy(POLICIES[policy], self.wanted[policy])
+                self.approve_policy(POLICIES[policy], self.wanted[policy]);
             }
             Move::ApproveItem => self.approve_item(),
             Move::Misapprove(policy) => self.misapprove(POLICIES[policy]),
