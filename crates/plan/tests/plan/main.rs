@@ -17,6 +17,8 @@ mod laws;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]
+mod objectives;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod restores;
