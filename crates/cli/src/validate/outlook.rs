@@ -21,7 +21,8 @@ const WATCHED: SignedDuration = SignedDuration::from_hours(24 * 396);
 /// The objects that were seen, as far as they are of use here.
 #[derive(Debug, Default)]
 pub(super) struct Outlook {
-    policies: BTreeMap<Key, Policy>,
+    /// Several of a name are of overlays, of which a cluster has one.
+    policies: BTreeMap<Key, Vec<Policy>>,
     machines: Vec<Machine>,
 }
 
@@ -71,7 +72,10 @@ impl Outlook {
             Some("BackupPolicy") => {
                 if let Ok(spec) = serde_json::from_value(spec) {
                     let key = (text("namespace"), text("name"));
-                    self.policies.insert(key, Policy { seen, spec });
+                    self.policies
+                        .entry(key)
+                        .or_default()
+                        .push(Policy { seen, spec });
                 }
             }
             Some("ProtectedVM") => {
@@ -92,6 +96,7 @@ impl Outlook {
         let of_policies = self
             .policies
             .values()
+            .flatten()
             .flat_map(|policy| of_policy(policy, now));
         let of_machines = self
             .machines
@@ -104,10 +109,11 @@ impl Outlook {
         let Some(name) = &machine.spec.policy_ref.name else {
             return Vec::new();
         };
-        let Some(policy) = self
+        let named = self
             .policies
-            .get(&(machine.namespace.clone(), name.clone()))
-        else {
+            .get(&(machine.namespace.clone(), name.clone()));
+        // Which of several is the machine's, its files don't say.
+        let Some([policy]) = named.map(Vec::as_slice) else {
             return Vec::new();
         };
         if policy.spec.workload != Workload::VirtualMachine {
@@ -327,5 +333,68 @@ impl Seen {
             field: dotted(&path),
             message,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::documents;
+    use super::*;
+
+    const POLICY: &str = r#"apiVersion: kluis.dev/v1alpha1
+kind: BackupPolicy
+metadata: { namespace: shop, name: daily }
+spec:
+  workload: VirtualMachine
+  timeZone: UTC
+  schedule: { daily: { at: "22:30" } }
+  retention: { daily: { keep: 30 } }
+"#;
+
+    const MACHINE: &str = r#"apiVersion: kluis.dev/v1alpha1
+kind: ProtectedVM
+metadata: { namespace: shop, name: web-1 }
+spec:
+  vaultRef: { name: shop-weu }
+  policyRef: { name: daily }
+  vm: { resourceGroup: shop-rg, name: web-1 }
+  objectives: { rpo: 24h }
+"#;
+
+    /// Which fields of which files something is said of.
+    fn said(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut outlook = Outlook::default();
+        for (file, text) in files {
+            for node in documents(text).unwrap() {
+                outlook.see(file, "an object", &node);
+            }
+        }
+        let findings = outlook.findings("2026-01-01T00:00:00Z".parse().unwrap());
+        findings
+            .into_iter()
+            .map(|finding| (finding.file, finding.field))
+            .collect()
+    }
+
+    #[test]
+    fn every_policy_of_a_name_is_looked_at() {
+        let broken = POLICY.replace("UTC", "Mars/Olympus");
+        for files in [
+            [("prod", broken.as_str()), ("staging", POLICY)],
+            [("staging", POLICY), ("prod", broken.as_str())],
+        ] {
+            assert_eq!(
+                said(&files),
+                [("prod".to_owned(), "spec.timeZone".to_owned())]
+            );
+        }
+    }
+
+    #[test]
+    fn a_machine_is_held_against_a_policy_that_is_the_only_one_of_its_name() {
+        let rpo = ("vm".to_owned(), "spec.objectives.rpo".to_owned());
+        assert_eq!(said(&[("prod", POLICY), ("vm", MACHINE)]), [rpo]);
+        let two = [("prod", POLICY), ("staging", POLICY), ("vm", MACHINE)];
+        assert!(said(&two).is_empty());
     }
 }
