@@ -17,7 +17,8 @@ pub(super) struct Document<'a> {
     /// `kluis.dev/simulation/v1`: fields may be added, none changes its meaning.
     schema: &'static str,
     policy: &'a str,
-    workload: String,
+    /// In the manifest's word.
+    workload: &'static str,
     schedule: String,
     time_zone: &'a str,
     daylight_saving: String,
@@ -81,7 +82,7 @@ pub(super) fn of(outcome: &Outcome) -> Document<'_> {
     Document {
         schema: "kluis.dev/simulation/v1",
         policy: &outcome.policy.name,
-        workload: format!("{:?}", strategy.workload),
+        workload: strategy.workload.name(),
         schedule: words::schedule(strategy),
         time_zone: &outcome.policy.time_zone,
         daylight_saving: format!("{:?}", strategy.daylight_saving),

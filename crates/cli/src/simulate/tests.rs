@@ -233,6 +233,10 @@ fn what_programs_read() {
           ]
         }"#]]
     .assert_eq(&json);
+
+    let sql = outcome(&ten_years("sql.yaml")).unwrap();
+    let sql = serde_json::to_value(document::of(&sql)).unwrap();
+    assert_eq!(sql["workload"], "SQLServer");
 }
 
 /// The guide's pictures. `UPDATE_EXPECT=1` draws them anew.
