@@ -174,9 +174,9 @@ fn told(output: &Output, dir: &Path) -> String {
     let text = text.replace(&dir.display().to_string(), "DIR");
     let words = text.split(' ').map(|word| {
         let bare = word.trim_end_matches(['.', ',', ':', '\n']);
-        let is_digest = bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         let first = bare.lines().next().unwrap_or_default();
-        if is_digest || first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let first = first.trim_matches('"');
+        if first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             word.replacen(first, "DIGEST", 1)
         } else if first
             .trim_end_matches([',', '.'])
@@ -247,7 +247,7 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
           WOULD DELETE 5 recovery points in shop/shop-weu and keep 7 for a shorter time, the oldest of TIME, the newest of TIME
             shop/web-1: 5 deleted, 7 shortened, the oldest of TIME, the newest of TIME
           Not sent until somebody approves it, in this object's spec:
-            approvedLoss: DIGEST
+            approvedLoss: "DIGEST"
         0 to create, 1 to change, 0 unchanged; 5 recovery points deleted and 7 kept for a shorter time; an approval is needed.
     "#]].assert_eq(&told(&output, reviewed.dir.path()));
 
@@ -292,7 +292,7 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
           WOULD DELETE 11 recovery points in shop/shop-weu and keep 1 for a shorter time, the oldest of TIME, the newest of TIME
             shop/web-1: 11 deleted, 1 shortened, the oldest of TIME, the newest of TIME
           Not sent until somebody approves it, in this object's spec:
-            approvedLoss: DIGEST
+            approvedLoss: "DIGEST"
         0 to create, 1 to change, 0 unchanged; 11 recovery points deleted and 1 kept for a shorter time; an approval is needed.
     "#]].assert_eq(&told(
         &reviewed.plan(&[&weekly], &[]),

@@ -12,12 +12,15 @@ mod promises;
 mod services;
 mod table;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use kluis_operator::Key;
 use kluis_operator::overlay::Overlay;
 use kluis_operator::preview::Preview;
 
@@ -30,7 +33,7 @@ use services::PersonServices;
 /// What `kluis plan` ends with when something would change.
 const CHANGES: u8 = 2;
 
-/// Plans and prints; the code says whether anything would change.
+/// Plans and prints; the code says whether anything would change, or that not all could be read.
 ///
 /// # Errors
 /// Manifests that the API server would refuse, and whatever cannot be read.
@@ -49,11 +52,13 @@ pub(crate) async fn run(args: &PlanArgs, out: &mut impl Write) -> Result<ExitCod
         .await
         .context("a plan looks at all that the operator looks at")?;
     let mut laid = Vec::new();
+    let mut seen = BTreeMap::new();
     for manifest in &manifests.ours {
         let place = || format!("{}:{}", manifest.file, manifest.line);
         let over = overlay
             .lay(&manifest.value, &cluster.namespace, Timestamp::now())
             .with_context(place)?;
+        refuse_a_second(&mut seen, &over.key, place())?;
         fields::refuse_what_cannot_change(&manifests, &over).with_context(place)?;
         laid.push((manifest, over));
     }
@@ -65,10 +70,22 @@ pub(crate) async fn run(args: &PlanArgs, out: &mut impl Write) -> Result<ExitCod
         Format::Table => table::print(&document, out)?,
         Format::Json | Format::Yaml => output::value(&document, args.output, out)?,
     }
-    Ok(match document.would_change {
-        true => ExitCode::from(CHANGES),
-        false => ExitCode::SUCCESS,
+    Ok(match (document.is_whole(), document.would_change) {
+        (false, _) => ExitCode::FAILURE,
+        (true, true) => ExitCode::from(CHANGES),
+        (true, false) => ExitCode::SUCCESS,
     })
+}
+
+/// Of two manifests of one object an apply would leave the second, and what either costs could not be told apart.
+fn refuse_a_second(seen: &mut BTreeMap<Key, String>, key: &Key, place: String) -> Result<()> {
+    match seen.entry(key.clone()) {
+        Entry::Occupied(first) => bail!("{place}: {key} is in {} already", first.get()),
+        Entry::Vacant(new) => {
+            new.insert(place);
+            Ok(())
+        }
+    }
 }
 
 fn refuse_what_is_wrong(manifests: &Manifests) -> Result<()> {
@@ -88,4 +105,28 @@ fn refuse_what_is_wrong(manifests: &Manifests) -> Result<()> {
         first.field,
         first.message
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use kluis_operator::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_second_manifest_of_an_object_is_refused_with_both_places() {
+        let key = |name: &str| Key {
+            kind: Kind::BackupPolicy,
+            namespace: Some("shop".to_owned()),
+            name: name.to_owned(),
+        };
+        let mut seen = BTreeMap::new();
+        refuse_a_second(&mut seen, &key("daily"), "a.yaml:1".to_owned()).unwrap();
+        refuse_a_second(&mut seen, &key("weekly"), "a.yaml:9".to_owned()).unwrap();
+        let second = refuse_a_second(&mut seen, &key("daily"), "b.yaml:3".to_owned());
+        assert_eq!(
+            second.unwrap_err().to_string(),
+            "b.yaml:3: BackupPolicy shop/daily is in a.yaml:1 already"
+        );
+    }
 }

@@ -208,9 +208,18 @@ fn collect(path: &Path, named: bool, found: &mut Vec<(String, String)>) -> Resul
     let metadata =
         std::fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?;
     if metadata.is_dir() {
+        // A link to a folder may lead back to where we are.
+        if !named && path.is_symlink() {
+            return Ok(());
+        }
         let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let entries = entries.with_context(|| format!("listing {}", path.display()))?;
-        let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+        // A mounted ConfigMap has every file twice: by its name, and below `..data` and the folder that it points to.
+        let mut paths: Vec<PathBuf> = entries
+            .iter()
+            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".."))
+            .map(std::fs::DirEntry::path)
+            .collect();
         paths.sort();
         return paths
             .iter()
@@ -238,4 +247,38 @@ fn bounded(from: impl Read) -> Result<String> {
         );
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn below_a_folder_no_file_is_read_twice() {
+        let dir = std::env::temp_dir().join(format!("kluis-walk-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("..2026_01_01")).unwrap();
+        std::fs::create_dir_all(dir.join("more")).unwrap();
+        std::fs::write(dir.join("..2026_01_01/policy.yaml"), "a: 1").unwrap();
+        std::fs::write(dir.join("more/vm.yaml"), "a: 2").unwrap();
+        symlink("..2026_01_01", dir.join("..data")).unwrap();
+        symlink("..data/policy.yaml", dir.join("policy.yaml")).unwrap();
+        symlink(&dir, dir.join("more/again")).unwrap();
+        let named = dir.join("more/again");
+        let found = |path: &Path| {
+            let mut found = Vec::new();
+            for (name, text) in files(path).unwrap() {
+                let name = name.replace(&path.display().to_string(), "DIR");
+                found.push((name, text));
+            }
+            found
+        };
+        let each = [("DIR/more/vm.yaml", "a: 2"), ("DIR/policy.yaml", "a: 1")];
+        let each = each.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(found(&dir), each);
+        // A link that was named is followed: whoever names it means what it leads to.
+        assert_eq!(found(&named), each);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -26,6 +26,13 @@ pub(super) struct Document {
     pub(super) objects: Vec<Object>,
 }
 
+impl Document {
+    /// Whether all was read that it tells of.
+    pub(super) fn is_whole(&self) -> bool {
+        self.objects.iter().all(|object| object.unread.is_none())
+    }
+}
+
 /// One object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +48,9 @@ pub(super) struct Object {
     pub(super) line: Option<u64>,
     pub(super) change: Change,
     pub(super) fields: Vec<Field>,
+    /// What could not be read of the service. Steps, losses and the approval that they need are then not all there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unread: Option<String>,
     /// What the operator would do next.
     pub(super) steps: Vec<Step>,
     /// What its status would say where it is not ready.

@@ -113,7 +113,8 @@ async fn of_neighbour(key: &Key, overlay: &Overlay, preview: &Preview) -> Result
         return Ok(None);
     };
     let object = of_plan(key, ask(key, preview).await?, &known["spec"])?;
-    let is_something = !object.steps.is_empty() || !object.losses.is_empty();
+    let is_something =
+        !object.steps.is_empty() || !object.losses.is_empty() || object.unread.is_some();
     Ok(is_something.then_some(object))
 }
 
@@ -127,7 +128,7 @@ fn of_plan(key: &Key, previewed: Previewed, spec: &Value) -> Result<Object> {
         plan,
         edits,
         now,
-        unread: _,
+        unread,
     } = previewed;
     let losses: Vec<Loss> = plan.stakes.iter().map(loss).collect();
     let edits = edits.into_iter().map(|edit| Edit {
@@ -152,6 +153,7 @@ fn of_plan(key: &Key, previewed: Previewed, spec: &Value) -> Result<Object> {
         line: None,
         change: Change::Unchanged,
         fields: Vec::new(),
+        unread: unread.map(|failure| failure.to_string()),
         steps: steps(&plan)?,
         waits: waits(&plan),
         edits: edits.collect(),

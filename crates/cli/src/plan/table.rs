@@ -44,6 +44,9 @@ fn of_object(object: &Object, lines: &mut Vec<String>) {
         lines.push(format!("  {}: {from} → {to}", field.field));
     }
     more(object.fields.len(), "fields", lines);
+    if let Some(unread) = &object.unread {
+        lines.push(format!("  COULD NOT BE READ: {unread}"));
+    }
     for edit in &object.edits {
         of_edit(edit, lines);
     }
@@ -52,7 +55,8 @@ fn of_object(object: &Object, lines: &mut Vec<String>) {
     }
     if let Some(digests) = &object.approved_loss {
         lines.push("  Not sent until somebody approves it, in this object's spec:".to_owned());
-        lines.push(format!("    approvedLoss: {digests}"));
+        // Quoted: a digest may read as a number.
+        lines.push(format!("    approvedLoss: \"{digests}\""));
     }
     for step in &object.steps {
         lines.push(format!("  the operator would {}", step.does));
@@ -164,6 +168,9 @@ fn sum(document: &Document) -> String {
     if document.approval_needed {
         text.push_str("; an approval is needed");
     }
+    if !document.is_whole() {
+        text.push_str("; not all could be read, so that there may be more");
+    }
     text.push('.');
     text
 }
@@ -174,5 +181,56 @@ fn short(value: &Value) -> String {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_is_told_and_a_digest_is_quoted() {
+        let object = Object {
+            kind: "BackupPolicy".to_owned(),
+            namespace: Some("shop".to_owned()),
+            name: "daily".to_owned(),
+            file: Some("policy.yaml".to_owned()),
+            line: Some(1),
+            change: Change::Changed,
+            fields: Vec::new(),
+            unread: Some(
+                "listing the items of shop-weu: no answer (connection refused)".to_owned(),
+            ),
+            steps: Vec::new(),
+            waits: None,
+            edits: Vec::new(),
+            losses: Vec::new(),
+            approved_loss: Some("12345678901234567890123456789012".to_owned()),
+        };
+        let document = Document {
+            schema: "kluis.dev/plan/v1",
+            would_change: true,
+            created: 0,
+            changed: 1,
+            unchanged: 0,
+            others: 0,
+            deleted: 0,
+            shortened: 0,
+            approval_needed: false,
+            objects: vec![object],
+        };
+        let mut out = Vec::new();
+        print(&document, &mut out).unwrap();
+        expect![[r#"
+            BackupPolicy shop/daily: would be changed (policy.yaml:1)
+              COULD NOT BE READ: listing the items of shop-weu: no answer (connection refused)
+              Not sent until somebody approves it, in this object's spec:
+                approvedLoss: "12345678901234567890123456789012"
+            0 to create, 1 to change, 0 unchanged; not all could be read, so that there may be more.
+        "#]]
+        .assert_eq(&String::from_utf8(out).unwrap());
+        assert!(!document.is_whole());
     }
 }
