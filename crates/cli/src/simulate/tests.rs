@@ -234,7 +234,7 @@ fn what_programs_read() {
         }"#]]
     .assert_eq(&json);
 
-    let sql = outcome(&ten_years("sql.yaml")).unwrap();
+    let sql = super::outcome(&ten_years("sql.yaml")).unwrap();
     let sql = serde_json::to_value(document::of(&sql)).unwrap();
     assert_eq!(sql["workload"], "SQLServer");
 }
