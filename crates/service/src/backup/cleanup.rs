@@ -110,7 +110,7 @@ pub(super) fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestam
     Ok(tx.first_due::<Cleaned>()?.map(|first| first.max(ctx.now)))
 }
 
-/// Asks again just before the removal: what a change of policy or a stop has saved meanwhile is left alone.
+/// Asks again just before the removal: what a change of policy, a stop or a lock has saved meanwhile is left alone.
 pub(super) fn recheck(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
     let (Kind::Cleanup, Work::Forget(work)) = (job.kind, &mut job.work) else {
         return Ok(());
@@ -120,8 +120,8 @@ pub(super) fn recheck(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<(
     }
     let mut still = BTreeSet::new();
     for item in tx.list::<Item>(job.vault.as_str())? {
-        let expired = keeping::expired(ctx, tx, &item)?;
-        still.extend(expired.iter().map(|(point, _)| point.key()));
+        let over = over(ctx, tx, &item)?;
+        still.extend(over.iter().map(|(point, _)| point.key()));
     }
     work.points.retain(|point| still.contains(&point.key));
     Ok(())
@@ -157,15 +157,10 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
     purge(ctx, tx, &items)?;
     let mut points = Vec::new();
     for item in items {
-        let locked = locks::of(ctx, &item).is_some();
+        let over = over(ctx, tx, &item)?;
         points.extend(
-            keeping::expired(ctx, tx, &item)?
-                .into_iter()
-                .filter(|(point, _)| {
-                    // A point goes with its snapshots, and not before.
-                    let stays = locked && point.instant.is_some() && !point.removing;
-                    !stays && !taken.contains(&point.key())
-                }),
+            over.into_iter()
+                .filter(|(point, _)| !taken.contains(&point.key())),
         );
         judgement::record(tx, &item)?;
     }
@@ -184,6 +179,14 @@ fn clean(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), Sto
         wanted: false,
     })?;
     forget_jobs(ctx, tx, vault)
+}
+
+/// The points of an item whose time is over and that no lock keeps. A point goes with its snapshots, and not before.
+fn over(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<Vec<(Point, Over)>, StoreError> {
+    let locked = locks::of(ctx, item).is_some();
+    let mut points = keeping::expired(ctx, tx, item)?;
+    points.retain(|(point, _)| !locked || point.instant.is_none() || point.removing);
+    Ok(points)
 }
 
 /// The points that an unfinished job makes, reads or removes already.

@@ -5,12 +5,12 @@ use kluis_arm::id::{PolicyId, VmId};
 use kluis_arm::item::VmItem;
 
 use super::items::Named;
-use super::rows::{DiskChoice, Item, Policy};
+use super::rows::{DiskChoice, Item, Point, Policy};
 use super::rules::Rules;
 use super::{disks, refusals};
 use crate::core::{Context, Refusal, VaultKey, VaultPath};
 use crate::inventory::VirtualMachine;
-use crate::store::Tx;
+use crate::store::{Row as _, Tx};
 
 /// Azure's limits of a vault: machines that are protected or stopped, and items, which soft-deleted ones are, too.
 const MOST_MACHINES: u64 = 1_000;
@@ -52,13 +52,21 @@ pub(super) fn policy(
     Ok((policy, rules))
 }
 
-/// A machine under an enhanced policy can't go back to a standard one.
+/// A machine under an enhanced policy can't go back to a standard one. One whose protection was stopped has no policy, and its
+/// points still say which it had.
 pub(super) fn no_downgrade(item: &Item, rules: &Rules, tx: &Tx<'_>) -> Result<(), Refusal> {
     let before = tx
         .get::<Policy>(&Policy::key_of(&item.vault, &item.policy))?
         .as_ref()
         .and_then(Rules::of);
-    if before.is_some_and(|before| before.enhanced) && !rules.enhanced {
+    if rules.enhanced {
+        return Ok(());
+    }
+    let was_enhanced = before.is_some_and(|before| before.enhanced)
+        || Point::of(tx, &item.key())?
+            .iter()
+            .any(|point| point.enhanced);
+    if was_enhanced {
         return Err(refusals::invalid_protection(format!(
             "'{}' is protected by an enhanced policy (V2); it can't be given a standard one.",
             item.vm

@@ -15,7 +15,7 @@ use super::items::Named;
 use super::job_words::value;
 use super::keeping::{self, Fate, Why};
 use super::refusals;
-use super::rows::{self, Item, Point, PointDisk};
+use super::rows::{self, Item, Origin, Point, PointDisk};
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
 };
@@ -141,7 +141,7 @@ fn render(point: &Point, fate: Fate, item: &Item, at: &VaultPath) -> Resource<Re
             .into(),
         ),
         security_type: Some("None".to_owned()),
-        recovery_point_properties: Some(properties(fate, item)),
+        recovery_point_properties: Some(properties(point, fate, item)),
         is_private_access_enabled_on_any_disk: Some(false),
         ..VmRecoveryPoint::default()
     };
@@ -205,10 +205,19 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
 }
 
 /// Until when the point is kept, and why. What is kept for as long as nothing changes has no time to tell.
-fn properties(fate: Fate, item: &Item) -> RecoveryPointProperties {
-    let (until, rule) = match fate {
-        Fate::Kept { until, why } => (until, rule(why)),
-        Fate::Goes { since, .. } => (Some(since), "Expired"),
+///
+/// A point that a person asked for tells that, and the day until which it was asked for, of a stopped item, too. Nothing goes
+/// while protection is stopped, even past that day; but once it is taken up again that day decides and not the policy, and
+/// who weighs what a resumption would cost has to know it.
+fn properties(point: &Point, fate: Fate, item: &Item) -> RecoveryPointProperties {
+    let (until, rule) = match (fate, point.origin) {
+        (Fate::Kept { why, .. }, Origin::Demand { until })
+            if why == Why::Policy(Reason::Stopped) =>
+        {
+            (Some(until), "OnDemand")
+        }
+        (Fate::Kept { until, why }, _) => (until, rule(why)),
+        (Fate::Goes { since, .. }, _) => (Some(since), "Expired"),
     };
     RecoveryPointProperties {
         expiry_time: until.map(|until| WireTime::from(until).to_string()),

@@ -293,7 +293,8 @@ fn file(shot: &Shot) -> Option<SnapshotFile> {
 }
 
 /// What the point expires by. One that is made before disks are replaced is kept like a run of the schedule, but takes no
-/// run's tags.
+/// run's tags but a weekly one where days keep nothing: under a policy without a daily tier, and where there is no policy, as
+/// of a stopped machine, since the one that takes it up again may have none and would let the point go at once.
 fn origin(
     cause: Cause,
     time: Timestamp,
@@ -313,7 +314,7 @@ fn origin(
         Cause::BeforeReplacing => Origin::BeforeReplacing {
             at: time,
             tags: Tags {
-                weekly: rules.is_some_and(|rules| rules.retention.daily.is_none()),
+                weekly: rules.is_none_or(|rules| rules.retention.daily.is_none()),
                 ..Tags::default()
             },
         },

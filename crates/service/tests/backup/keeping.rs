@@ -147,6 +147,31 @@ fn stopped_keeps_every_point_for_ever_and_no_edit_reaches_them() {
 }
 
 #[test]
+fn what_was_asked_for_says_its_own_day_while_stopped_and_goes_by_it_afterwards() {
+    let mut world = World::new();
+    policy(&mut world, "week", &json!({}), &daily(7));
+    world.protect_with("week");
+    let body = json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2026-03-05T00:00:00Z"}});
+    world.accept(Method::POST, &format!("{ITEM}/backup"), Some(&body));
+    world.settle();
+    world.live(24);
+    put_item(&mut world, "ProtectionStopped", "");
+    world.live(24 * 3);
+    assert_eq!(
+        kept(&mut world),
+        "2026-03-02T20:00:00Z - Stopped\n\
+         2026-03-02T09:00:00Z 2026-03-05T00:00:00Z OnDemand\n"
+    );
+    put_item(&mut world, "Protected", "week");
+    world.tick();
+    world.settle();
+    assert_eq!(
+        kept(&mut world),
+        "2026-03-02T20:00:00Z 2026-03-09T20:00:00Z Daily\n"
+    );
+}
+
+#[test]
 fn without_its_source_points_expire_and_the_newest_stays_for_ever() {
     let mut world = World::new();
     policy(&mut world, "week", &json!({}), &daily(7));

@@ -5,7 +5,7 @@ use http::Method;
 use kluis_service::inventory::Lock;
 use serde_json::json;
 
-use super::world::{ITEM, SUBSCRIPTION, VAULT, World, protection};
+use super::world::{ITEM, SUBSCRIPTION, VAULT, World, at, protection};
 
 fn locked(level: Option<Lock>, world: &mut World) {
     world.inventory.resource_groups[0].lock = level;
@@ -113,6 +113,40 @@ fn points_and_items_whose_time_is_over_stay_with_their_snapshots_until_the_lock_
     world.live(24);
     assert!(world.folders.is_empty(), "{:?}", world.folders);
     assert_eq!(world.request(Method::GET, &item(), None).status, 404);
+}
+
+#[test]
+fn a_removal_that_waits_for_its_turn_when_the_group_is_locked_removes_nothing() {
+    let mut world = world();
+    world.max_jobs = 1;
+    let ask = |until: &str, world: &mut World| {
+        let body = json!({"properties": {
+            "objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": until,
+        }});
+        world.accept(Method::POST, &format!("{}/backup", item()), Some(&body));
+    };
+    ask("2026-03-02T23:30:00Z", &mut world);
+    world.settle();
+    world.live(14);
+    assert_eq!(world.folders.len(), 2, "that, and one of the schedule");
+    // The one mover is busy at midnight, when the removal of the first is asked for.
+    ask("2026-06-12T00:00:00Z", &mut world);
+    world.now = at("2026-03-03T00:00:00Z");
+    world.tick();
+    set(Some(Lock::CanNotDelete), &mut world);
+    world.settle();
+    assert!(!world.busy(), "{}", world.jobs());
+    assert_eq!(world.folders.len(), 3, "{}", world.jobs());
+    assert_eq!(world.known_folders(), world.folders);
+
+    set(None, &mut world);
+    world.now = at("2026-03-03T10:00:00Z");
+    world.live(24);
+    let points = world.get(&format!("{}/recoveryPoints", item()));
+    let there = |point: &&serde_json::Value| {
+        point["properties"]["recoveryPointTime"] == "2026-03-02T09:00:00Z"
+    };
+    assert_eq!(points["value"].as_array().unwrap().iter().find(there), None);
 }
 
 #[test]

@@ -196,6 +196,25 @@ fn bad_policies_are_refused_and_none_is_deleted_or_downgraded_in_use() {
 }
 
 #[test]
+fn a_stop_is_no_way_from_an_enhanced_policy_to_a_standard_one() {
+    let mut world = World::new();
+    world.protect_with("EnhancedPolicy");
+    world.backup_now();
+    world.settle();
+    let mut stop = protection(WEB_1, "");
+    stop["properties"]["protectionState"] = json!("ProtectionStopped");
+    stop["properties"]["policyId"] = json!("");
+    world.accept(Method::PUT, ITEM, Some(&stop));
+    let refused = world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "DefaultPolicy")));
+    assert!(
+        refused.contains("'web-1' is protected by an enhanced policy (V2)"),
+        "{refused}"
+    );
+    world.protect_with("EnhancedPolicy");
+    assert_eq!(world.item()["policyName"], "EnhancedPolicy");
+}
+
+#[test]
 fn a_written_policy_is_answered_as_it_is_kept() {
     let mut world = World::new();
     let body = policy(|p| {

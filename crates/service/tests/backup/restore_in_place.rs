@@ -197,6 +197,27 @@ fn a_stopped_machine_can_be_put_back_too() {
         world.job(&job)
     );
     assert_eq!(world.item()["protectionState"], "ProtectionStopped");
+
+    // Taken up again by a policy of weeks, what the disks held before is kept for weeks and not until the next backup.
+    let weeks = json!({"properties": {
+        "backupManagementType": "AzureIaasVM",
+        "schedulePolicy": {"schedulePolicyType": "SimpleSchedulePolicy", "scheduleRunFrequency": "Weekly",
+            "scheduleRunDays": ["Sunday"], "scheduleRunTimes": ["2026-01-01T20:00:00Z"]},
+        "retentionPolicy": {"retentionPolicyType": "LongTermRetentionPolicy", "weeklySchedule": {
+            "daysOfTheWeek": ["Sunday"], "retentionTimes": ["2026-01-01T20:00:00Z"],
+            "retentionDuration": {"count": 12, "durationType": "Weeks"}}},
+        "instantRpRetentionRangeInDays": 5,
+        "timeZone": "UTC",
+    }});
+    let put = world.request(Method::PUT, "backupPolicies/weeks", Some(&weeks));
+    assert_eq!(put.status, 200, "{:?}", put.body);
+    let before = world.fact(&job, "Recovery Point Before");
+    world.protect_with("weeks");
+    world.settle();
+    let point = world.get(&format!("{ITEM}/recoveryPoints/{before}"));
+    let kept = &point["properties"]["recoveryPointProperties"];
+    assert_eq!(kept["ruleName"], "Weekly", "{kept}");
+    assert_eq!(kept["expiryTime"], "2026-05-25T09:00:00Z");
 }
 
 #[test]
