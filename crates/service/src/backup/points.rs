@@ -211,11 +211,13 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
 /// who weighs what a resumption would cost has to know it.
 fn properties(point: &Point, fate: Fate, item: &Item) -> RecoveryPointProperties {
     let (until, rule) = match (fate, point.origin) {
-        (Fate::Kept { why, .. }, Origin::Demand { until })
-            if why == Why::Policy(Reason::Stopped) =>
-        {
-            (Some(until), "OnDemand")
-        }
+        (
+            Fate::Kept {
+                why: Why::Policy(Reason::Stopped),
+                ..
+            },
+            Origin::Demand { until },
+        ) => (Some(until), "OnDemand"),
         (Fate::Kept { until, why }, _) => (until, rule(why)),
         (Fate::Goes { since, .. }, _) => (Some(since), "Expired"),
     };
