@@ -40,7 +40,7 @@ pub use edit::{Before, Edit};
 pub use failure::{ArmFailure, Cause};
 pub use fingerprint::Fingerprint;
 pub use key::{Kind, ObjectKey};
-pub use loss::{ItemLoss, Loss};
+pub use loss::{ItemLoss, Loss, ScheduledPoints};
 pub use plan::{Next, Outcome, Plan};
 pub use policy::plan_policy;
 pub use protected_vm::plan_protected_vm;

@@ -12,7 +12,7 @@ use kluis_arm::zone;
 use kluis_policy::loss::{Comparison, Cost, InForce, Ruling};
 
 use crate::conditions::moment;
-use crate::point::{is_on_demand, time};
+use crate::point::{asked_until, is_on_demand, is_usable, time};
 
 /// How many items a sentence names.
 const NAMED: usize = 5;
@@ -36,6 +36,15 @@ pub struct Loss {
 pub struct ItemLoss {
     pub item: String,
     pub cost: Cost,
+}
+
+/// Of an item's points what an edit's cost is counted by. The times alone: a vault may hold millions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScheduledPoints {
+    /// When those were made that a policy may prune, sorted; what somebody asked for is kept until the day that they said.
+    pub times: Vec<Timestamp>,
+    /// When the newest was made that can be used, whoever asked for it: no cleanup takes that one.
+    pub newest: Option<Timestamp>,
 }
 
 /// What keeps the points now.
@@ -72,12 +81,35 @@ impl Loss {
     }
 }
 
-/// The times of the points that a policy may prune, sorted; what somebody asked for is kept until the day that they said.
-pub(crate) fn scheduled(points: &[RecoveryPoint]) -> Vec<Timestamp> {
+/// What is counted of these points.
+pub(crate) fn scheduled(points: &[RecoveryPoint]) -> ScheduledPoints {
     let scheduled = points.iter().filter(|point| !is_on_demand(point));
     let mut times: Vec<Timestamp> = scheduled.filter_map(time).collect();
     times.sort_unstable();
-    times
+    ScheduledPoints {
+        times,
+        newest: newest(points),
+    }
+}
+
+/// What the end of "for ever" costs of the points that somebody asked for: nothing pruned them meanwhile, and those whose day
+/// is over go at once.
+pub(crate) fn overdue(points: &[RecoveryPoint], now: Timestamp) -> Cost {
+    let newest = newest(points);
+    let over = points
+        .iter()
+        .filter(|point| asked_until(point).is_some_and(|until| until <= now));
+    let mut times: Vec<Timestamp> = over
+        .filter_map(time)
+        .filter(|time| newest.is_some_and(|newest| *time < newest))
+        .collect();
+    times.sort_unstable();
+    everything(&times)
+}
+
+fn newest(points: &[RecoveryPoint]) -> Option<Timestamp> {
+    let usable = points.iter().filter(|point| is_usable(point));
+    usable.filter_map(time).max()
 }
 
 /// The times of all points, sorted.
@@ -116,11 +148,11 @@ impl Assessment {
         }
     }
 
-    /// What it costs one item whose points are of these times, sorted.
-    pub(crate) fn cost(&self, times: &[Timestamp]) -> Cost {
+    /// What it costs one item that has these points.
+    pub(crate) fn cost(&self, points: &ScheduledPoints) -> Cost {
         match self {
-            Self::Compared(comparison) => comparison.cost(times),
-            Self::Everything => everything(times),
+            Self::Compared(comparison) => comparison.cost(&points.times, points.newest),
+            Self::Everything => everything(&points.times),
         }
     }
 }
@@ -162,7 +194,7 @@ fn everything(times: &[Timestamp]) -> Cost {
     }
 }
 
-fn sum(one: &Cost, other: &Cost) -> Cost {
+pub(crate) fn sum(one: &Cost, other: &Cost) -> Cost {
     Cost {
         deleted: one.deleted.saturating_add(other.deleted),
         shortened: one.shortened.saturating_add(other.shortened),

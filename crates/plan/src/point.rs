@@ -6,6 +6,7 @@ use kluis_arm::recovery_point::{
     Consistency as WireConsistency, RecoveryPoint, RecoveryPointDetail, Tier, TierDetail,
     TierStatus, VmRecoveryPoint,
 };
+use kluis_arm::time::WireTime;
 
 /// When the point was made.
 pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
@@ -64,6 +65,15 @@ pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {
             .as_deref()
     });
     rule.is_some_and(|rule| rule.eq_ignore_ascii_case("OnDemand"))
+}
+
+/// Until when somebody asked for it; None for a scheduled one, and where it does not say.
+pub(crate) fn asked_until(point: &RecoveryPoint) -> Option<Timestamp> {
+    let properties = of_vm(point)?.recovery_point_properties.as_ref()?;
+    let until = properties.expiry_time.as_deref()?;
+    is_on_demand(point)
+        .then(|| WireTime::from(until).moment().ok().flatten())
+        .flatten()
 }
 
 /// The LUNs of the data disks that it holds; None where it does not say.

@@ -56,8 +56,8 @@ impl World for PolicyWorld {
             };
             let at = self.vaults.iter().position(is_there);
             if let Some(facts) = at.and_then(|at| self.vaults.get_mut(at)) {
-                let times = points.clone().map(|points| loss::scheduled(&points));
-                facts.points.insert(id.clone(), times);
+                let points = points.clone().map(|points| loss::scheduled(&points));
+                facts.points.insert(id.clone(), points);
             }
             return;
         }

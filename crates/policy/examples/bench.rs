@@ -155,7 +155,10 @@ fn preview(schedule: &Schedule) -> Result<(f64, f64), Failure> {
     };
     let begin = Instant::now();
     let comparison = Comparison::new(&InForce::Ruling(ruling(&long)), &ruling(&wanted), now);
-    let costs: Vec<Cost> = items.iter().map(|points| comparison.cost(points)).collect();
+    let costs: Vec<Cost> = items
+        .iter()
+        .map(|points| comparison.cost(points, points.last().copied()))
+        .collect();
     let seconds = begin.elapsed().as_secs_f64();
     let lost: u32 = black_box(&costs).iter().map(|cost| cost.deleted).sum();
     if lost == 0 {

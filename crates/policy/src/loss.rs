@@ -9,8 +9,9 @@
 //! - a point that is there although the policy in force would have let it go was tagged by an earlier policy. It is taken
 //!   to be kept by whichever of the long-term tiers still covers its age, and the worst is assumed.
 //!
-//! The newest point never goes by its age, so no edit deletes it: it goes when a newer one is there, which is sooner
-//! than now, and that is what it counts as.
+//! The newest of all points never goes by its age, so no edit deletes it: it goes when a newer one is there, which is
+//! sooner than now, and that is what it counts as. A newer point on demand is a newer one, too: then the newest of the
+//! schedule goes like any other.
 //!
 //! What can't be seen is an old tag on a point that the policy in force still keeps anyway: it counts by the policy in
 //! force. Points on demand don't belong here; no policy prunes them.
@@ -56,16 +57,17 @@ pub struct Cost {
     pub newest: Option<Timestamp>,
 }
 
-/// What an edit would cost an item whose scheduled points have these times, in ascending order. For many items use one
-/// [`Comparison`].
+/// What an edit would cost an item whose scheduled points have these times, in ascending order, and whose newest usable
+/// point, on demand or not, was made at `newest`. For many items use one [`Comparison`].
 pub fn cost(
     points: &[Timestamp],
+    newest: Option<Timestamp>,
     in_force: &InForce<'_>,
     wanted: &Ruling<'_>,
     now: Timestamp,
 ) -> Cost {
     let oldest = points.first().copied().unwrap_or(now);
-    Comparison::since(oldest, in_force, wanted, now).cost(points)
+    Comparison::since(oldest, in_force, wanted, now).cost(points, newest)
 }
 
 /// Two rulings made ready to be compared for item after item.
@@ -124,12 +126,13 @@ impl Comparison {
         }
     }
 
-    /// What the edit would cost an item whose scheduled points have these times, in ascending order.
-    pub fn cost(&self, points: &[Timestamp]) -> Cost {
+    /// What the edit would cost an item whose scheduled points have these times, in ascending order, and whose newest
+    /// usable point, on demand or not, was made at `newest`. Where no point is known to be usable none stays as the newest.
+    pub fn cost(&self, points: &[Timestamp], newest: Option<Timestamp>) -> Cost {
         let mut cost = Cost::default();
         // The first run of the day that was looked at last.
         let mut first: Option<(i64, i64)> = None;
-        for (index, time) in points.iter().enumerate() {
+        for time in points {
             let due = self.due(floor(*time).0);
             let day = self.clock.local(due).div_euclid(SECONDS);
             let (first_day, first_due) = *first.get_or_insert((day, due));
@@ -141,7 +144,7 @@ impl Comparison {
             } else {
                 Tags::default()
             };
-            let is_newest = index + 1 == points.len();
+            let is_newest = newest.is_some_and(|newest| *time >= newest);
             match self.fate(due, tags, is_newest) {
                 Fate::Same => continue,
                 Fate::Deleted => cost.deleted = cost.deleted.saturating_add(1),

@@ -81,8 +81,8 @@ pub(super) fn assess(
                 Assessment::of(&Present::Terms(&edit.present), &edit.wanted, world.now);
             for item in &case.pruned {
                 match facts.points.get(item) {
-                    Some(Observed::Found(times)) => {
-                        let cost = assessment.cost(times);
+                    Some(Observed::Found(points)) => {
+                        let cost = assessment.cost(points);
                         let name = names.get(item).cloned();
                         loss.add(name.unwrap_or_else(|| approval::machine(item)), cost);
                     }

@@ -10,6 +10,7 @@ use kluis_arm::policy::Policy;
 use super::fact::ItemFact;
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
+use crate::loss::ScheduledPoints;
 
 /// A BackupPolicy and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +42,8 @@ pub struct PolicyVaultFacts {
     pub progress: Option<Observed<Progress>>,
     /// From ARM, where an edit may cost points: what the policy protects, whoever declared it.
     pub protected: Option<Observed<Vec<ItemFact>>>,
-    /// From ARM, where an edit may cost points: when each item's were made, sorted. The times alone: a vault may hold millions.
-    pub points: HashMap<ItemId, Observed<Vec<Timestamp>>>,
+    /// From ARM, where an edit may cost points: each item's.
+    pub points: HashMap<ItemId, Observed<ScheduledPoints>>,
 }
 
 impl PolicyVaultFacts {

@@ -63,6 +63,8 @@ pub(crate) struct Azure {
     pub(crate) tiers: Vec<Tier>,
     /// The points that somebody asked for, by name.
     pub(crate) on_demand: Vec<String>,
+    /// Until when they asked for them.
+    pub(crate) asked_until: Option<String>,
     /// The points that are being removed, by name.
     pub(crate) removing: Vec<String>,
     discovered: bool,
@@ -120,6 +122,7 @@ impl Azure {
             wrong: Vec::new(),
             tiers: vec![Tier::HardenedRp],
             on_demand: Vec::new(),
+            asked_until: None,
             removing: Vec::new(),
             discovered: false,
             operations: Vec::new(),
@@ -496,6 +499,7 @@ impl Azure {
             .enumerate()
             .map(|(index, time)| {
                 let name = Name::new(format!("rp-{}", index + 1)).unwrap();
+                let is_asked = self.on_demand.iter().any(|asked| name == *asked.as_str());
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(Consistency::CrashConsistent),
@@ -507,11 +511,8 @@ impl Azure {
                             .collect(),
                     ),
                     recovery_point_properties: Some(RecoveryPointProperties {
-                        rule_name: self
-                            .on_demand
-                            .iter()
-                            .any(|asked| name == *asked.as_str())
-                            .then(|| "OnDemand".to_owned()),
+                        rule_name: is_asked.then(|| "OnDemand".to_owned()),
+                        expiry_time: self.asked_until.clone().filter(|_| is_asked),
                         ..RecoveryPointProperties::default()
                     }),
                     ..VmRecoveryPoint::default()

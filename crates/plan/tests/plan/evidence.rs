@@ -1,13 +1,15 @@
 //! What a status says of runs and points, and what an edit's cost counts.
 
 use jiff::SignedDuration;
-use kluis_api::{ConditionStatus, Consistency, DailyRetention, RunResult, StorageTier};
+use kluis_api::{
+    ConditionStatus, Consistency, DailyRetention, ItemDeletionPolicy, RunResult, StorageTier,
+};
 use kluis_arm::job::JobStatus;
 use kluis_arm::recovery_point::Tier;
 use kluis_plan::Kind;
 
 use crate::azure::{item_id, key};
-use crate::cluster::{ALL, Cluster, JOB, PERIOD, parse};
+use crate::cluster::{ALL, Cluster, ITEM, JOB, PERIOD, parse};
 
 /// A point is there from its snapshot on, and once its run has ended it is said where else it is.
 #[test]
@@ -112,5 +114,32 @@ fn an_edits_cost_leaves_out_points_on_demand() {
         cluster.converge(&ALL);
         let status = cluster.policy.as_ref().unwrap().status.as_ref().unwrap();
         assert_eq!(status.conditions[0].status, ready, "{}", cluster.log);
+    }
+}
+
+/// While protection is stopped nothing prunes what somebody asked for. Taken up again, what is past its day goes at once, but for the
+/// newest of all.
+#[test]
+fn a_resumption_costs_the_points_on_demand_whose_day_is_over() {
+    for (on_demand, until, deleted) in [
+        (vec!["rp-1"], "2026-01-01T00:00:00Z", Some(1)),
+        (vec!["rp-1"], "2036-01-01T00:00:00Z", None),
+        (vec!["rp-2"], "2026-01-01T00:00:00Z", None),
+    ] {
+        let mut cluster = Cluster::converged();
+        cluster.azure.run_schedule(&item_id());
+        cluster.azure.now += SignedDuration::from_hours(1);
+        cluster.azure.run_schedule(&item_id());
+        cluster.azure.on_demand = on_demand.into_iter().map(str::to_owned).collect();
+        cluster.azure.asked_until = Some(until.to_owned());
+        cluster.edit_item(|item| item.spec.deletion_policy = ItemDeletionPolicy::RetainData);
+        cluster.converge(&ALL);
+        cluster.delete(Kind::ProtectedVM);
+        cluster.converge(&ALL);
+        cluster.item = Some(parse(ITEM));
+        cluster.converge(&ALL);
+        let status = cluster.item.as_ref().unwrap().status.as_ref().unwrap();
+        let asked = status.approval.as_ref().map(|approval| approval.deleted);
+        assert_eq!(asked, deleted, "{}", cluster.log);
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
-use kluis_policy::loss::{Comparison, Cost, InForce, Ruling, cost};
+use kluis_policy::loss::{self, Comparison, Cost, InForce, Ruling};
 use kluis_policy::{
     Daily, Frequency, MonthDays, Monthly, Origin, Point, Retention, Schedule, Verdict, Week, Weekly,
 };
@@ -46,6 +46,11 @@ fn points(schedule: &Schedule, days: i64, now: Timestamp) -> Vec<Timestamp> {
         .collect()
 }
 
+/// What it costs an item that has no points but these, of its schedule.
+fn cost(points: &[Timestamp], in_force: &InForce<'_>, wanted: &Ruling<'_>, now: Timestamp) -> Cost {
+    loss::cost(points, points.last().copied(), in_force, wanted, now)
+}
+
 fn from_to(schedule: &Schedule, old: &Retention, new: &Retention, days: i64) -> Cost {
     let now = at("2026-03-01T12:00:00Z");
     let ruling = |retention| Ruling {
@@ -83,6 +88,26 @@ fn from_daily_to_weekly_the_daily_points_are_lost() {
         (23, 1),
         "all but four Sundays; the newest stays until there is a newer one"
     );
+}
+
+/// A backup that somebody asked for after the last run is the newest: that of the last run goes like those before it.
+#[test]
+fn beside_a_newer_point_on_demand_none_of_the_schedule_stays_as_the_newest() {
+    let utc = daily_at_ten("UTC");
+    let now = at("2026-03-01T12:00:00Z");
+    let times = points(&utc, 28, now);
+    let (old, new) = (days(30), weekly(12, Weekday::Sunday));
+    let ruling = |retention| Ruling {
+        schedule: &utc,
+        retention,
+    };
+    let deleted = |newest| {
+        let in_force = InForce::Ruling(ruling(&old));
+        let found = loss::cost(&times, newest, &in_force, &ruling(&new), now);
+        (found.deleted, found.shortened)
+    };
+    assert_eq!(deleted(times.last().copied()), (27, 1));
+    assert_eq!(deleted(Some(at("2026-03-01T11:00:00Z"))), (28, 0));
 }
 
 #[test]
@@ -250,7 +275,7 @@ proptest! {
         // points all stand are compared.
         prop_assume!(times.len() == all.len() || !matches!(schedule.frequency, Frequency::Hourly { .. } | Frequency::Minutes { .. }));
         let comparison = Comparison::new(&InForce::Ruling(ruling(&old)), &ruling(&new), now);
-        let found = comparison.cost(&times);
+        let found = comparison.cost(&times, times.last().copied());
         let lost = |(_, was, will): &&(Timestamp, Option<Timestamp>, Option<Timestamp>)| will < was;
         let lost: Vec<_> = kept.iter().filter(lost).collect();
         // The newest never goes by its age, but when there is a newer one.

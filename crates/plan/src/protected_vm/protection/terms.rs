@@ -101,9 +101,9 @@ impl Change {
     }
 
     fn cost(&self, world: &ProtectedVmWorld) -> Result<Loss, Waiting> {
-        let times = match &world.points {
-            Some(Observed::Found(points)) => loss::scheduled(points),
-            Some(Observed::Absent) => Vec::new(),
+        let points = match &world.points {
+            Some(Observed::Found(points)) => points.as_slice(),
+            Some(Observed::Absent) => &[],
             Some(Observed::Unknown(failure)) => {
                 return Err(Waiting::LossUnknown {
                     failure: failure.clone(),
@@ -119,8 +119,12 @@ impl Change {
             Some(terms) => Present::Terms(terms),
             None => Present::ForEver,
         };
+        let assessment = Assessment::of(&present, &self.wanted, world.now);
+        let mut cost = assessment.cost(&loss::scheduled(points));
+        if matches!(present, Present::ForEver) {
+            cost = loss::sum(&cost, &loss::overdue(points, world.now));
+        }
         let mut loss = Loss::default();
-        let cost = Assessment::of(&present, &self.wanted, world.now).cost(&times);
         loss.add(ids::qualified(&world.item.metadata), cost);
         Ok(loss)
     }
