@@ -60,16 +60,39 @@ pub(crate) fn vm_id(service: &BackupService, vm: &VmRef) -> Result<VmId, Waiting
 }
 
 /// What a BackupPolicy is called in a vault: its name, with its namespace before it where that is not the Vault's, so that policies of
-/// several namespaces do not meet under one name.
-pub(crate) fn policy_name(policy: &ObjectMeta, vault: &Vault) -> String {
+/// several namespaces do not meet under one name. The first `--` of a name in a vault separates the two: what would put one before it is
+/// refused, else one object's approval would let another's policy be changed.
+pub(crate) fn policy_name(policy: &ObjectMeta, vault: &Vault) -> Result<String, Waiting> {
     let own = policy.name.as_deref().unwrap_or_default();
     let namespace = policy.namespace.as_deref().unwrap_or_default();
+    let refused = |what, name: &str, instead| Waiting::InvalidName {
+        what,
+        message: format!(
+            "{name} contains --, which separates the namespace from the name of a policy in a vault: {instead}"
+        ),
+    };
     if vault.metadata.namespace.as_deref() == Some(namespace) {
-        own.to_owned()
+        match own.contains(SEPARATOR) {
+            true => Err(refused(
+                "The BackupPolicy's name",
+                own,
+                "make a BackupPolicy of another name",
+            )),
+            false => Ok(own.to_owned()),
+        }
+    } else if namespace.contains(SEPARATOR) {
+        Err(refused(
+            "The BackupPolicy's namespace",
+            namespace,
+            "use a Vault of that namespace itself",
+        ))
     } else {
-        format!("{namespace}--{own}")
+        Ok(format!("{namespace}{SEPARATOR}{own}"))
     }
 }
+
+/// Between the namespace and the name of a policy, in a vault of another namespace.
+const SEPARATOR: &str = "--";
 
 /// The policy that an item of a namespace names, in a vault.
 pub(crate) fn policy_id(
@@ -86,7 +109,7 @@ pub(crate) fn policy_id(
                 name: named.clone(),
                 ..ObjectMeta::default()
             };
-            policy_name(&metadata, vault)
+            policy_name(&metadata, vault)?
         }
     };
     Ok(id.policy(name("policyRef", &own)?))
@@ -108,4 +131,65 @@ pub(crate) fn qualified(metadata: &ObjectMeta) -> String {
         metadata.namespace.as_deref().unwrap_or_default(),
         metadata.name.as_deref().unwrap_or_default()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn object(namespace: &str, name: &str) -> ObjectMeta {
+        ObjectMeta {
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    #[test]
+    fn no_two_policies_have_one_name_in_a_vault() {
+        let vault: Vault = serde_json::from_value(serde_json::json!({
+            "apiVersion": "kluis.dev/v1alpha1",
+            "kind": "Vault",
+            "metadata": { "namespace": "shop", "name": "weu" },
+            "spec": { "serviceRef": { "name": "azure" }, "resourceGroup": "rg", "location": "westeurope" }
+        }))
+        .unwrap();
+        let mut named = HashMap::new();
+        let parts = [
+            "a",
+            "b",
+            "c",
+            "shop",
+            "gold",
+            "a--b",
+            "b--c",
+            "shop--gold",
+            "a---b",
+            "a-b",
+        ];
+        for namespace in parts {
+            for name in parts {
+                if let Ok(there) = policy_name(&object(namespace, name), &vault) {
+                    let before = named.insert(there.clone(), (namespace, name));
+                    assert_eq!(before, None, "{namespace}/{name} is {there}, too");
+                }
+            }
+        }
+        let name_of = |namespace, name| {
+            policy_name(&object(namespace, name), &vault).map_err(|waiting| waiting.to_string())
+        };
+        assert_eq!(name_of("shop", "gold").unwrap(), "gold");
+        assert_eq!(name_of("a", "b--c").unwrap(), "a--b--c");
+        assert_eq!(
+            name_of("a--b", "c").unwrap_err(),
+            "The BackupPolicy's namespace cannot be used in Azure: a--b contains --, which separates the namespace from the name of a \
+             policy in a vault: use a Vault of that namespace itself."
+        );
+        assert_eq!(
+            name_of("shop", "shop--gold").unwrap_err(),
+            "The BackupPolicy's name cannot be used in Azure: shop--gold contains --, which separates the namespace from the name of a \
+             policy in a vault: make a BackupPolicy of another name."
+        );
+    }
 }

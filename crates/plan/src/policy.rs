@@ -139,7 +139,7 @@ impl PolicyWorld {
         let id = ids::vault_id(service, vault)?;
         Ok(id.policy(ids::name(
             "metadata.name",
-            &ids::policy_name(&self.policy.metadata, vault),
+            &ids::policy_name(&self.policy.metadata, vault)?,
         )?))
     }
 }

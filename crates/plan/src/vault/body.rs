@@ -28,7 +28,7 @@ pub(super) fn create(vault: &Vault) -> wire::Vault {
         properties: Some(wire::VaultProperties {
             public_network_access: Some(wire::Switch::Enabled),
             redundancy_settings: Some(redundancy_settings(vault.spec.redundancy)),
-            security_settings: Some(security_settings(vault)),
+            security_settings: Some(security_settings(vault, None)),
             ..wire::VaultProperties::default()
         }),
         ..wire::Vault::default()
@@ -67,7 +67,7 @@ pub(super) fn change(
         what.push("its redundancy");
     }
     if differs_in_soft_delete(vault, found)? && !keeps_soft_delete {
-        properties.security_settings = Some(security_settings(vault));
+        properties.security_settings = Some(security_settings(vault, soft_delete(found)));
         what.push("its soft delete");
     }
     if properties != wire::VaultProperties::default() {
@@ -171,13 +171,21 @@ fn redundancy_settings(redundancy: Redundancy) -> wire::RedundancySettings {
     }
 }
 
-fn security_settings(vault: &Vault) -> wire::SecuritySettings {
+/// What is always on stays so in words, too: the service refuses `Enabled` there, other days or not.
+fn security_settings(
+    vault: &Vault,
+    present: Option<&wire::SoftDeleteSettings>,
+) -> wire::SecuritySettings {
     let wanted = &vault.spec.soft_delete;
+    let state = present
+        .and_then(|present| present.soft_delete_state.clone())
+        .filter(|present| *present == wire::SoftDeleteState::AlwaysOn)
+        .unwrap_or_else(|| state_on_wire(wanted.state));
     let days = (wanted.state != SoftDeleteState::Disabled)
         .then(|| i32::try_from(wanted.retention_days).unwrap_or(i32::MAX));
     wire::SecuritySettings {
         soft_delete_settings: Some(wire::SoftDeleteSettings {
-            soft_delete_state: Some(state_on_wire(wanted.state)),
+            soft_delete_state: Some(state),
             soft_delete_retention_period_in_days: days,
             ..wire::SoftDeleteSettings::default()
         }),

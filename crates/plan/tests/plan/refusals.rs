@@ -2,6 +2,7 @@
 
 use expect_test::{Expect, expect};
 use kluis_api::{AdoptionPolicy, ConditionStatus, ConditionType};
+use kluis_arm::vault::{SoftDeleteSettings, SoftDeleteState};
 use kluis_plan::{Cause, Kind};
 
 use crate::cluster::{ALL, Cluster, JOB, RESTORE, parse};
@@ -140,6 +141,28 @@ fn a_service_that_does_not_answer() {
         "{} {}",
         vault.conditions[0].reason, vault.conditions[0].message
     ));
+}
+
+/// The service refuses `Enabled` where soft delete is always on, so the days go along with what is there.
+#[test]
+fn a_vault_whose_soft_delete_is_always_on_gets_its_days() {
+    let mut cluster = Cluster::converged();
+    let vault = cluster.azure.vaults.values_mut().next().unwrap();
+    let properties = vault.properties.get_or_insert_default();
+    let security = properties.security_settings.get_or_insert_default();
+    let settings = security.soft_delete_settings.get_or_insert_default();
+    settings.soft_delete_state = Some(SoftDeleteState::AlwaysOn);
+    let always = settings.clone();
+    cluster.edit_vault(|vault| vault.spec.soft_delete.retention_days = 30);
+    cluster.converge(&ALL);
+    let vault = cluster.azure.vaults.values().next().unwrap();
+    let properties = vault.properties.as_ref().unwrap();
+    let security = properties.security_settings.as_ref().unwrap();
+    let expected = SoftDeleteSettings {
+        soft_delete_retention_period_in_days: Some(30),
+        ..always
+    };
+    assert_eq!(security.soft_delete_settings, Some(expected));
 }
 
 #[test]
