@@ -16,7 +16,7 @@ pub struct Operation {
     pub target: String,
     /// When it was decided. What Azure began before this moment is somebody else's.
     pub intent: Time,
-    /// What asked for it: the token of a backup request, where that is what did.
+    /// What asked for it: the token of a backup request, or the generation of the spec that an edit of a policy is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub token: Option<String>,

@@ -197,7 +197,8 @@ impl Plan {
         if let Some(status) = &mut report.status {
             for (step, outcome) in self.steps.iter().zip(outcomes) {
                 if outcome.may_have_been_taken() {
-                    status.edited(step, self.basis.now);
+                    let is_taken = matches!(outcome, Outcome::Done | Outcome::Accepted { .. });
+                    status.edited(step, is_taken, self.basis.now);
                 }
             }
         }
@@ -320,8 +321,8 @@ impl Status {
         });
     }
 
-    /// Remembers an edit of a policy: the service counts them, and so do we.
-    fn edited(&mut self, step: &Step, now: Timestamp) {
+    /// Remembers an edit of a policy: the service counts them, and so do we. One that was taken is not sent twice for one generation.
+    fn edited(&mut self, step: &Step, is_taken: bool, now: Timestamp) {
         let (Self::Policy(status), Some(Slot::PolicyVault(name)), Some(room)) =
             (self, &step.slot, &step.guard.room)
         else {
@@ -330,6 +331,15 @@ impl Status {
         for vault in status.vaults.iter_mut().filter(|vault| vault.name == *name) {
             vault.edits.retain(|edit| edit.0 >= room.since);
             vault.edits.push(conditions::moment(now));
+            vault.operation = is_taken.then(|| kluis_api::Operation {
+                kind: kluis_api::OperationKind::UpdatePolicy,
+                target: step.action.target(),
+                intent: conditions::moment(now),
+                token: Some(step.guard.generation.to_string()),
+                status_url: None,
+                job: None,
+                before: Vec::new(),
+            });
         }
     }
 

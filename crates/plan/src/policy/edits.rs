@@ -12,7 +12,7 @@ use crate::world::PolicyVaultFacts;
 
 /// How many of the fifty are ours.
 const OURS: usize = 45;
-const WITHIN: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// The room for one more edit of a policy of the vault; `Err` until when there is none.
 pub(super) fn room(facts: &PolicyVaultFacts, now: Timestamp) -> Result<EditRoom, Waiting> {

@@ -7,7 +7,7 @@ use kluis_arm::policy::{Generation, ProtectionPolicy, differences, keeping, pars
 use kluis_arm::resource::Resource;
 
 use super::at_stake::{self, Edit};
-use super::{edits, following};
+use super::{RESYNC, edits, following};
 use crate::approval::{Approved, Pending, Stake};
 use crate::plan::{Basis, Next};
 use crate::step::{Action, EditRoom, Precondition, Slot, Step};
@@ -110,6 +110,7 @@ pub(super) fn of(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -
             Some(Observed::Found(Progress::InProgress { retry_after })) => {
                 Next::After(retry_after.unwrap_or(jiff::SignedDuration::from_secs(5)))
             }
+            _ if matches!(waiting, Waiting::ChangeNotTaken { .. }) => Next::After(RESYNC),
             _ => waiting.next(world.now),
         };
         Rendering::Waiting {
@@ -208,6 +209,10 @@ fn change(
     {
         return Err(Waiting::TierDowngrade.into());
     }
+    if is_sent(world, facts) {
+        let what = "the policy".to_owned();
+        return Err(Waiting::ChangeNotTaken { what }.into());
+    }
     let stake = at_stake::assess(world, facts, &id, edit)?;
     let needed = stake
         .as_ref()
@@ -231,6 +236,20 @@ fn change(
         }),
         Err(waiting) => Err(Held::by(waiting, stake)),
     }
+}
+
+/// Whether this very edit was taken by the service and has ended, and is not what the vault has: sent again at once, it would use up the
+/// vault's edits. What the clocks have changed since is another edit. After a day it is tried again.
+fn is_sent(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
+    let generation = world.policy.metadata.generation.unwrap_or_default();
+    let sent = facts_operation(world, facts)
+        .filter(|sent| sent.token.as_deref() == Some(generation.to_string().as_str()))
+        .map(|sent| sent.intent.0);
+    sent.is_some_and(|at| {
+        let spec = &world.policy.spec;
+        world.now.duration_since(at) < edits::WITHIN
+            && following::terms_at(spec, at).ok() == following::terms_at(spec, world.now).ok()
+    })
 }
 
 /// The step that writes it, while what it was judged by holds: what is in force and, where points were counted, what it protects. An item

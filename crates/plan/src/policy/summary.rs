@@ -100,7 +100,8 @@ pub(super) fn entry(
         Rendering::Waiting {
             waiting: Waiting::OperationInProgress {
                 kind: OperationKind::UpdatePolicy
-            } | Waiting::Arm(_),
+            } | Waiting::Arm(_)
+                | Waiting::ChangeNotTaken { .. },
             ..
         }
     );

@@ -4,12 +4,12 @@
 use expect_test::expect;
 use jiff::SignedDuration;
 use kluis_api::{
-    Approval, ChangeControl, ConditionStatus, ConditionType, DailyRetention, SoftDelete,
-    SoftDeleteState, Weekday, WeeklyRetention, WeeklySchedule,
+    Approval, ChangeControl, ConditionStatus, ConditionType, DailyRetention, DaylightSaving,
+    SoftDelete, SoftDeleteState, Weekday, WeeklyRetention, WeeklySchedule,
 };
 use kluis_plan::{Approved, Fingerprint, Kind, Plan};
 
-use crate::azure::{item_id, key};
+use crate::azure::{Edits, item_id, key};
 use crate::cluster::{ALL, Cluster};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -324,6 +324,60 @@ fn soft_delete_of_what_is_not_there_is_not_asked_for() {
         cluster.converge(&ALL);
     }
     assert_eq!(cluster.azure.calls.len(), 2, "{}", cluster.log);
+}
+
+/// Sent again and again, an edit that the service takes and does not make would use up the vault's edits.
+#[test]
+fn an_edit_that_the_service_takes_and_does_not_make_is_sent_once() {
+    for edits in [Edits::Ignored, Edits::IgnoredInTime] {
+        let mut cluster = backed_up();
+        cluster.azure.edits = edits;
+        keep(&mut cluster, 40);
+        for _ in 0..10 {
+            cluster.azure.now += SignedDuration::from_mins(20);
+            cluster.converge(&ALL);
+        }
+        assert_eq!(sent(&cluster), WRITTEN);
+        let status = cluster.policy.as_ref().unwrap().status.as_ref().unwrap();
+        expect!["ChangeNotTaken The service accepted a change of the policy and did not make it."]
+            .assert_eq(&format!(
+                "{} {}",
+                status.conditions[0].reason, status.conditions[0].message
+            ));
+
+        // Another wish is another edit, and so is the same one a day later.
+        keep(&mut cluster, 41);
+        assert_eq!(cluster.azure.calls, [WRITTEN; 2]);
+        cluster.azure.edits = Edits::Made;
+        cluster.converge(&ALL);
+        assert_eq!(cluster.azure.calls, [WRITTEN; 2]);
+        cluster.azure.now += DAY;
+        cluster.converge(&ALL);
+        assert_eq!(cluster.azure.calls, [WRITTEN; 3]);
+
+        // What somebody else changes afterwards is put right at once.
+        let theirs = cluster.azure.policies.clone();
+        keep(&mut cluster, 42);
+        cluster.azure.policies = theirs;
+        cluster.converge(&ALL);
+        assert_eq!(cluster.azure.calls, [WRITTEN; 5]);
+    }
+}
+
+#[test]
+fn an_edit_that_follows_the_clocks_is_another_one() {
+    let mut cluster = backed_up();
+    cluster.azure.edits = Edits::Ignored;
+    cluster.azure.now = "2027-03-27T12:00:00Z".parse().unwrap();
+    cluster.edit_policy(|policy| {
+        policy.spec.schedule.daylight_saving = DaylightSaving::Follow;
+        policy.spec.retention.daily = Some(DailyRetention { keep: 40 });
+    });
+    cluster.converge(&ALL);
+    assert_eq!(cluster.azure.calls, [WRITTEN; 1]);
+    cluster.azure.now = "2027-03-28T02:00:00Z".parse().unwrap();
+    cluster.converge(&ALL);
+    assert_eq!(cluster.azure.calls, [WRITTEN; 2]);
 }
 
 /// Law 2: what a loss was counted from is looked at again right before the edit is sent.
