@@ -18,7 +18,7 @@ use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::loss;
 use crate::plan::{Basis, Next, Plan};
-use crate::report::Status;
+use crate::report::{Event, Status};
 use crate::step::{Action, Step};
 use crate::terms;
 use crate::waiting::Waiting;
@@ -179,6 +179,12 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         Some(_) => summary::approval(&[]),
         None => summary::approval(&renderings),
     };
+    let told: Vec<Event> = renderings
+        .iter()
+        .filter_map(Rendering::sent)
+        .filter(|_| blocked.is_none())
+        .filter_map(Stake::told)
+        .collect();
     let stakes: Vec<Stake> = renderings
         .iter()
         .filter_map(Rendering::stake)
@@ -208,8 +214,7 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         .filter_map(Rendering::step);
     let steps: Vec<Step> = hold.into_iter().chain(puts).collect();
     let mut plan = basis.plan(steps, Status::Policy(status), next);
-    let sent = stakes.iter().filter_map(Stake::told);
-    plan.report.events.extend(announced.into_iter().chain(sent));
+    plan.report.events.extend(announced.into_iter().chain(told));
     plan.stakes = stakes;
     plan
 }

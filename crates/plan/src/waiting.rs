@@ -91,6 +91,10 @@ pub enum Waiting {
         made: usize,
         until: Timestamp,
     },
+    /// A policy keeps more in the vault than is declared: what comes under it now would lose that by an edit which nobody judged for it.
+    PolicyOutOfDate { policy: String, vault: String },
+    /// What is declared of an item was not looked at yet.
+    ItemNotSeen { item: String },
     /// Whether the edit would delete recovery points is not known.
     LossUnknown { failure: ArmFailure },
     /// Another object declares the same machine in the same vault, and has it.
@@ -190,6 +194,8 @@ impl Waiting {
             Self::TierDowngrade | Self::ItemTierDowngrade { .. } => "TierDowngrade",
             Self::ApprovalRequired(_) => "ApprovalRequired",
             Self::EditsSpent { .. } => "EditBudgetSpent",
+            Self::PolicyOutOfDate { .. } => "PolicyOutOfDate",
+            Self::ItemNotSeen { .. } => "ItemNotSeen",
             Self::LossUnknown { .. } => "LossUnknown",
             Self::DeclaredBy { .. } => "DeclaredBy",
             Self::OperationInProgress { .. } => "OperationInProgress",
@@ -233,6 +239,8 @@ impl Waiting {
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::LossUnknown { .. }
             | Self::EditsSpent { .. }
+            | Self::PolicyOutOfDate { .. }
+            | Self::ItemNotSeen { .. }
             | Self::OperationInProgress { .. }
             | Self::StillProvisioning { .. }
             | Self::InUse { .. }
@@ -319,6 +327,8 @@ impl Waiting {
             | Self::PolicyNotFound { .. }
             | Self::PolicyNotReady { .. }
             | Self::PolicyNotInVault { ours: true, .. }
+            | Self::PolicyOutOfDate { .. }
+            | Self::ItemNotSeen { .. }
             | Self::SecretNotFound { .. }
             | Self::InUse { .. }
             | Self::DeclaredBy { .. }

@@ -56,8 +56,8 @@ pub(super) fn assess(
         return Ok(None);
     }
     // An item that is on its way here is listed with the policy that it comes from until it has arrived.
-    if let Some(kind) = facts.items.iter().find_map(moving) {
-        return Err(Waiting::OperationInProgress { kind });
+    if let Some(waiting) = facts.items.iter().find_map(moving) {
+        return Err(waiting);
     }
     let unread = |what: &str| Waiting::StillProvisioning {
         what: what.to_owned(),
@@ -172,14 +172,22 @@ impl Case {
     }
 }
 
-/// What is being done to an item that may bring it under the policy.
-fn moving(item: &ProtectedVM) -> Option<OperationKind> {
-    let operation = item.status.as_ref()?.operation.as_ref()?;
+/// What may bring an item under the policy: what is being done to it, or what is declared of it since it was looked at last.
+fn moving(item: &ProtectedVM) -> Option<Waiting> {
+    let metadata = &item.metadata;
+    let status = item.status.as_ref();
+    let seen = status.map(|status| status.observed_generation);
+    if metadata.generation > seen {
+        return Some(Waiting::ItemNotSeen {
+            item: ids::qualified(metadata),
+        });
+    }
+    let kind = status?.operation.as_ref()?.kind;
     matches!(
-        operation.kind,
+        kind,
         OperationKind::Protect | OperationKind::ModifyProtection | OperationKind::Undelete
     )
-    .then_some(operation.kind)
+    .then_some(Waiting::OperationInProgress { kind })
 }
 
 fn consent(world: &PolicyWorld) -> Consent<'_> {

@@ -76,7 +76,7 @@ pub(super) fn run_first(
     let declared = terms::terms(spec).ok()?;
     let (frequency, zone) = followed(spec, &declared)?;
     let then = follow::shifted(frequency, &zone, now.checked_sub(LATE).ok()?)?;
-    let is_late = present.frequency == then && wanted.frequency != then;
+    let is_late = is_same(&present.frequency, &then) && !is_same(&wanted.frequency, &then);
     let next = |frequency: &Frequency| {
         let schedule = Schedule {
             frequency: frequency.clone(),
@@ -86,6 +86,11 @@ pub(super) fn run_first(
     };
     let (old, new) = (next(&present.frequency)?, next(&wanted.frequency)?);
     (is_late && new.duration_since(old) > DRAWN).then_some(old)
+}
+
+/// Whether the times in force are those that the policy has to say now.
+pub(crate) fn is_said(spec: &BackupPolicySpec, in_force: &Frequency, now: Timestamp) -> bool {
+    terms_at(spec, now).is_ok_and(|terms| is_same(&terms.frequency, in_force))
 }
 
 /// When the next run of a policy that follows the clocks is due, as the clocks show it: by what the policy says now, or, past the next
@@ -114,6 +119,18 @@ fn followed<'a>(spec: &BackupPolicySpec, terms: &'a Terms) -> Option<(&'a Freque
     }
     let zone = terms.schedule().ok()?.zone;
     Some((&terms.frequency, zone))
+}
+
+/// Whether two schedules have the same times: weekdays come in any order.
+fn is_same(one: &Frequency, other: &Frequency) -> bool {
+    match (one, other) {
+        (Frequency::Weekly { on, at }, Frequency::Weekly { on: days, at: time }) => {
+            at == time
+                && on.iter().all(|day| days.contains(day))
+                && days.iter().all(|day| on.contains(day))
+        }
+        (one, other) => one == other,
+    }
 }
 
 fn in_words(frequency: &Frequency) -> String {

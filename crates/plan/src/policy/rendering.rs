@@ -52,6 +52,14 @@ impl Rendering {
         }
     }
 
+    /// What the edit costs that is sent now.
+    pub(super) fn sent(&self) -> Option<&Stake> {
+        match self {
+            Self::ToPut { stake, .. } => stake.as_ref(),
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
+        }
+    }
+
     pub(super) fn step(self) -> Option<Step> {
         match self {
             Self::ToPut { step, .. } => Some(*step),
@@ -173,10 +181,8 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
                     "the vault has another policy of this name, which cannot be read ({error})"
                 ),
             };
-            if differences(&found.properties, &wanted)
-                .map_err(unreadable)?
-                .is_empty()
-            {
+            let differences = differences(&found.properties, &wanted).map_err(unreadable)?;
+            if differences.is_empty() {
                 return Ok(Rendering::InForce { until: None });
             }
             let edit = Edit {
@@ -186,7 +192,9 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
             };
             let spec = &world.policy.spec;
             let run_first = following::run_first(spec, &edit.present, &edit.wanted, world.now);
-            if run_first.is_some() {
+            // Only the times may be late: whatever else differs is not in force.
+            let is_time_alone = differences.iter().all(|one| one.field == "schedule");
+            if run_first.is_some() && is_time_alone {
                 return Ok(Rendering::InForce { until: run_first });
             }
             change(world, facts, basis, id, &edit, wanted)

@@ -146,13 +146,16 @@ fn schedule(world: &ProtectedVmWorld) -> Option<Schedule> {
     in_force(&world.arm_policy).or_else(|| in_force(&world.present_policy))
 }
 
-/// The next run of an item whose policy is edited as the clocks change: what the vault's policy says now may be over by then.
+/// The next run of an item whose policy is edited as the clocks change: what the vault's policy says now may be over by then. None where
+/// that is not what is declared: an edit that is held back changes no run.
 fn followed_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
-    schedule(world)?;
+    let in_force = schedule(world)?.frequency;
     let target = world.target().ok()?;
     let is_by_it = world.seen()?.policy? == world.policy_id(&target).ok()?;
     let policy = world.policy.as_ref().filter(|_| is_by_it)?;
-    following::next_run(&policy.spec, world.now)
+    following::is_said(&policy.spec, &in_force, world.now)
+        .then(|| following::next_run(&policy.spec, world.now))
+        .flatten()
 }
 
 /// Since when runs are owed: the protection is as declared, and the policy is in force. While the policy is being edited no earlier time is

@@ -221,6 +221,9 @@ fn continue_as_declared(
     if let Some(pending) = Pending::of(&stake) {
         return Err(Waiting::ApprovalRequired(Box::new(pending)));
     }
+    if is_change_of_terms(world, target, seen) {
+        terms::up_to_date(world, target)?;
+    }
     if ended == Some(OperationKind::ModifyProtection) {
         let what = if same_disks {
             "the policy"

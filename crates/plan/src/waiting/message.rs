@@ -109,6 +109,15 @@ impl fmt::Display for Waiting {
                  made. This one is sent from {} on.",
                 until.strftime("%Y-%m-%d %H:%MZ")
             ),
+            Self::PolicyOutOfDate { policy, vault } => write!(
+                f,
+                "The BackupPolicy {policy} is still to be written into the vault {vault}: it keeps recovery points for a shorter time than \
+                 the vault's copy, and what comes under it is judged by that."
+            ),
+            Self::ItemNotSeen { item } => write!(
+                f,
+                "What is declared of {item} is looked at first: it may come under the policy, and bring recovery points."
+            ),
             Self::LossUnknown { failure } => {
                 write!(f, "Nothing is changed before it is known how many recovery points that would cost: {failure}.")
             }

@@ -181,7 +181,7 @@ impl Cluster {
         }
     }
 
-    fn take(&mut self, kind: Kind, step: &kluis_plan::Step) -> Outcome {
+    pub(crate) fn take(&mut self, kind: Kind, step: &kluis_plan::Step) -> Outcome {
         let generation = self
             .metadata(kind)
             .map_or(-1, |metadata| metadata.generation.unwrap_or_default());

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod arrivals;
+#[cfg(test)]
 mod azure;
 #[cfg(test)]
 mod cluster;

@@ -2,8 +2,8 @@
 //! approved it (law 3), and none goes from Enhanced to Standard.
 
 use jiff::Timestamp;
-use kluis_api::{OperationKind, ProtectionState};
-use kluis_arm::policy::{Generation, Policy, Terms, parse};
+use kluis_api::{BackupPolicy, OperationKind, ProtectionState, Workload};
+use kluis_arm::policy::{Generation, ParseError, Policy, Terms, parse};
 
 use crate::approval::{self, Consent, Stake};
 use crate::gate::Target;
@@ -147,20 +147,62 @@ fn consent(world: &ProtectedVmWorld) -> Consent<'_> {
     }
 }
 
-/// The terms of the policy that is declared: as the vault has it, or, where it isn't in the vault yet, as it is to be written there.
+/// The terms of the policy that is declared: as the vault has it, or, where it isn't in the vault yet or is about to keep points there for
+/// a shorter time, as it is to be written there.
 fn wanted_terms(world: &ProtectedVmWorld) -> Result<Terms, Waiting> {
-    let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
-        message: error.to_string(),
-    };
     match (&world.arm_policy, &world.policy) {
-        (Some(Observed::Found(wanted)), _) => parse(&wanted.properties).map_err(unreadable),
-        (_, Some(policy)) => {
-            let terms = following::terms_at(&policy.spec, world.now)?;
-            parse(&rendered(&terms)?).map_err(unreadable)
+        (Some(Observed::Found(there)), _) => {
+            let there = parse(&there.properties).map_err(|error| unreadable(&error))?;
+            Ok(about_to_be(world, &there).unwrap_or(there))
         }
+        (_, Some(policy)) => declared(policy, world.now),
         (_, None) => Err(Waiting::StillProvisioning {
             what: "the policy".to_owned(),
         }),
+    }
+}
+
+/// `Err` while the vault's copy of the policy keeps points for longer than is declared: the edit that is to come is judged by what the
+/// policy prunes then, and what came under it in between would not have been.
+pub(super) fn up_to_date(world: &ProtectedVmWorld, target: &Target<'_>) -> Result<(), Waiting> {
+    let there = world.arm_policy.as_ref().and_then(Observed::found);
+    let there = there.and_then(|there| parse(&there.properties).ok());
+    match there.and_then(|there| about_to_be(world, &there)) {
+        None => Ok(()),
+        Some(_) => {
+            let policy = world.policy_id(target)?.name.to_string();
+            Err(match world.policy.as_ref().and_then(super::stalled) {
+                Some(message) => Waiting::PolicyNotReady { policy, message },
+                None => Waiting::PolicyOutOfDate {
+                    policy,
+                    vault: target.vault_id.name.to_string(),
+                },
+            })
+        }
+    }
+}
+
+/// What is to be written over the policy in the vault, where that could cost points. A policy that is going is written no more.
+fn about_to_be(world: &ProtectedVmWorld, there: &Terms) -> Option<Terms> {
+    let policy = world.policy.as_ref()?;
+    let is_written = policy.metadata.deletion_timestamp.is_none()
+        && policy.spec.workload == Workload::VirtualMachine
+        && world.item.spec.policy_ref.azure_name.is_none();
+    let declared = is_written
+        .then(|| declared(policy, world.now).ok())
+        .flatten()?;
+    loss::could_cost(there, &declared).then_some(declared)
+}
+
+/// What the BackupPolicy says, as it is read back from the wire.
+fn declared(policy: &BackupPolicy, now: Timestamp) -> Result<Terms, Waiting> {
+    let terms = following::terms_at(&policy.spec, now)?;
+    parse(&rendered(&terms)?).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &ParseError) -> Waiting {
+    Waiting::PolicyNotExpressible {
+        message: error.to_string(),
     }
 }
 
@@ -174,13 +216,9 @@ fn present_terms(
         return Ok(None);
     }
     match present_policy(world, target, seen) {
-        Some(Observed::Found(policy)) => {
-            parse(&policy.properties)
-                .map(Some)
-                .map_err(|error| Waiting::PolicyNotExpressible {
-                    message: error.to_string(),
-                })
-        }
+        Some(Observed::Found(policy)) => parse(&policy.properties)
+            .map(Some)
+            .map_err(|error| unreadable(&error)),
         Some(Observed::Unknown(failure)) => Err(Waiting::LossUnknown {
             failure: failure.clone(),
         }),

@@ -129,9 +129,7 @@ impl Azure {
     pub(crate) fn clean_up(&mut self, id: &str) {
         let expired = self.expired(id);
         if let Some(points) = self.points.get_mut(id) {
-            // The newest one never goes by its age.
-            let newest = points.iter().max().copied();
-            points.retain(|time| Some(*time) == newest || !expired.contains(time));
+            points.retain(|time| !expired.contains(time));
         }
         let purge = self.state(id).and_then(State::purge_at);
         if purge.is_some_and(|at| at <= self.now) {
@@ -169,9 +167,11 @@ impl Azure {
             })
             .collect();
         let verdicts = terms.retention.verdicts(&judged, &schedule.zone, self.now);
+        // The newest one never goes by its age.
+        let newest = points.iter().max();
         let expired = points.iter().zip(verdicts);
         expired
-            .filter(|(_, verdict)| !verdict.is_kept())
+            .filter(|(time, verdict)| !verdict.is_kept() && Some(*time) != newest)
             .map(|(time, _)| *time)
             .collect()
     }

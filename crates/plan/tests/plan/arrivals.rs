@@ -1,0 +1,159 @@
+//! What comes under a policy while the policy is edited: one commit may do both, and neither is judged by what it was before.
+
+use jiff::SignedDuration;
+use kluis_api::{DailyRetention, ProtectedVMStatus};
+use kluis_arm::item::ProtectionState;
+use kluis_plan::Kind;
+
+use crate::azure::{item_id, key};
+use crate::cluster::{ALL, Cluster, PERIOD};
+
+/// Both orders of who is looked at first.
+const ORDERS: [[Kind; 2]; 2] = [
+    [Kind::BackupPolicy, Kind::ProtectedVM],
+    [Kind::ProtectedVM, Kind::BackupPolicy],
+];
+
+/// A machine with twenty daily points, stopped with its data.
+fn stopped() -> Cluster {
+    let mut cluster = Cluster::converged();
+    cluster.azure.live(&item_id(), 20, true);
+    cluster.converge(&ALL);
+    cluster.edit_item(|item| item.spec.suspend = true);
+    cluster.converge(&ALL);
+    assert_eq!(state(&cluster), ProtectionState::ProtectionStopped);
+    cluster.azure.calls.clear();
+    cluster
+}
+
+/// One commit: backups are to be made again, and the policy keeps ten days instead of thirty.
+fn resumed_and_shortened() -> Cluster {
+    let mut cluster = stopped();
+    cluster.edit_item(|item| item.spec.suspend = false);
+    shorten(&mut cluster);
+    cluster
+}
+
+fn shorten(cluster: &mut Cluster) {
+    cluster.edit_policy(|policy| policy.spec.retention.daily = Some(DailyRetention { keep: 10 }));
+}
+
+fn state(cluster: &Cluster) -> ProtectionState {
+    let item = &cluster.azure.items[&key(&item_id())];
+    item.protection_state.clone().unwrap()
+}
+
+fn status(cluster: &Cluster) -> &ProtectedVMStatus {
+    cluster.item.as_ref().unwrap().status.as_ref().unwrap()
+}
+
+fn points(cluster: &Cluster) -> usize {
+    cluster.azure.points[&key(&item_id())].len()
+}
+
+#[test]
+fn a_resume_with_a_shorter_policy_is_asked_for() {
+    for order in ORDERS {
+        let mut cluster = resumed_and_shortened();
+        cluster.converge(&order);
+        let approval = status(&cluster).approval.clone().expect(&cluster.log);
+        assert_eq!((approval.deleted, approval.shortened), (10, 0));
+        assert_eq!(state(&cluster), ProtectionState::ProtectionStopped);
+        cluster.azure.live(&item_id(), 3, false);
+        assert_eq!(points(&cluster), 20);
+
+        cluster.edit_item(|item| item.spec.approved_loss = Some(approval.digest.clone()));
+        cluster.converge(&order);
+        assert_eq!(state(&cluster), ProtectionState::Protected);
+        assert_eq!(status(&cluster).approval, None);
+        assert_eq!(cluster.azure.calls.len(), 2, "{:?}", cluster.azure.calls);
+    }
+}
+
+/// Both are looked at together: what the policy's edit was judged by is not in the vault yet when the item is on its way.
+#[test]
+fn a_policy_is_not_shortened_past_an_item_that_nobody_looked_at() {
+    let mut cluster = resumed_and_shortened();
+    let plan = cluster.plan(Kind::BackupPolicy).unwrap();
+    cluster.reconcile(Kind::ProtectedVM);
+    for step in &plan.steps {
+        cluster.take(Kind::BackupPolicy, step);
+    }
+    cluster.converge(&ALL);
+    cluster.azure.live(&item_id(), 3, false);
+    assert_eq!(points(&cluster), 20, "{}", cluster.log);
+    assert!(status(&cluster).approval.is_some(), "{}", cluster.log);
+}
+
+/// Wherever the edit of the policy comes in between, and whoever is looked at first then.
+#[test]
+fn a_policy_that_is_shortened_while_an_item_comes_is_asked_for() {
+    for order in ORDERS {
+        for rounds in 0..6 {
+            let mut cluster = stopped();
+            cluster.edit_item(|item| item.spec.suspend = false);
+            for _ in 0..rounds {
+                cluster.reconcile(Kind::ProtectedVM);
+                cluster.azure.tick(PERIOD);
+            }
+            shorten(&mut cluster);
+            cluster.converge(&order);
+            cluster.azure.live(&item_id(), 3, false);
+            assert_eq!(points(&cluster), 20, "after {rounds}: {}", cluster.log);
+            let asks = cluster.log.matches("RecoveryPointsAtStake").count()
+                + cluster.log.matches("ApprovalRequired").count();
+            assert!(asks > 0, "after {rounds}: {}", cluster.log);
+        }
+    }
+}
+
+/// The policy's own edit waits for somebody, for another machine's sake: what is to come under it waits, too, and says why.
+#[test]
+fn what_comes_waits_for_the_edit_of_its_policy() {
+    for order in ORDERS {
+        let mut cluster = resumed_and_shortened();
+        let other = key(&item_id()).replace("web-1", "far-1");
+        let mut item = cluster.azure.items[&key(&item_id())].clone();
+        item.protection_state = Some(ProtectionState::Protected);
+        let policy = cluster.azure.policies.values().next().unwrap();
+        item.policy_id = policy.id.clone();
+        let times = cluster.azure.points[&key(&item_id())].clone();
+        cluster.azure.items.insert(other.clone(), item);
+        cluster.azure.points.insert(other, times);
+        cluster.converge(&order);
+        let digest = status(&cluster).approval.clone().unwrap().digest;
+        cluster.edit_item(|item| item.spec.approved_loss = Some(digest));
+        cluster.converge(&order);
+        assert_eq!(
+            state(&cluster),
+            ProtectionState::ProtectionStopped,
+            "{}",
+            cluster.log
+        );
+        let ready = &status(&cluster).conditions[0];
+        assert_eq!(ready.reason, "PolicyNotReady", "{}", cluster.log);
+        assert!(ready.message.contains("approvedLoss"), "{}", ready.message);
+
+        let policy = cluster.policy.clone().unwrap().status.unwrap();
+        let digest = policy.vaults[0].approval.clone().unwrap().digest;
+        cluster.edit_policy(|policy| policy.spec.approved_loss = Some(digest));
+        cluster.converge(&order);
+        assert_eq!(state(&cluster), ProtectionState::Protected);
+    }
+}
+
+/// What is longer is written whenever it comes.
+#[test]
+fn a_resume_with_a_longer_policy_costs_nothing() {
+    for order in ORDERS {
+        let mut cluster = stopped();
+        cluster.edit_item(|item| item.spec.suspend = false);
+        cluster.edit_policy(|policy| {
+            policy.spec.retention.daily = Some(DailyRetention { keep: 60 });
+        });
+        cluster.converge(&order);
+        assert_eq!(state(&cluster), ProtectionState::Protected);
+        cluster.azure.now += SignedDuration::from_hours(24);
+        assert_eq!(points(&cluster), 20);
+    }
+}
