@@ -216,6 +216,10 @@ pub struct ProtectedVMStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub policy: Option<String>,
+    /// While protection is stopped: the policy it was protected by until then. Taking it up again by another one may cost recovery points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_policy: Option<String>,
     /// The protected item's resource id in Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
@@ -299,6 +303,7 @@ impl Default for ProtectedVMStatus {
             conditions: Vec::new(),
             state: None,
             policy: None,
+            last_policy: None,
             azure_id: None,
             last_backup_time: None,
             next_backup: None,

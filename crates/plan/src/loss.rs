@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kluis_arm::policy::Terms;
 use kluis_arm::recovery_point::RecoveryPoint;
 use kluis_arm::zone;
-use kluis_policy::loss::{Comparison, Cost, InForce, Ruling};
+use kluis_policy::loss::{Comparison, Cost, InForce, Ruling, Tagged};
 
 use crate::conditions::moment;
 use crate::point::{asked_until, is_on_demand, is_usable, time};
@@ -52,7 +52,7 @@ pub(crate) enum Present<'a> {
     /// A policy.
     Terms(&'a Terms),
     /// Nothing prunes them: protection is stopped with its data retained.
-    ForEver,
+    ForEver(Tagged),
 }
 
 impl Loss {
@@ -137,7 +137,7 @@ impl Assessment {
         };
         let compare = |in_force| Self::Compared(Box::new(Comparison::new(&in_force, &ruling, now)));
         match present {
-            Present::ForEver => compare(InForce::ForEver),
+            Present::ForEver(tagged) => compare(InForce::ForEver(*tagged)),
             Present::Terms(terms) => match terms.schedule() {
                 Ok(schedule) => compare(InForce::Ruling(Ruling {
                     schedule: &schedule,

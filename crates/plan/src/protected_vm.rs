@@ -204,6 +204,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         policy: seen
             .as_ref()
             .map_or(before.policy.clone(), Seen::policy_name),
+        last_policy: last_policy(seen.as_ref(), &before),
         azure_id: seen
             .as_ref()
             .and_then(|_| world.target().ok())
@@ -300,6 +301,14 @@ fn asked(protection: &Result<Protection, Waiting>) -> Extra {
     match protection {
         Err(waiting @ Waiting::ApprovalRequired(_)) => approval::required(&waiting.to_string()),
         Ok(_) | Err(_) => approval::not_required(),
+    }
+}
+
+/// The policy that a stopped item had, which its vault forgets.
+fn last_policy(seen: Option<&Seen<'_>>, before: &ProtectedVMStatus) -> Option<String> {
+    match seen {
+        Some(seen) if seen.policy.is_some() => None,
+        _ => before.policy.clone().or_else(|| before.last_policy.clone()),
     }
 }
 

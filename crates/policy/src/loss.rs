@@ -41,7 +41,16 @@ pub enum InForce<'a> {
     Ruling(Ruling<'a>),
     /// Nothing prunes them: protection is stopped with its data retained. Taking it up again ends "for ever" for every
     /// point, so that only what goes at once is counted.
-    ForEver,
+    ForEver(Tagged),
+}
+
+/// Which policy chose an item's points for the long-term tiers, when they were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tagged {
+    /// The wanted one, as far as is known.
+    AsWanted,
+    /// Another: no point is taken to be chosen for a tier of the wanted policy that is longer than its daily one.
+    Otherwise,
 }
 
 /// What an edit costs one item.
@@ -106,7 +115,11 @@ impl Comparison {
     ) -> Comparison {
         let (basis, old) = match in_force {
             InForce::Ruling(ruling) => (ruling, Some(Tiers::new(ruling.retention))),
-            InForce::ForEver => (wanted, None),
+            InForce::ForEver(_) => (wanted, None),
+        };
+        let tagging = match in_force {
+            InForce::ForEver(Tagged::Otherwise) => Tiers::new(&Retention::default()),
+            InForce::ForEver(Tagged::AsWanted) | InForce::Ruling(_) => Tiers::new(basis.retention),
         };
         let new = Tiers::new(wanted.retention);
         let horizon = old
@@ -118,7 +131,7 @@ impl Comparison {
         Comparison {
             beat: Beat::new(&basis.schedule.frequency),
             clock: over(zone),
-            tagging: Tiers::new(basis.retention),
+            tagging,
             old,
             new,
             new_clock: (wanted.schedule.zone != *zone).then(|| over(&wanted.schedule.zone)),

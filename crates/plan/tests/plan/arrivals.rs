@@ -1,7 +1,7 @@
 //! What comes under a policy while the policy is edited: one commit may do both, and neither is judged by what it was before.
 
 use jiff::SignedDuration;
-use kluis_api::{DailyRetention, ProtectedVMStatus};
+use kluis_api::{DailyRetention, ProtectedVMStatus, Weekday, WeeklyRetention};
 use kluis_arm::item::ProtectionState;
 use kluis_plan::Kind;
 
@@ -12,6 +12,16 @@ use crate::cluster::{ALL, Cluster, PERIOD};
 const ORDERS: [[Kind; 2]; 2] = [
     [Kind::BackupPolicy, Kind::ProtectedVM],
     [Kind::ProtectedVM, Kind::BackupPolicy],
+];
+
+const EVERY_DAY: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
 ];
 
 /// A machine with twenty daily points, stopped with its data.
@@ -155,5 +165,33 @@ fn a_resume_with_a_longer_policy_costs_nothing() {
         assert_eq!(state(&cluster), ProtectionState::Protected);
         cluster.azure.now += SignedDuration::from_hours(24);
         assert_eq!(points(&cluster), 20);
+    }
+}
+
+/// A vault forgets which policy a stopped machine had. Points that another one made carry none of the tags of the policy
+/// that is declared now: its weekly tier keeps none of them.
+#[test]
+fn a_resume_by_another_policy_is_counted_without_its_tags() {
+    for (last, deleted) in [("daily", 0), ("other", 10)] {
+        let mut cluster = stopped();
+        assert_eq!(status(&cluster).last_policy.as_deref(), Some("daily"));
+        cluster.edit_policy(|policy| {
+            policy.spec.retention.daily = Some(DailyRetention { keep: 10 });
+            policy.spec.retention.weekly = Some(WeeklyRetention {
+                keep: 52,
+                on: Some(EVERY_DAY.to_vec()),
+                on_unquoted: None,
+            });
+        });
+        cluster.converge(&ALL);
+        let item = cluster.item.as_mut().unwrap();
+        item.status.as_mut().unwrap().last_policy = Some(last.to_owned());
+        cluster.edit_item(|item| item.spec.suspend = false);
+        cluster.converge(&ALL);
+        let asked = status(&cluster).approval.as_ref();
+        assert_eq!(asked.map_or(0, |asked| asked.deleted), deleted, "{last}");
+        if deleted == 0 {
+            assert_eq!(status(&cluster).last_policy, None);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
-use kluis_policy::loss::{self, Comparison, Cost, InForce, Ruling};
+use kluis_policy::loss::{self, Comparison, Cost, InForce, Ruling, Tagged};
 use kluis_policy::{
     Daily, Frequency, MonthDays, Monthly, Origin, Point, Retention, Schedule, Verdict, Week, Weekly,
 };
@@ -134,11 +134,30 @@ fn after_a_stop_only_what_goes_at_once_is_counted() {
     };
     let found = cost(
         &points(&schedule, 100, now),
-        &InForce::ForEver,
+        &InForce::ForEver(Tagged::AsWanted),
         &wanted,
         now,
     );
     assert_eq!((found.deleted, found.shortened), (70, 0));
+}
+
+/// Points that another policy made carry none of the wanted one's tags: its Sundays save none of them.
+#[test]
+fn after_a_stop_another_policys_tiers_save_no_point() {
+    let schedule = daily_at_ten("UTC");
+    let retention = Retention {
+        weekly: weekly(52, Weekday::Sunday).weekly,
+        ..days(30)
+    };
+    let now = at("2026-03-01T12:00:00Z");
+    let wanted = Ruling {
+        schedule: &schedule,
+        retention: &retention,
+    };
+    let made = points(&schedule, 100, now);
+    let cost = |tagged| cost(&made, &InForce::ForEver(tagged), &wanted, now);
+    assert_eq!(cost(Tagged::AsWanted).deleted, 60);
+    assert_eq!(cost(Tagged::Otherwise).deleted, 70);
 }
 
 /// The weekly tag was moved from Sunday to Monday some time ago: the Sundays that are still there live by it, although

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use kluis_api::{BackupPolicy, OperationKind, ProtectionState, Workload};
 use kluis_arm::policy::{Generation, ParseError, Policy, Terms, parse};
+use kluis_policy::loss::Tagged;
 
 use crate::approval::{self, Consent, Stake};
 use crate::gate::Target;
@@ -20,6 +21,7 @@ pub(super) struct Change {
     /// What prunes the item's points now; None when nothing does.
     present: Option<Terms>,
     wanted: Terms,
+    tagged: Tagged,
     digest: String,
 }
 
@@ -91,6 +93,7 @@ impl Change {
             digest: approval::digest(&target.vault_id, items, &in_force, &to),
             present,
             wanted,
+            tagged: tagged(world, target),
         })
     }
 
@@ -117,16 +120,27 @@ impl Change {
         };
         let present = match &self.present {
             Some(terms) => Present::Terms(terms),
-            None => Present::ForEver,
+            None => Present::ForEver(self.tagged),
         };
         let assessment = Assessment::of(&present, &self.wanted, world.now);
         let mut cost = assessment.cost(&loss::scheduled(points));
-        if matches!(present, Present::ForEver) {
+        if matches!(present, Present::ForEver(_)) {
             cost = loss::sum(&cost, &loss::overdue(points, world.now));
         }
         let mut loss = Loss::default();
         loss.add(ids::qualified(&world.item.metadata), cost);
         Ok(loss)
+    }
+}
+
+/// Whether another policy than the declared one made a stopped item's points, as far as was seen: Azure forgets which it was.
+fn tagged(world: &ProtectedVmWorld, target: &Target<'_>) -> Tagged {
+    let last = world
+        .status()
+        .and_then(|status| status.last_policy.as_deref());
+    match (last, world.policy_id(target)) {
+        (Some(last), Ok(wanted)) if wanted.name != *last => Tagged::Otherwise,
+        _ => Tagged::AsWanted,
     }
 }
 
