@@ -45,6 +45,8 @@ pub struct ScheduledPoints {
     pub times: Vec<Timestamp>,
     /// When the newest was made that can be used, whoever asked for it: no cleanup takes that one.
     pub newest: Option<Timestamp>,
+    /// How many have a time that cannot be read, or none.
+    pub undated: u32,
 }
 
 /// What keeps the points now.
@@ -83,10 +85,11 @@ impl Loss {
 
 /// What is counted of these points.
 pub(crate) fn scheduled(points: &[RecoveryPoint]) -> ScheduledPoints {
-    let scheduled = points.iter().filter(|point| !is_on_demand(point));
-    let mut times: Vec<Timestamp> = scheduled.filter_map(time).collect();
+    let scheduled = || points.iter().filter(|point| !is_on_demand(point));
+    let mut times: Vec<Timestamp> = scheduled().filter_map(time).collect();
     times.sort_unstable();
     ScheduledPoints {
+        undated: count(scheduled().count().saturating_sub(times.len())),
         times,
         newest: newest(points),
     }
@@ -151,8 +154,11 @@ impl Assessment {
     /// What it costs one item that has these points.
     pub(crate) fn cost(&self, points: &ScheduledPoints) -> Cost {
         match self {
-            Self::Compared(comparison) => comparison.cost(&points.times, points.newest),
-            Self::Everything => everything(&points.times),
+            Self::Compared(comparison) => sum(
+                &comparison.cost(&points.times, points.newest),
+                &undated(points.undated),
+            ),
+            Self::Everything => sum(&everything(&points.times), &undated(points.undated)),
         }
     }
 }
@@ -182,6 +188,14 @@ pub(crate) fn all_shortened(times: &[Timestamp]) -> Cost {
         shortened: count(times.len()),
         oldest: times.first().copied(),
         newest: times.last().copied(),
+    }
+}
+
+/// Of points whose time cannot be read the worst is assumed.
+fn undated(points: u32) -> Cost {
+    Cost {
+        deleted: points,
+        ..Cost::default()
     }
 }
 
@@ -283,4 +297,44 @@ fn points(count: u32) -> String {
 
 fn at(time: Timestamp) -> String {
     moment(time).0.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Time;
+    use kluis_policy::{Daily, Frequency, Retention};
+
+    use super::*;
+
+    /// A point of a form that is not known: the edit that could cost it is held, not sent.
+    #[test]
+    fn a_point_without_a_time_that_can_be_read_is_at_stake() {
+        let of_another_form: RecoveryPoint =
+            serde_json::from_value(serde_json::json!({"properties": {"objectType": "Other"}}))
+                .unwrap();
+        let points = scheduled(&[of_another_form]);
+        assert_eq!((points.times.len(), points.undated), (0, 1));
+        let daily = |keep| Terms {
+            workload: kluis_policy::Workload::VirtualMachine,
+            generation: kluis_arm::policy::Generation::Standard,
+            frequency: Frequency::Daily {
+                at: Time::constant(22, 30, 0, 0),
+            },
+            time_zone: "UTC".to_owned(),
+            retention: Retention {
+                daily: Some(Daily { keep }),
+                ..Retention::default()
+            },
+            differential: None,
+            incremental: None,
+            log: None,
+            instant_restore_days: Some(2),
+            archive: None,
+            compression: false,
+        };
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (long, short) = (daily(30), daily(7));
+        let cost = Assessment::of(&Present::Terms(&long), &short, now).cost(&points);
+        assert_eq!(cost.deleted, 1);
+    }
 }
