@@ -195,9 +195,12 @@ impl Service {
         self.daemon.kill()
     }
 
-    /// The process ids of the movers at work.
+    /// The process ids of the movers at work. A child that has not yet become one is left out: the service waits for it to, and
+    /// would wait for ever if somebody held it up.
     pub fn movers(&self) -> Result<Vec<u32>> {
-        children(self.id())
+        let mut children = children(self.id())?;
+        children.retain(|child| is_mover(*child));
+        Ok(children)
     }
 
     /// kill -9 of one mover.
@@ -355,6 +358,12 @@ fn encode(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// Whether a process has a mover's command line.
+fn is_mover(id: u32) -> bool {
+    let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).nth(1) == Some(b"mover")
 }
 
 /// The processes whose parent is `id`, as /proc knows them.
