@@ -19,6 +19,7 @@ mod gate;
 mod ids;
 mod key;
 mod loss;
+mod operation;
 mod plan;
 mod point;
 mod policy;

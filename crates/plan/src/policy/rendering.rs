@@ -1,7 +1,7 @@
 //! A policy in one vault: whether it is in force there, has to be written, or may not be.
 
 use jiff::Timestamp;
-use kluis_api::{OperationKind, Workload};
+use kluis_api::Workload;
 use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Generation, ProtectionPolicy, differences, keeping, parse};
 use kluis_arm::resource::Resource;
@@ -9,6 +9,7 @@ use kluis_arm::resource::Resource;
 use super::at_stake::{self, Edit};
 use super::{RESYNC, edits, following};
 use crate::approval::{Approved, Pending, Stake};
+use crate::operation;
 use crate::plan::{Basis, Next};
 use crate::step::{Action, EditRoom, Precondition, Slot, Step};
 use crate::terms;
@@ -100,7 +101,7 @@ pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Vec<Want> 
     if world.policy.spec.workload != Workload::VirtualMachine {
         return Vec::new();
     }
-    let url = facts_operation(world, facts).and_then(|operation| operation.status_url.clone());
+    let url = operation_in(world, facts).and_then(|operation| operation.status_url.clone());
     let progress = url
         .filter(|_| facts.progress.is_none())
         .map(|url| Want::Progress { url });
@@ -160,7 +161,7 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
         Err(_) if facts.items.is_empty() => return Ok(Rendering::NotThere),
         id => id?,
     };
-    in_progress(world, facts)?;
+    operation::ended(operation_in(world, facts), facts.progress.as_ref())?;
     let terms = following::terms_at(&world.policy.spec, world.now)?;
     let wanted = terms::rendered(&terms)?;
     match &facts.arm {
@@ -250,7 +251,7 @@ fn change(
 /// vault's edits. What the clocks have changed since is another edit. After a day it is tried again.
 fn is_sent(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
     let generation = world.policy.metadata.generation.unwrap_or_default();
-    let sent = facts_operation(world, facts)
+    let sent = operation_in(world, facts)
         .filter(|sent| sent.token.as_deref() == Some(generation.to_string().as_str()))
         .map(|sent| sent.intent.0);
     sent.is_some_and(|at| {
@@ -290,33 +291,8 @@ fn put(
     })
 }
 
-fn in_progress(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Result<(), Waiting> {
-    if facts_operation(world, facts).is_none() {
-        return Ok(());
-    }
-    let kind = OperationKind::UpdatePolicy;
-    match &facts.progress {
-        None | Some(Observed::Absent | Observed::Found(Progress::Succeeded { .. })) => Ok(()),
-        Some(Observed::Found(Progress::InProgress { .. })) => {
-            Err(Waiting::OperationInProgress { kind })
-        }
-        Some(Observed::Found(Progress::Failed { code, message, .. })) => {
-            Err(Waiting::OperationFailed {
-                kind,
-                code: code.clone(),
-                message: message.clone(),
-            })
-        }
-        Some(Observed::Found(Progress::Cancelled)) => Err(Waiting::OperationFailed {
-            kind,
-            code: "Cancelled".to_owned(),
-            message: "It was cancelled.".to_owned(),
-        }),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
-    }
-}
-
-fn facts_operation<'a>(
+/// The operation that the status has for this vault.
+fn operation_in<'a>(
     world: &'a PolicyWorld,
     facts: &PolicyVaultFacts,
 ) -> Option<&'a kluis_api::Operation> {

@@ -11,11 +11,12 @@ use kluis_arm::resource::Resource;
 
 use crate::approval::{Pending, Stake};
 use crate::gate::Target;
+use crate::operation;
 use crate::plan::Basis;
 use crate::seen::Seen;
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
-use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want};
+use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 use disks::{exclusion, is_same_choice, on_wire};
 use terms::is_change_of_terms;
 
@@ -366,28 +367,5 @@ fn guard(world: &ProtectedVmWorld, basis: &Basis, target: &Target<'_>) -> Precon
 
 /// `Err` while the operation in the status is under way, or when it failed; else the kind of the one that has just ended.
 pub(super) fn in_progress(world: &ProtectedVmWorld) -> Result<Option<OperationKind>, Waiting> {
-    let Some(operation) = world.operation() else {
-        return Ok(None);
-    };
-    let kind = operation.kind;
-    match &world.progress {
-        None | Some(Observed::Absent) => Ok(None),
-        Some(Observed::Found(Progress::Succeeded { .. })) => Ok(Some(kind)),
-        Some(Observed::Found(Progress::InProgress { .. })) => {
-            Err(Waiting::OperationInProgress { kind })
-        }
-        Some(Observed::Found(Progress::Failed { code, message, .. })) => {
-            Err(Waiting::OperationFailed {
-                kind,
-                code: code.clone(),
-                message: message.clone(),
-            })
-        }
-        Some(Observed::Found(Progress::Cancelled)) => Err(Waiting::OperationFailed {
-            kind,
-            code: "Cancelled".to_owned(),
-            message: "It was cancelled.".to_owned(),
-        }),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
-    }
+    operation::ended(world.operation(), world.progress.as_ref())
 }

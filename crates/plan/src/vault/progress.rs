@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use kluis_api::OperationKind;
 use kluis_arm::error::classify;
 
+use crate::operation;
 use crate::plan::Next;
 use crate::waiting::Waiting;
 use crate::world::{Observed, Progress, VaultWorld};
@@ -11,37 +12,11 @@ use crate::world::{Observed, Progress, VaultWorld};
 /// How soon an operation is asked after when the service does not say.
 const POLL: SignedDuration = SignedDuration::from_secs(5);
 
-/// `Err` while the operation in the status is under way, or when it failed; else the kind of the one that has just ended.
+/// `Err` while it is under way, or when it failed; else the kind of the one that has just ended.
 pub(super) fn of(world: &VaultWorld) -> Result<Option<OperationKind>, Waiting> {
-    let Some(operation) = world
-        .vault
-        .status
-        .as_ref()
-        .and_then(|status| status.operation.as_ref())
-    else {
-        return Ok(None);
-    };
-    let kind = operation.kind;
-    match &world.progress {
-        None | Some(Observed::Absent) => Ok(None),
-        Some(Observed::Found(Progress::Succeeded { .. })) => Ok(Some(kind)),
-        Some(Observed::Found(Progress::InProgress { .. })) => {
-            Err(Waiting::OperationInProgress { kind })
-        }
-        Some(Observed::Found(Progress::Failed { code, message, .. })) => {
-            Err(Waiting::OperationFailed {
-                kind,
-                code: code.clone(),
-                message: message.clone(),
-            })
-        }
-        Some(Observed::Found(Progress::Cancelled)) => Err(Waiting::OperationFailed {
-            kind,
-            code: "Cancelled".to_owned(),
-            message: "It was cancelled.".to_owned(),
-        }),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
-    }
+    let status = world.vault.status.as_ref();
+    let operation = status.and_then(|status| status.operation.as_ref());
+    operation::ended(operation, world.progress.as_ref())
 }
 
 /// When to ask after it again; None when there is nothing to ask after.
