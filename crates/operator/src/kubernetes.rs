@@ -8,16 +8,15 @@ use std::{
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1 as core;
 use kluis_api::{GROUP, VERSION};
-use kluis_client::Secret;
 use kluis_plan::Event;
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
-    core::PartialObjectMeta,
 };
 use serde_json::{Value, json};
 
 use crate::{
+    cluster,
     events::Events,
     fence::Fence,
     key::{Key, Kind, resource},
@@ -72,15 +71,7 @@ impl KubeObjects {
         if let Some(known) = known {
             return Ok(known);
         }
-        let secrets = Api::<core::Secret>::namespaced(self.client.clone(), &self.namespace);
-        let found = secrets.get_opt(name).await.map_err(|error| {
-            let doing = format!(
-                "reading the Secret {name} of the namespace {}",
-                self.namespace
-            );
-            failed(doing, error)
-        })?;
-        let found = Arc::new(found);
+        let found = Arc::new(cluster::secret(&self.client, &self.namespace, name).await?);
         // One that is not there is asked for again: whoever makes it may do so before the watch has begun.
         if found.is_some() {
             let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +124,7 @@ impl KubeObjects {
 impl Objects for KubeObjects {
     async fn get(&self, key: &Key) -> Result<Option<Value>, ObjectsError> {
         let found = self.api(key).get_opt(&key.name).await;
-        let found = found.map_err(|error| failed(format!("reading {key}"), error))?;
+        let found = found.map_err(|error| ObjectsError::failed(format!("reading {key}"), error))?;
         found.map(|object| as_json(key.kind, &object)).transpose()
     }
 
@@ -217,24 +208,12 @@ impl Objects for KubeObjects {
         if let Some(known) = self.store.labels(name) {
             return Ok(known);
         }
-        let namespaces = Api::<PartialObjectMeta<core::Namespace>>::all(self.client.clone());
-        let found = namespaces.get_opt(name).await;
-        let found =
-            found.map_err(|error| failed(format!("reading the namespace {name}"), error))?;
-        Ok(found.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
+        cluster::namespace_labels(&self.client, name).await
     }
 
     async fn secret(&self, name: &str, key: &str) -> Result<SecretValue, ObjectsError> {
         let secret = self.read_secret(name).await?;
-        let Some(secret) = secret.as_ref() else {
-            return Ok(SecretValue::SecretMissing);
-        };
-        let value = secret.data.as_ref().and_then(|data| data.get(key));
-        let value = value.and_then(|bytes| std::str::from_utf8(&bytes.0).ok());
-        Ok(match value.map(str::trim_end) {
-            Some(text) if !text.is_empty() => SecretValue::Found(Secret::new(text.to_owned())),
-            Some(_) | None => SecretValue::KeyMissing,
-        })
+        Ok(SecretValue::of(secret.as_ref().as_ref(), key))
     }
 
     async fn publish(&self, key: &Key, uid: &str, event: &Event) {
@@ -243,7 +222,8 @@ impl Objects for KubeObjects {
 }
 
 fn as_json(kind: Kind, object: &DynamicObject) -> Result<Value, ObjectsError> {
-    serde_json::to_value(object).map_err(|error| failed(format!("reading a {kind}"), error))
+    serde_json::to_value(object)
+        .map_err(|error| ObjectsError::failed(format!("reading a {kind}"), error))
 }
 
 fn version_of(object: &DynamicObject) -> Version {
@@ -258,13 +238,6 @@ fn not_written(key: &Key, doing: &str, error: kube::Error) -> ObjectsError {
     match &error {
         kube::Error::Api(status) if status.code == 409 => ObjectsError::Conflict(key.clone()),
         kube::Error::Api(status) if status.code == 404 => ObjectsError::Gone(key.clone()),
-        _ => failed(format!("{doing} {key}"), error),
-    }
-}
-
-fn failed(doing: String, error: impl std::error::Error + Send + Sync + 'static) -> ObjectsError {
-    ObjectsError::Failed {
-        doing,
-        source: Arc::new(error),
+        _ => ObjectsError::failed(format!("{doing} {key}"), error),
     }
 }

@@ -11,6 +11,7 @@ pub mod access;
 pub mod arm;
 mod backoff;
 pub mod clock;
+mod cluster;
 mod controller;
 pub mod crash;
 mod ctx;

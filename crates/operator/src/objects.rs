@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use async_trait::async_trait;
+use k8s_openapi::api::core::v1 as core;
 use kluis_client::Secret;
 use kluis_plan::Event;
 use serde_json::Value;
@@ -71,6 +72,20 @@ pub enum SecretValue {
 }
 
 impl SecretValue {
+    /// A key of a Secret as it was read, without the line's end that an editor left. What is no text, or empty, is not
+    /// there.
+    pub(crate) fn of(secret: Option<&core::Secret>, key: &str) -> Self {
+        let Some(secret) = secret else {
+            return Self::SecretMissing;
+        };
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        let value = value.and_then(|bytes| std::str::from_utf8(&bytes.0).ok());
+        match value.map(str::trim_end) {
+            Some(text) if !text.is_empty() => Self::Found(Secret::new(text.to_owned())),
+            Some(_) | None => Self::KeyMissing,
+        }
+    }
+
     /// The value, if there is one.
     pub fn found(self) -> Option<Secret> {
         match self {
@@ -119,4 +134,13 @@ pub enum ObjectsError {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
+}
+
+impl ObjectsError {
+    pub(crate) fn failed(doing: String, error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Failed {
+            doing,
+            source: Arc::new(error),
+        }
+    }
 }

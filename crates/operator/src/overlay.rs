@@ -5,19 +5,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1 as core;
 use kluis_api as api;
-use kluis_client::Secret;
 use kluis_plan::Event;
 use kube::{
     Api, Client,
     api::{DynamicObject, ListParams},
-    core::PartialObjectMeta,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
+    cluster,
     key::{KINDS, Key, Kind, key_of, resource},
     objects::{Objects, ObjectsError, SecretValue, Version},
     store::Store,
@@ -74,7 +72,9 @@ impl Overlay {
             let mut page = ListParams::default().limit(PAGE);
             loop {
                 let list = all.list(&page).await;
-                let list = list.map_err(|error| failed(format!("listing every {kind}"), error))?;
+                let list = list.map_err(|error| {
+                    ObjectsError::failed(format!("listing every {kind}"), error)
+                })?;
                 let next = list.metadata.continue_.filter(|token| !token.is_empty());
                 for mut object in list.items {
                     // A list's entries don't say of which kind they are.
@@ -267,39 +267,13 @@ impl Objects for Overlay {
         &self,
         name: &str,
     ) -> Result<Option<BTreeMap<String, String>>, ObjectsError> {
-        let namespaces = Api::<PartialObjectMeta<core::Namespace>>::all(self.client.clone());
-        let found = namespaces.get_opt(name).await;
-        let found =
-            found.map_err(|error| failed(format!("reading the namespace {name}"), error))?;
-        Ok(found.map(|namespace| namespace.metadata.labels.unwrap_or_default()))
+        cluster::namespace_labels(&self.client, name).await
     }
 
     async fn secret(&self, name: &str, key: &str) -> Result<SecretValue, ObjectsError> {
-        let secrets = Api::<core::Secret>::namespaced(self.client.clone(), &self.namespace);
-        let found = secrets.get_opt(name).await.map_err(|error| {
-            let doing = format!(
-                "reading the Secret {name} of the namespace {}",
-                self.namespace
-            );
-            failed(doing, error)
-        })?;
-        let Some(secret) = found else {
-            return Ok(SecretValue::SecretMissing);
-        };
-        let value = secret.data.as_ref().and_then(|data| data.get(key));
-        let value = value.and_then(|bytes| std::str::from_utf8(&bytes.0).ok());
-        Ok(match value.map(str::trim_end) {
-            Some(text) if !text.is_empty() => SecretValue::Found(Secret::new(text.to_owned())),
-            Some(_) | None => SecretValue::KeyMissing,
-        })
+        let secret = cluster::secret(&self.client, &self.namespace, name).await?;
+        Ok(SecretValue::of(secret.as_ref(), key))
     }
 
     async fn publish(&self, _: &Key, _: &str, _: &Event) {}
-}
-
-fn failed(doing: String, error: impl std::error::Error + Send + Sync + 'static) -> ObjectsError {
-    ObjectsError::Failed {
-        doing,
-        source: Arc::new(error),
-    }
 }
