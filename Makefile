@@ -86,7 +86,7 @@ image: build ## packs the container image into target/image, without a daemon
 
 .PHONY: bench
 bench: tools controlplane ## measures against stock restic and against kubectl, one line a figure
-	cargo run --release --quiet --locked --package kluis-policy --example bench
+	cargo run --release --quiet --locked --package kluis-policy --example bench-policy
 	cargo run --release --quiet --locked --package kluis-vault --example bench
 	cargo build --release --quiet --locked --workspace --bins
 	KLUIS_BIN="$$(.ci/target-dir)/release/kluis" "$$(.ci/target-dir)/release/bench-operator"

@@ -1,4 +1,4 @@
-//! What the engine costs, on one core: `cargo run --release -p kluis-policy --example bench`.
+//! What the engine costs, on one core: `cargo run --release -p kluis-policy --example bench-policy`.
 //!
 //! Prints one line a figure and nothing else: `bench NAME VALUE UNIT goal <=|>= GOAL ok|short`.
 
