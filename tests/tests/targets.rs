@@ -1,7 +1,7 @@
 //! Restores to each target, by the operator against the service's core: what they leave is seen through ARM, whatever the operator dies
 //! of on the way; and a vault that does not allow one in place keeps the machine as it is.
 
-use crate::simulation::{Order, Simulation, manifest};
+use crate::simulation::{Azure, Order, Simulation, manifest};
 use futures::executor::block_on;
 use kluis_operator::{Key, Kind};
 use serde_json::{Value, json};
@@ -9,10 +9,19 @@ use serde_json::{Value, json};
 /// A machine with one recovery point, in a vault that allows restores in place or not.
 fn backed_up(in_place: bool) -> Simulation {
     let mut world = Simulation::new(Order::Plain, None);
+    world
+        .objects
+        .apply(Kind::ProtectedVM, &manifest(Kind::ProtectedVM));
+    make_and_back_up(&mut world, in_place);
+    world
+}
+
+/// What the machine needs besides, and its first recovery point.
+fn make_and_back_up(world: &mut Simulation, in_place: bool) {
     let mut vault = manifest(Kind::Vault);
     vault["spec"]["allowInPlaceRestore"] = in_place.into();
     world.objects.apply(Kind::Vault, &vault);
-    for kind in [Kind::BackupService, Kind::BackupPolicy, Kind::ProtectedVM] {
+    for kind in [Kind::BackupService, Kind::BackupPolicy] {
         world.objects.apply(kind, &manifest(kind));
     }
     block_on(world.settle());
@@ -21,7 +30,6 @@ fn backed_up(in_place: bool) -> Simulation {
         .apply(Kind::BackupJob, &manifest(Kind::BackupJob));
     block_on(world.settle());
     assert_eq!(world.azure.points(), 1, "{}", world.log());
-    world
 }
 
 fn restore(world: &mut Simulation, to: &Value) -> Key {
@@ -116,5 +124,106 @@ fn in_place_only_where_the_vault_allows_it() {
     assert!(
         !jobs.iter().any(|job| job.starts_with("Restore")),
         "{jobs:?}"
+    );
+}
+
+const TIED: &str = "
+resourceGroups:
+  shop-rg:
+    location: westeurope
+    virtualMachines:
+      web-1:
+        disks: [{ path: web-1-os.raw }, { path: web-1-data.raw, lun: 0 }]
+        FACT
+    storageAccounts: { stagingweu: {} }
+    virtualNetworks: { shop-net: { subnets: [default] } }
+    keyVaults: { shop-kv: { secrets: [bek] } }
+  shop-restored: { location: westeurope }
+";
+
+/// A machine of which the inventory says this besides, with one recovery point.
+fn with_a_fact(fact: &str) -> Simulation {
+    let mut world = Simulation::with(Azure::of(&TIED.replace("FACT", fact)), Order::Plain, None);
+    world
+        .objects
+        .apply(Kind::ProtectedVM, &manifest(Kind::ProtectedVM));
+    make_and_back_up(&mut world, true);
+    world
+}
+
+/// From a word in the inventory to the condition of a Restore: each rule by its number, and nothing is called.
+#[test]
+fn what_the_inventory_says_of_a_machine_stands_in_the_way_of_its_restores() {
+    let new_vm = targets().remove(3);
+    let (in_place, disks) = (json!({ "inPlace": {} }), targets().remove(0));
+    let encrypted = "encryption: { ADE: { keyVault: shop-kv, secret: bek } }";
+    let lost = "encryption: { ADE: { keyVault: shop-kv, secret: bek, key: kek } }";
+    let files = json!({ "files": { "paths": ["/etc"], "resourceGroup": "shop-restored" } });
+    for (fact, to, reason, rule) in [
+        (
+            "availabilitySet: web-set",
+            &new_vm,
+            "NotRestorableAsNew",
+            "(rule 27)",
+        ),
+        (
+            "plan: { publisher: a, product: b, name: c }",
+            &new_vm,
+            "NotRestorableAsNew",
+            "(rule 27)",
+        ),
+        (
+            "diagnostics: true",
+            &new_vm,
+            "NotRestorableAsNew",
+            "(rule 27)",
+        ),
+        ("encryption: ADE", &in_place, "Encrypted", "(rule 28)"),
+        (encrypted, &in_place, "Encrypted", "(rule 28)"),
+        ("managed: false", &in_place, "NotReplaceable", "(rule 28)"),
+        (encrypted, &files, "Encrypted", "(rule 30)"),
+        (encrypted, &targets()[1], "Encrypted", "(rule 31)"),
+        (lost, &disks, "KeyNotFound", "(rule 31)"),
+    ] {
+        let mut world = with_a_fact(fact);
+        let jobs = world.azure.jobs();
+        let key = restore(&mut world, to);
+        let said = status(&world, &key)["conditions"][0].clone();
+        assert_eq!(said["reason"], reason, "{fact}: {to}: {said}");
+        assert!(said["message"].as_str().unwrap().contains(rule), "{said}");
+        assert_eq!(world.azure.jobs(), jobs, "{fact}");
+    }
+    for (fact, to) in [
+        (encrypted, &disks),
+        (encrypted, &new_vm),
+        ("diagnostics: true", &disks),
+    ] {
+        let mut world = with_a_fact(fact);
+        let key = restore(&mut world, to);
+        assert_eq!(
+            status(&world, &key)["state"],
+            "Completed",
+            "{fact}: {}",
+            world.log()
+        );
+    }
+}
+
+/// A disk that the backup leaves out stays as it is while the others are replaced; that is a success, with the way back.
+#[test]
+fn in_place_of_chosen_disks() {
+    let mut world = Simulation::new(Order::Plain, None);
+    let mut vm = manifest(Kind::ProtectedVM);
+    vm["spec"]["disks"] = json!({ "exclude": [0] });
+    world.objects.apply(Kind::ProtectedVM, &vm);
+    make_and_back_up(&mut world, true);
+    let key = restore(&mut world, &json!({ "inPlace": {} }));
+    let status = status(&world, &key);
+    assert_eq!(status["conditions"][0]["status"], "True", "{status}");
+    assert!(status["recoveryPointBefore"].is_string(), "{status}");
+    assert_eq!(
+        status["disks"].as_array().map_or(0, Vec::len),
+        2,
+        "{status}"
     );
 }

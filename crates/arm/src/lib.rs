@@ -27,6 +27,7 @@ pub mod operation;
 pub mod policy;
 pub mod protectable;
 pub mod recovery_point;
+pub mod region;
 pub mod resource;
 pub mod restore;
 pub mod time;

@@ -7,6 +7,7 @@ use kluis_arm::recovery_point::{
     TierStatus, VmRecoveryPoint,
 };
 use kluis_arm::time::WireTime;
+use serde_json::Value;
 
 /// When the point was made.
 pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
@@ -78,14 +79,54 @@ pub(crate) fn asked_until(point: &RecoveryPoint) -> Option<Timestamp> {
 
 /// The LUNs of the data disks that it holds; None where it does not say.
 pub(crate) fn luns(point: &RecoveryPoint) -> Option<Vec<u32>> {
+    Some(slots(point)?.into_iter().flatten().collect())
+}
+
+/// The LUNs of the disks that it holds, None for the OS disk, which has the LUN -1 on the wire; None where it does not say.
+pub(crate) fn slots(point: &RecoveryPoint) -> Option<Vec<Option<u32>>> {
     let configuration = of_vm(point)?.recovery_point_disk_configuration.as_ref()?;
     let held = configuration.included_disk_list.as_ref()?;
-    // The OS disk has the LUN -1.
     Some(
         held.iter()
-            .filter_map(|disk| u32::try_from(disk.lun?).ok())
+            .filter_map(|disk| disk.lun)
+            .map(|lun| u32::try_from(lun).ok())
             .collect(),
     )
+}
+
+/// Whether the machine's disks were encrypted inside it.
+pub(crate) fn is_encrypted(point: &RecoveryPoint) -> bool {
+    of_vm(point).is_some_and(|point| point.is_source_vm_encrypted == Some(true))
+}
+
+/// The ARM ids of the secret and the key that open an encrypted machine's disks, as far as it tells them.
+pub(crate) fn keys(point: &RecoveryPoint) -> Vec<String> {
+    let Some(told) = of_vm(point).and_then(|point| point.key_and_secret.as_ref()) else {
+        return Vec::new();
+    };
+    let bek = &told["bekDetails"];
+    let kek = &told["kekDetails"];
+    [
+        entry(&bek["secretVaultId"], "secrets", &bek["secretUrl"]),
+        entry(&kek["keyVaultId"], "keys", &kek["keyUrl"]),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// An entry of a key vault by ARM, of the vault's id and the entry's own address: `https://<vault>.vault.azure.net/<kind>/<name>/<version>`.
+fn entry(vault: &Value, kind: &str, address: &Value) -> Option<String> {
+    let vault = vault.as_str()?.trim_end_matches('/');
+    let (_, name) = address.as_str()?.split_once(&format!("/{kind}/"))?;
+    let name = name.split('/').next().unwrap_or_default();
+    let fits = |text: &str, more: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || more.contains(c))
+    };
+    let usable =
+        vault.starts_with("/subscriptions/") && fits(vault, "/._()") && !vault.contains("..");
+    (usable && !name.is_empty() && fits(name, "")).then(|| format!("{vault}/{kind}/{name}"))
 }
 
 fn of_vm(point: &RecoveryPoint) -> Option<&VmRecoveryPoint> {

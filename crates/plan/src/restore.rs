@@ -2,6 +2,7 @@
 
 mod call;
 mod choice;
+mod encryption;
 mod evidence;
 mod goal;
 mod preflight;
@@ -63,6 +64,7 @@ impl World for RestoreWorld {
                 }
                 wants.extend(evidence::wants_before(self, &goal));
                 wants.extend(preflight::wants(self, &target, &goal));
+                wants.extend(choice::wants(self, &goal));
             }
             State::ToBegin => wants.extend(preflight::wants(self, &target, &goal)),
             State::Over { detail, .. } if detail.has_succeeded() => {
@@ -73,13 +75,18 @@ impl World for RestoreWorld {
         wants
     }
 
-    fn fill(&mut self, _: &Want, fact: Fact) {
-        match self.work.fill(fact) {
-            Some(Fact::StorageAccounts(accounts)) => self.accounts = Some(accounts),
-            Some(Fact::Disks(disks)) => self.disks = Some(disks),
-            Some(Fact::Vm(vm)) => self.vm = Some(vm),
-            Some(Fact::Network(network)) => self.network = Some(network),
-            Some(Fact::FilesExtension(files)) => self.files = Some(files),
+    fn fill(&mut self, want: &Want, fact: Fact) {
+        match (want, self.work.fill(fact)) {
+            (_, Some(Fact::StorageAccounts(accounts))) => self.accounts = Some(accounts),
+            (_, Some(Fact::Disks(disks))) => self.disks = Some(disks),
+            (Want::Vm(id), Some(Fact::Vm(vm))) => {
+                self.vms.insert(id.clone(), vm);
+            }
+            (Want::KeyVaultEntry { id }, Some(Fact::KeyVaultEntry(entry))) => {
+                self.secrets.insert(id.clone(), entry);
+            }
+            (_, Some(Fact::Network(network))) => self.network = Some(network),
+            (_, Some(Fact::FilesExtension(files))) => self.files = Some(files),
             _ => {}
         }
     }
@@ -234,7 +241,7 @@ fn follow(world: &RestoreWorld, basis: &Basis) -> Result<Followed, Waiting> {
 /// Writes down what is meant, once nothing stands in its way, with what is there already.
 fn intend(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) -> Result<Followed, Waiting> {
     goal.is_allowed(world, target)?;
-    let point = choice::of(world, goal)?;
+    let point = choice::of(world, target, goal)?;
     preflight::check(world, target, goal)?;
     let id = target
         .item

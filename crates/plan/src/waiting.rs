@@ -118,7 +118,11 @@ pub enum Waiting {
     /// There is no recovery point that fits.
     PointNotFound { wanted: String },
     /// There is no storage account to pass a restore through.
-    StagingNotFound { region: String },
+    StagingNotFound {
+        region: String,
+        /// Where the spec can name one.
+        field: &'static str,
+    },
     /// The recovery point does not hold the disk.
     DiskNotInPoint {
         point: String,
@@ -131,6 +135,12 @@ pub enum Waiting {
     NothingToReplace { vm: String },
     /// The machine's disks cannot be replaced.
     NotReplaceable { vm: String, why: String },
+    /// The recovery point is of an encrypted machine, of which this cannot be had.
+    Encrypted { vm: String, why: &'static str },
+    /// What opens an encrypted machine's disks is not in its key vault.
+    KeyNotFound { vm: String, id: String },
+    /// No machine can be made like the one that was backed up.
+    NotRestorableAsNew { vm: String, why: String },
     /// There is a machine of the new one's name already.
     NameTaken { vm: String },
     /// There is no such network, or it has no such subnet.
@@ -210,6 +220,9 @@ impl Waiting {
             Self::InPlaceNotAllowed { .. } => "InPlaceNotAllowed",
             Self::NothingToReplace { .. } => "NothingToReplace",
             Self::NotReplaceable { .. } => "NotReplaceable",
+            Self::Encrypted { .. } => "Encrypted",
+            Self::KeyNotFound { .. } => "KeyNotFound",
+            Self::NotRestorableAsNew { .. } => "NotRestorableAsNew",
             Self::NameTaken { .. } => "NameTaken",
             Self::NetworkNotFound { .. } => "NetworkNotFound",
             Self::NetworkElsewhere { .. } => "NetworkElsewhere",
@@ -282,6 +295,9 @@ impl Waiting {
             | Self::InPlaceNotAllowed { .. }
             | Self::NothingToReplace { .. }
             | Self::NotReplaceable { .. }
+            | Self::Encrypted { .. }
+            | Self::KeyNotFound { .. }
+            | Self::NotRestorableAsNew { .. }
             | Self::NameTaken { .. }
             | Self::NetworkNotFound { .. }
             | Self::NetworkElsewhere { .. }

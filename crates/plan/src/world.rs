@@ -17,7 +17,7 @@ mod work;
 pub use backup_job::BackupJobWorld;
 pub use fact::{
     DiskFact, Fact, ItemFact, LockFact, NetworkFact, StorageAccountFact, SubscriptionFact, VmDisk,
-    VmFact, Want,
+    VmFact, VmTies, Want,
 };
 pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};

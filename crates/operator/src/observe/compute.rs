@@ -2,7 +2,7 @@
 
 use kluis_arm::id::VmId;
 use kluis_client::{ArmRequest, Failure};
-use kluis_plan::{DiskFact, NetworkFact, StorageAccountFact, VmDisk, VmFact};
+use kluis_plan::{DiskFact, NetworkFact, StorageAccountFact, VmDisk, VmFact, VmTies};
 use serde_json::Value;
 
 /// A virtual machine.
@@ -29,8 +29,28 @@ pub(super) fn vm(request: &ArmRequest, body: &Value, id: &VmId) -> Result<VmFact
         location: text(request, body, "location")?,
         disks: os.chain(data).collect::<Result<_, Failure>>()?,
         is_encrypted: storage["osDisk"]["encryptionSettings"]["enabled"] == true,
+        ties: ties(body),
     })
 }
+
+/// What keeps a restore from making another like it. Boot diagnostics, which most machines have, are none of it: what Azure does not
+/// restore to a new machine is the diagnostics extension.
+fn ties(body: &Value) -> VmTies {
+    let set = body["properties"]["availabilitySet"]["id"].as_str();
+    let mut extensions = body["resources"].as_array().into_iter().flatten();
+    let is_diagnostics = |extension: &Value| {
+        let publisher = extension["properties"]["publisher"].as_str();
+        publisher.is_some_and(|publisher| publisher.eq_ignore_ascii_case(DIAGNOSTICS))
+    };
+    VmTies {
+        availability_set: set.and_then(|id| id.rsplit('/').next()).map(str::to_owned),
+        marketplace: body["plan"]["product"].as_str().map(str::to_owned),
+        has_diagnostics: extensions.any(is_diagnostics),
+    }
+}
+
+/// Who publishes `IaaSDiagnostics` and `LinuxDiagnostic`.
+const DIAGNOSTICS: &str = "Microsoft.Azure.Diagnostics";
 
 /// A virtual network.
 ///

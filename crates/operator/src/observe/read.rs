@@ -22,6 +22,7 @@ use crate::{
 
 const SUBSCRIPTIONS: &str = "2022-12-01";
 const COMPUTE: &str = "2024-07-01";
+const KEY_VAULT: &str = "2023-07-01";
 const DISKS: &str = "2024-03-02";
 const STORAGE: &str = "2023-05-01";
 const NETWORK: &str = "2024-05-01";
@@ -45,6 +46,7 @@ pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
         Want::Job(job) => &job.vault,
         Want::Subscription { .. }
         | Want::Vm(_)
+        | Want::KeyVaultEntry { .. }
         | Want::Progress { .. }
         | Want::StorageAccounts { .. }
         | Want::Disks(_)
@@ -67,6 +69,7 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::Policy(_) => Fact::Policy(none.map(absurd)),
         Want::Item(_) => Fact::Item(none.map(absurd)),
         Want::Vm(_) => Fact::Vm(none.map(absurd)),
+        Want::KeyVaultEntry { .. } => Fact::KeyVaultEntry(none.map(absurd)),
         Want::Progress { .. } => Fact::Progress(none.map(absurd)),
         Want::Protectable { .. } => Fact::Protectable(none.map(absurd)),
         Want::Job(_) => Fact::Job(none.map(absurd)),
@@ -124,6 +127,17 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
             let request = ArmRequest::get(id.to_string(), COMPUTE);
             let body: Value = get(arm, &request).await?;
             Fact::Vm(Observed::Found(compute::vm(&request, &body, id)?))
+        }
+        Want::KeyVaultEntry { id } => {
+            let request = ArmRequest::get(id.clone(), KEY_VAULT);
+            match get::<Value>(arm, &request).await {
+                Ok(_) => Fact::KeyVaultEntry(Observed::Found(())),
+                // Whoever may not look into key vaults restores on the service's word.
+                Err(failure) if failure.status() == Some(403) => {
+                    Fact::KeyVaultEntry(Observed::Found(()))
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         Want::Progress { url } => Fact::Progress(Observed::Found(progress(arm, url).await?)),
         Want::Protectable { vault, vm } => {

@@ -26,6 +26,7 @@ pub(super) fn of(
     let staged = || {
         account.as_ref().ok_or_else(|| Waiting::StagingNotFound {
             region: region.clone(),
+            field: goal.staging_field(),
         })
     };
     let request = match goal {

@@ -4,19 +4,48 @@ use jiff::Timestamp;
 use kluis_api::{ProtectionState, RestoreFrom, RestoredPoint, StorageTier};
 use kluis_arm::recovery_point::RecoveryPoint;
 
+use super::encryption;
 use super::goal::Goal;
 use crate::conditions::moment;
+use crate::gate::Target;
 use crate::key::{Kind, ObjectKey};
 use crate::point;
 use crate::seen::Seen;
 use crate::waiting::Waiting;
-use crate::world::{Observed, RestoreWorld};
+use crate::world::{Observed, RestoreWorld, Want};
 
-/// The recovery point that the spec names.
-pub(super) fn of(world: &RestoreWorld, goal: &Goal<'_>) -> Result<RestoredPoint, Waiting> {
+/// What has to be read to know whether the recovery point that the spec names can come back.
+pub(super) fn wants(world: &RestoreWorld, goal: &Goal<'_>) -> Vec<Want> {
+    match named(world) {
+        Ok((_, point)) if world.chosen().is_none() => encryption::wants(world, point, goal),
+        _ => Vec::new(),
+    }
+}
+
+/// The recovery point that the spec names, if what is asked for can come back from it.
+pub(super) fn of(
+    world: &RestoreWorld,
+    target: &Target<'_>,
+    goal: &Goal<'_>,
+) -> Result<RestoredPoint, Waiting> {
     if let Some(chosen) = world.chosen() {
         return Ok(chosen.clone());
     }
+    let (time, point) = named(world)?;
+    if point::tier(point) == Some(StorageTier::Archive) {
+        return Err(Waiting::NotOfferedYet {
+            what: "A restore of a recovery point that is in the archive".to_owned(),
+        });
+    }
+    holds(point, goal)?;
+    encryption::check(world, point, target, goal)?;
+    Ok(RestoredPoint {
+        name: point.name.clone().unwrap_or_default(),
+        time: moment(time),
+    })
+}
+
+fn named(world: &RestoreWorld) -> Result<(Timestamp, &RecoveryPoint), Waiting> {
     let mut candidates: Vec<(Timestamp, &RecoveryPoint)> = points(world)?
         .iter()
         .filter(|point| point::is_usable(point))
@@ -45,17 +74,7 @@ pub(super) fn of(world: &RestoreWorld, goal: &Goal<'_>) -> Result<RestoredPoint,
         }
         RestoreFrom { .. } => (candidates.last(), "of this item".to_owned()),
     };
-    let (time, point) = found.ok_or(Waiting::PointNotFound { wanted })?;
-    if point::tier(point) == Some(StorageTier::Archive) {
-        return Err(Waiting::NotOfferedYet {
-            what: "A restore of a recovery point that is in the archive".to_owned(),
-        });
-    }
-    holds(point, goal)?;
-    Ok(RestoredPoint {
-        name: point.name.clone().unwrap_or_default(),
-        time: moment(*time),
-    })
+    found.copied().ok_or(Waiting::PointNotFound { wanted })
 }
 
 /// The points of an item that can be restored.

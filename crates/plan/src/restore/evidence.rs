@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use kluis_api::RestoredFiles;
-use kluis_arm::id::DiskId;
+use kluis_arm::id::{DiskId, VmId};
 use kluis_arm::job::VmJob;
 
 use super::goal::Goal;
@@ -38,8 +38,8 @@ pub(super) fn there_before(world: &RestoreWorld, goal: &Goal<'_>, now: Timestamp
         Goal::Disks { .. } => disks_since(world, now)
             .map(|disk| disk.id.name.to_string())
             .collect(),
-        Goal::InPlace { .. } => {
-            let vm = world.vm.as_ref().and_then(Observed::found);
+        Goal::InPlace { vm: id, .. } => {
+            let vm = world.vms.get(id).and_then(Observed::found);
             let disks = vm.into_iter().flat_map(managed);
             disks.map(|disk| disk.name.to_string()).collect()
         }
@@ -50,17 +50,14 @@ pub(super) fn there_before(world: &RestoreWorld, goal: &Goal<'_>, now: Timestamp
 /// What has to be read once the job has ended well.
 pub(super) fn wants_after(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) -> Vec<Want> {
     let disks = |group| world.disks.is_none().then_some(Want::Disks(group));
-    let vm = |id| world.vm.is_none().then_some(Want::Vm(id));
+    let vm = |id: &VmId| (!world.vms.contains_key(id)).then(|| Want::Vm(id.clone()));
     match goal {
         Goal::Disks { group, .. } => disks(group.clone()).into_iter().collect(),
-        Goal::NewVm { vm: id, .. } => vm(id.clone())
-            .into_iter()
-            .chain(disks(id.group()))
-            .collect(),
+        Goal::NewVm { vm: id, .. } => vm(id).into_iter().chain(disks(id.group())).collect(),
         Goal::InPlace { vm: id, .. } => {
             let points = world.work.points.is_none();
             let points = points.then(|| Want::Points(target.item.clone()));
-            vm(id.clone()).into_iter().chain(points).collect()
+            vm(id).into_iter().chain(points).collect()
         }
         Goal::Files { .. } => Vec::new(),
     }
@@ -78,7 +75,7 @@ pub(super) fn of(
             let message = format!("Restored {} into {}.", names(&findings.disks), group.name);
             (message, findings)
         }),
-        Goal::NewVm { vm, .. } => new_vm(world).map(|findings| {
+        Goal::NewVm { vm, .. } => new_vm(world, vm).map(|findings| {
             let message = format!(
                 "Made the machine {}/{} with {}.",
                 vm.resource_group,
@@ -87,7 +84,7 @@ pub(super) fn of(
             );
             (message, findings)
         }),
-        Goal::InPlace { vm, luns, .. } => in_place(world, detail, luns).map(|findings| {
+        Goal::InPlace { vm, luns, .. } => in_place(world, detail, vm, luns).map(|findings| {
             let message = format!(
                 "{}/{} now has {}; what was on its disks before is the recovery point {}.",
                 vm.resource_group,
@@ -121,8 +118,8 @@ fn disks(world: &RestoreWorld, detail: &VmJob) -> Option<Findings> {
 }
 
 /// The machine, which was not there before, and each of its disks.
-fn new_vm(world: &RestoreWorld) -> Option<Findings> {
-    let vm = world.vm.as_ref()?.found()?;
+fn new_vm(world: &RestoreWorld, id: &VmId) -> Option<Findings> {
+    let vm = world.vms.get(id)?.found()?;
     let listed = world.disks.as_ref()?.found()?;
     let exists = |id: &DiskId| listed.iter().any(|disk| disk.id == *id);
     let disks: Vec<&DiskId> = managed(vm).collect();
@@ -134,10 +131,19 @@ fn new_vm(world: &RestoreWorld) -> Option<Findings> {
     })
 }
 
-/// The machine's disks, of which those that were to be replaced are others than before; and the recovery point of what they held.
-fn in_place(world: &RestoreWorld, detail: &VmJob, luns: &[u32]) -> Option<Findings> {
-    let vm = world.vm.as_ref()?.found()?;
-    let is_meant = |lun: Option<u32>| luns.is_empty() || lun.is_some_and(|lun| luns.contains(&lun));
+/// The machine's disks, of which those that were to be replaced are others than before; and the recovery point of what they held. A disk
+/// that the point does not hold is not replaced: it was left out of the backup, or attached since.
+fn in_place(world: &RestoreWorld, detail: &VmJob, id: &VmId, luns: &[u32]) -> Option<Findings> {
+    let vm = world.vms.get(id)?.found()?;
+    let chosen = world.chosen()?;
+    let mut points = world.work.known_points().iter();
+    let from = points.find(|point| point.name.as_deref() == Some(chosen.name.as_str()));
+    let held = from.and_then(point::slots);
+    let is_meant = |lun: Option<u32>| match &held {
+        _ if !luns.is_empty() => lun.is_some_and(|lun| luns.contains(&lun)),
+        Some(held) => held.contains(&lun),
+        None => true,
+    };
     let meant = vm.disks.iter().filter(|disk| is_meant(disk.lun));
     let meant: Option<Vec<&DiskId>> = meant.map(|disk| disk.disk.as_ref()).collect();
     let meant = meant.filter(|disks| !disks.is_empty())?;
@@ -188,7 +194,7 @@ fn unread(world: &RestoreWorld) -> Option<Waiting> {
         }
     }
     failure(world.disks.as_ref())
-        .or_else(|| failure(world.vm.as_ref()))
+        .or_else(|| world.vms.values().find_map(|vm| failure(Some(vm))))
         .or_else(|| failure(world.work.points.as_ref()))
 }
 

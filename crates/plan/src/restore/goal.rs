@@ -150,6 +150,15 @@ impl<'a> Goal<'a> {
         }
     }
 
+    /// Where the spec names it. Files pass through none.
+    pub(super) fn staging_field(&self) -> &'static str {
+        match self {
+            Self::Disks { .. } | Self::Files { .. } => "to.disks.stagingAccount",
+            Self::NewVm { .. } => "to.newVM.stagingAccount",
+            Self::InPlace { .. } => "to.inPlace.stagingAccount",
+        }
+    }
+
     /// Whether the job says of itself that it does something else: another kind of restore, of another point, to another place. What a
     /// service does not tell, tells nothing.
     pub(super) fn is_anothers(&self, detail: &VmJob, chosen: &RestoredPoint) -> bool {

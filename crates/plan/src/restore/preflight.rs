@@ -1,6 +1,8 @@
 //! What has to hold before a restore is asked for: found out beforehand, and said with the way out, instead of learnt from a job that
 //! fails after an hour.
 
+use kluis_arm::id::VmId;
+
 use super::goal::Goal;
 use super::staging;
 use crate::gate::Target;
@@ -11,7 +13,7 @@ use crate::world::{NetworkFact, Observed, RestoreWorld, VmFact, Want};
 /// What has to be read to know.
 pub(super) fn wants(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) -> Vec<Want> {
     let staging = staging::want(world, target, goal);
-    let vm = |id| world.vm.is_none().then_some(Want::Vm(id));
+    let vm = |id: &VmId| (!world.vms.contains_key(id)).then(|| Want::Vm(id.clone()));
     let more: Vec<Want> = match goal {
         Goal::Disks { .. } => Vec::new(),
         Goal::NewVm {
@@ -21,9 +23,11 @@ pub(super) fn wants(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) 
                 .network
                 .is_none()
                 .then(|| Want::Network(network.clone()));
-            vm(id.clone()).into_iter().chain(network).collect()
+            // One and the same, when a machine that is gone comes back under its name.
+            let source = (*id != target.vm).then(|| vm(&target.vm)).flatten();
+            vm(id).into_iter().chain(source).chain(network).collect()
         }
-        Goal::InPlace { vm: id, .. } => vm(id.clone()).into_iter().collect(),
+        Goal::InPlace { vm: id, .. } => vm(id).into_iter().collect(),
         Goal::Files { .. } => {
             let files = world.files.is_none().then_some(Want::FilesExtension);
             files.into_iter().collect()
@@ -58,15 +62,21 @@ pub(super) fn check(
                     vault: target.vault.spec.location.clone(),
                 });
             }
-            if known(world.vm.as_ref(), "the machine's name")?.is_some() {
+            if known(world.vms.get(vm), "the machine's name")?.is_some() {
                 return Err(Waiting::NameTaken {
                     vm: format!("{}/{}", vm.resource_group, vm.name),
                 });
             }
+            // Of one that is gone the service knows what it was, and has the word.
+            if let Some(source) =
+                known(world.vms.get(&target.vm), "the machine that was backed up")?
+            {
+                is_untied(source)?;
+            }
         }
         Goal::InPlace { vm, luns, .. } => {
             let full = format!("{}/{}", vm.resource_group, vm.name);
-            match known(world.vm.as_ref(), "the machine")? {
+            match known(world.vms.get(vm), "the machine")? {
                 None => return Err(Waiting::NothingToReplace { vm: full }),
                 Some(found) => is_replaceable(found, luns, full)?,
             }
@@ -94,6 +104,24 @@ fn has_subnet(found: Option<&NetworkFact>, network: &str, subnet: &str) -> Resul
     Err(Waiting::NetworkNotFound {
         network: network.to_owned(),
         subnet: found.map(|_| subnet.to_owned()),
+    })
+}
+
+/// Rule 27: what Azure does not make again.
+fn is_untied(source: &VmFact) -> Result<(), Waiting> {
+    let ties = &source.ties;
+    let why = if let Some(set) = &ties.availability_set {
+        format!("it is in the availability set {set}")
+    } else if let Some(product) = &ties.marketplace {
+        format!("its Marketplace image, {product}, was bought")
+    } else if ties.has_diagnostics {
+        "Azure's diagnostics extension is in it".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Waiting::NotRestorableAsNew {
+        vm: format!("{}/{}", source.id.resource_group, source.id.name),
+        why,
     })
 }
 

@@ -52,6 +52,7 @@ pub(super) fn account(
         Some(account) => Ok(Some(account.id.clone())),
         None => Err(Waiting::StagingNotFound {
             region: region.clone(),
+            field: goal.staging_field(),
         }),
     }
 }

@@ -142,10 +142,10 @@ impl fmt::Display for Waiting {
             Self::ItemNotProtected { item, state } if state.is_empty() => write!(f, "{item} is not protected yet."),
             Self::ItemNotProtected { item, state } => write!(f, "{item} is not protected (it is {state}): see its conditions."),
             Self::PointNotFound { wanted } => write!(f, "There is no recovery point {wanted}: `kluis points` lists those there are."),
-            Self::StagingNotFound { region } => write!(
+            Self::StagingNotFound { region, field } => write!(
                 f,
                 "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one, \
-                 or name one in to.disks.stagingAccount."
+                 or name one in {field}."
             ),
             Self::DiskNotInPoint { point, lun, held } => {
                 let held: Vec<String> = held.iter().map(ToString::to_string).collect();
@@ -167,6 +167,20 @@ impl fmt::Display for Waiting {
             Self::NotReplaceable { vm, why } => write!(
                 f,
                 "The disks of {vm} cannot be replaced: {why}. Restore to new disks, or to a new machine."
+            ),
+            Self::Encrypted { vm, why } => write!(
+                f,
+                "{vm} was encrypted when the recovery point was made: {why}. Restore all of its disks with to.disks, or a new machine."
+            ),
+            Self::KeyNotFound { vm, id } => write!(
+                f,
+                "{vm} was encrypted when the recovery point was made, and what opens its disks is not there: {id} (rule 31). Put it back \
+                 there before the machine is restored."
+            ),
+            Self::NotRestorableAsNew { vm, why } => write!(
+                f,
+                "No machine can be made like {vm}: {why} (rule 27). Restore its disks with to.disks, and make the machine of them with the \
+                 template that lies beside them."
             ),
             Self::NameTaken { vm } => {
                 write!(f, "There is a virtual machine {vm} already: choose another name in to.newVM, or restore in place.")

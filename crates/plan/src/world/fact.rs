@@ -29,6 +29,10 @@ pub enum Want {
     /// The item; with `filter=expand eq 'extendedinfo'` not needed.
     Item(ItemId),
     Vm(VmId),
+    /// Whether a key or a secret is in its key vault, by its ARM id.
+    KeyVaultEntry {
+        id: String,
+    },
     /// How an operation stands, from the URL that the service gave.
     Progress {
         url: String,
@@ -78,6 +82,8 @@ pub enum Fact {
     Policy(Observed<Box<Policy>>),
     Item(Observed<Box<Item>>),
     Vm(Observed<VmFact>),
+    /// Found when it is there, or may not be looked at: then the service has the word.
+    KeyVaultEntry(Observed<()>),
     Progress(Observed<Progress>),
     /// Found(true) when it is among them, Found(false) when it is not.
     Protectable(Observed<bool>),
@@ -159,6 +165,18 @@ pub struct VmFact {
     pub disks: Vec<VmDisk>,
     /// Whether its disks are encrypted inside it.
     pub is_encrypted: bool,
+    pub ties: VmTies,
+}
+
+/// What keeps a restore from making another machine like it (rule 27).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmTies {
+    /// The name of the availability set that it is in.
+    pub availability_set: Option<String>,
+    /// The product of the Marketplace image that it was bought with.
+    pub marketplace: Option<String>,
+    /// Whether Azure's diagnostics extension is in it.
+    pub has_diagnostics: bool,
 }
 
 /// A disk of a machine.
@@ -202,6 +220,13 @@ impl fmt::Display for Want {
             Self::Policy(id) => write!(f, "the policy {} of the vault {}", id.name, id.vault.name),
             Self::Item(id) => write!(f, "the item {} of the vault {}", id.name, id.vault().name),
             Self::Vm(id) => write!(f, "the virtual machine {}/{}", id.resource_group, id.name),
+            Self::KeyVaultEntry { id } => {
+                write!(
+                    f,
+                    "whether {} is in its key vault",
+                    id.rsplit('/').next().unwrap_or(id)
+                )
+            }
             Self::Progress { url } => write!(f, "the operation at {url}"),
             Self::Protectable { vault, vm } => {
                 write!(

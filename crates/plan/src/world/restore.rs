@@ -1,7 +1,10 @@
 //! What is known about a Restore.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use kluis_api::Restore;
+use kluis_arm::id::VmId;
 
 use super::fact::{DiskFact, NetworkFact, StorageAccountFact, VmFact};
 use super::observed::Observed;
@@ -17,8 +20,10 @@ pub struct RestoreWorld {
     pub accounts: Option<Observed<Vec<StorageAccountFact>>>,
     /// From ARM: the disks in the target resource group, before and after.
     pub disks: Option<Observed<Vec<DiskFact>>>,
-    /// From ARM: the machine that is to be made, or whose disks are to be replaced.
-    pub vm: Option<Observed<VmFact>>,
+    /// From ARM: the machine that was backed up, and the one that is to be made.
+    pub vms: BTreeMap<VmId, Observed<VmFact>>,
+    /// From ARM: the keys and secrets of an encrypted machine, by their ids.
+    pub secrets: BTreeMap<String, Observed<()>>,
     /// From ARM: the network that the new machine is put in.
     pub network: Option<Observed<NetworkFact>>,
     /// From the service: what stands before a recovery point's path to ask for its files.
@@ -34,7 +39,8 @@ impl RestoreWorld {
             work,
             accounts: None,
             disks: None,
-            vm: None,
+            vms: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             network: None,
             files: None,
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::backup::BackupRequest;
 use kluis_arm::error::code;
-use kluis_arm::id::{ItemId, Name, PolicyId, StorageAccountId, VaultId, VmId};
+use kluis_arm::id::{ItemId, Name, PolicyId, VaultId, VmId};
 use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy};
@@ -22,7 +22,7 @@ use kluis_arm::time::WireTime;
 use kluis_arm::vault::{ProvisioningState, Vault};
 use kluis_plan::{
     Action, ArmFailure, Cause, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed, Outcome,
-    Progress, StorageAccountFact, SubscriptionFact, VmFact, Want,
+    Progress, StorageAccountFact, SubscriptionFact, VmFact, VmTies, Want,
 };
 
 use making::{Making, managed};
@@ -48,6 +48,11 @@ pub(crate) struct Azure {
     pub(crate) leaves_nothing: bool,
     /// Which disks the points say they hold.
     pub(crate) held: Option<DiskConfiguration>,
+    pub(crate) accounts: Vec<StorageAccountFact>,
+    /// Of a machine that is encrypted: where its recovery points say that its keys are.
+    pub(crate) keys: Option<serde_json::Value>,
+    /// The ids of what is in key vaults.
+    pub(crate) in_key_vaults: Vec<String>,
     /// What the jobs that restore are to make, by job.
     making: BTreeMap<String, Making>,
     pub(crate) jobs: Vec<(String, VmJob)>,
@@ -108,6 +113,7 @@ impl Azure {
             location: location.to_owned(),
             disks: vec![managed(None, &format!("{name}-os")), managed(Some(0), &format!("{name}-lun0"))],
             is_encrypted: false,
+            ties: VmTies::default(),
         }
         };
         Self {
@@ -126,6 +132,14 @@ impl Azure {
             files: Some("/kluis/v1".to_owned()),
             leaves_nothing: false,
             held: None,
+            accounts: vec![StorageAccountFact {
+                id: format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/stagingweu")
+                    .parse()
+                    .unwrap(),
+                location: "westeurope".to_owned(),
+            }],
+            keys: None,
+            in_key_vaults: Vec::new(),
             making: BTreeMap::new(),
             jobs: Vec::new(),
             calls: Vec::new(),
@@ -219,6 +233,9 @@ impl Azure {
                 })))
             }
             Want::Vm(id) => Fact::Vm(found(self.vms.iter().find(|vm| vm.id == *id).cloned())),
+            Want::KeyVaultEntry { id } => {
+                Fact::KeyVaultEntry(found(self.in_key_vaults.contains(id).then_some(())))
+            }
             Want::Progress { url } => Fact::Progress(found(self.progress(url))),
             Want::Protectable { vm, .. } => Fact::Protectable(Observed::Found(
                 self.discovered && self.vms.iter().any(|known| known.id == *vm),
@@ -250,14 +267,7 @@ impl Azure {
                 Fact::Points(found(is_there.then(|| self.recovery_points(id))))
             }
             Want::StorageAccounts { .. } => {
-                let id: StorageAccountId =
-                    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/stagingweu")
-                        .parse()
-                        .unwrap();
-                Fact::StorageAccounts(Observed::Found(vec![StorageAccountFact {
-                    id,
-                    location: "westeurope".to_owned(),
-                }]))
+                Fact::StorageAccounts(Observed::Found(self.accounts.clone()))
             }
             Want::Network(id) => {
                 let network = self.network.clone().filter(|_| id.name == *"shop-net");
@@ -521,6 +531,8 @@ impl Azure {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(Consistency::CrashConsistent),
                     recovery_point_disk_configuration: self.held.clone(),
+                    is_source_vm_encrypted: Some(self.keys.is_some()),
+                    key_and_secret: self.keys.clone(),
                     recovery_point_tier_details: Some(
                         self.tiers
                             .iter()

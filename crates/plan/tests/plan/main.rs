@@ -23,6 +23,7 @@ mod objectives;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod restore_limits;
 mod restores;
 #[cfg(test)]
 mod states;

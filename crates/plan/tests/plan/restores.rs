@@ -8,14 +8,14 @@ use kluis_plan::Kind;
 use crate::azure::item_id;
 use crate::cluster::{ALL, Cluster, RESTORE, parse};
 
-const NEW_VM: &str = "newVM: { resourceGroup: shop-restored, name: web-2, virtualNetwork: shop-net, networkResourceGroup: shop-rg, subnet: default }";
-const IN_PLACE: &str = "inPlace: {}";
+pub(crate) const NEW_VM: &str = "newVM: { resourceGroup: shop-restored, name: web-2, virtualNetwork: shop-net, networkResourceGroup: shop-rg, subnet: default }";
+pub(crate) const IN_PLACE: &str = "inPlace: {}";
 const ONE_DISK_IN_PLACE: &str = "inPlace: { disks: [0] }";
-const FILES: &str = "files: { paths: [/etc, /home], resourceGroup: shop-restored }";
-const ONE_DISK: &str = "disks: { resourceGroup: shop-restored, luns: [0] }";
+pub(crate) const FILES: &str = "files: { paths: [/etc, /home], resourceGroup: shop-restored }";
+pub(crate) const ONE_DISK: &str = "disks: { resourceGroup: shop-restored, luns: [0] }";
 
 /// A machine with one recovery point, and a restore of it to there, in a vault that allows restores in place.
-fn restoring(to: &str) -> Cluster {
+pub(crate) fn restoring(to: &str) -> Cluster {
     let mut cluster = Cluster::converged();
     cluster.azure.run_schedule(&item_id());
     cluster.edit_vault(|vault| vault.spec.allow_in_place_restore = true);
@@ -31,7 +31,7 @@ fn with(mut restore: Restore, to: &str) -> Restore {
     restore
 }
 
-fn status(cluster: &Cluster) -> &RestoreStatus {
+pub(crate) fn status(cluster: &Cluster) -> &RestoreStatus {
     cluster.restore.as_ref().unwrap().status.as_ref().unwrap()
 }
 
@@ -273,7 +273,7 @@ fn nothing_left_is_no_success() {
 }
 
 /// What stands in the way of a restore: said beforehand, and nothing is called.
-fn refused(mut cluster: Cluster, expected: &Expect) {
+pub(crate) fn refused(mut cluster: Cluster, expected: &Expect) {
     cluster.azure.calls.clear();
     cluster.converge(&[Kind::Restore]);
     assert!(cluster.azure.calls.is_empty(), "{:?}", cluster.azure.calls);

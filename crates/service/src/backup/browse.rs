@@ -8,10 +8,10 @@ use kluis_vault::DiskFormat;
 use super::items::Named;
 use super::points;
 use super::restore::files::{self, FilesRequest};
+use super::restore::preflight;
 use super::rows::{Item, Point};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
-use crate::inventory::Encryption;
 use crate::store::Tx;
 use crate::vaults::VaultRow;
 
@@ -63,15 +63,7 @@ pub fn files_source(
         ));
     }
     let machine = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
-    if machine.is_some_and(|machine| machine.encryption == Encryption::Ade) {
-        return Err(Refusal::bad_request(
-            "UserErrorOperationNotSupportedForEncryptedVm",
-            format!(
-                "'{}' is encrypted: its files can't be read out of a recovery point. Restore all of its disks.",
-                item.vm
-            ),
-        ));
-    }
+    preflight::files(&point, machine.as_ref())?;
     if point.removing {
         return Err(Refusal::conflict(
             code::POINT_GOES,

@@ -29,7 +29,7 @@ pub(super) fn cancel(
     }
     if !is_cancellable(&job) {
         let why = if job.is_active() {
-            "A backup can be cancelled until its snapshots are taken, a restore until it is done; no other job can."
+            "A backup can be cancelled until its snapshots are taken, a restore until it is done; no other job can (rule 35)."
         } else {
             "It has ended already."
         };

@@ -50,7 +50,7 @@ pub(super) fn count(ctx: &Context<'_>, tx: &mut Tx<'_>, at: &VaultPath) -> Resul
             429,
             "UserErrorPolicyEditLimitReached",
             format!(
-                "The policies of the vault '{}' were edited {MOST} times within 24 hours, as often as they can be. Try again from {free} on.",
+                "The policies of the vault '{}' were edited {MOST} times within 24 hours, as often as they can be (rule 38). Try again from {free} on.",
                 at.name
             ),
         );

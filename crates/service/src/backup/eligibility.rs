@@ -102,7 +102,7 @@ pub(super) fn room(at: &VaultPath, tx: &Tx<'_>) -> Result<(), Refusal> {
         Refusal::bad_request(
             "UserErrorVaultItemLimitReached",
             format!(
-                "The vault '{}' has {most} {of}, as many as a vault can. Use another vault.",
+                "The vault '{}' has {most} {of}, as many as a vault can have (rule 38). Use another vault.",
                 at.name
             ),
         )
@@ -195,7 +195,7 @@ pub(super) fn same_machine(
                 "UserErrorVmAndVaultSubscriptionMismatch",
                 format!(
                     "The virtual machine '{text}' is in another subscription than the vault, '{}'; \
-                     a machine is protected by a vault of its own subscription.",
+                     a machine is protected by a vault of its own subscription (rule 26).",
                     ctx.subscription
                 ),
             ));

@@ -173,7 +173,7 @@ pub(super) fn many_on_demand(count: usize) -> Fault {
         900_020,
         "UserErrorFrequentOnDemandBackups",
         format!(
-            "This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken."
+            "This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken (rule 7)."
         ),
         &["Schedule more frequent backups with an enhanced policy instead."],
     )
@@ -240,7 +240,7 @@ pub(super) fn disk_skipped(disk: &Disk) -> Fault {
         DISK_SKIPPED,
         "UserErrorWriteAcceleratedDiskSkipped",
         format!(
-            "The disk '{}' has its write accelerator on and is not in the recovery point.",
+            "The disk '{}' has its write accelerator on and is not in the recovery point (rule 25).",
             disk.name
         ),
         &[&advice],
@@ -285,7 +285,7 @@ pub(super) fn snapshots_locked(group: &str, level: &str, count: usize, most: usi
         SNAPSHOTS_LOCKED,
         "UserErrorResourceGroupLocked",
         format!(
-            "The resource group '{group}' is locked ({level}): {count} snapshots of older recovery points can't be removed. Once there are {most}, backups fail."
+            "The resource group '{group}' is locked ({level}): {count} snapshots of older recovery points can't be removed (rule 34). Once there are {most}, backups fail."
         ),
         &["Remove the lock from the resource group."],
     )
@@ -297,7 +297,7 @@ pub(super) fn snapshots_full(group: &str, level: &str, most: usize) -> Fault {
         400_190,
         "UserErrorRpCollectionLimitReached",
         format!(
-            "The machine has {most} snapshots of recovery points, as many as it can have: the resource group '{group}' is locked ({level}), so that older ones can't be removed."
+            "The machine has {most} snapshots of recovery points, as many as it can have: the resource group '{group}' is locked ({level}), so that older ones can't be removed (rule 34)."
         ),
         &["Remove the lock from the resource group, then back the machine up again."],
     )
@@ -328,7 +328,7 @@ pub(super) fn longer_than_a_day(took: SignedDuration) -> Fault {
         900_045,
         "BackupExceededOneDay",
         format!(
-            "The backup took {}, more than the 24 h from its snapshot to the vault that a daily policy allows; the next run waited for it.",
+            "The backup took {}, more than the 24 h from its snapshot to the vault that a daily policy allows (rule 36); the next run waited for it.",
             job_words::length(took)
         ),
         &[
@@ -386,7 +386,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_050,
             "UserErrorDiskCountLimitExceeded",
             format!(
-                "{has} disks of the virtual machine '{vm}' are to be backed up; no more than {most} can be."
+                "{has} disks of the virtual machine '{vm}' are to be backed up; no more than {most} can be (rule 22)."
             ),
             &["Leave some of its data disks out of the backup."],
         ),
@@ -394,7 +394,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_051,
             "UserErrorDiskSizeLimitExceeded",
             format!(
-                "The disk '{disk}' has {} TB; a disk of up to {} TB can be backed up.",
+                "The disk '{disk}' has {} TB; a disk of up to {} TB can be backed up (rule 23).",
                 tib(*has),
                 *most >> 40
             ),
@@ -404,7 +404,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_052,
             "UserErrorTotalDiskSizeLimitExceeded",
             format!(
-                "The disks of the virtual machine '{vm}' have {} TB together; up to {} TB can be backed up.",
+                "The disks of the virtual machine '{vm}' have {} TB together; up to {} TB can be backed up (rule 23).",
                 tib(*has),
                 *most >> 40
             ),
@@ -420,7 +420,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_053,
             "UserErrorVmSizeNotSupported",
             format!(
-                "The virtual machine '{vm}' has {cores} cores and {memory_gib} GB of memory; one that is backed up has at least {fewest_cores} cores and {least_gib} GB."
+                "The virtual machine '{vm}' has {cores} cores and {memory_gib} GB of memory; one that is backed up has at least {fewest_cores} cores and {least_gib} GB (rule 24)."
             ),
             &["Give the machine a larger size."],
         ),
@@ -433,7 +433,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
                 900_054,
                 "UserErrorSharedDiskNotSupported",
                 format!(
-                    "The disk '{disk}' is shared by machines; shared disks can't be backed up with one of them."
+                    "The disk '{disk}' is shared by machines; shared disks can't be backed up with one of them (rule 25)."
                 ),
                 &[&advice],
             )
@@ -442,7 +442,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_055,
             "UserErrorDiskTypeNeedsEnhancedPolicy",
             format!(
-                "The disk '{disk}' is of type {sku}, which only an enhanced policy (V2) backs up."
+                "The disk '{disk}' is of type {sku}, which only an enhanced policy (V2) backs up (rule 25)."
             ),
             &["Use an enhanced policy, or leave the disk out of the backup."],
         ),
@@ -450,7 +450,7 @@ pub(super) fn limit(limit: &Limit<'_>) -> Fault {
             900_056,
             "UserErrorDiskTypeNotSupported",
             format!(
-                "The disk '{disk}' is of type {sku}, which can't be backed up; Standard_*, StandardSSD_* and Premium_* can, and with an enhanced policy UltraSSD_* and PremiumV2_*."
+                "The disk '{disk}' is of type {sku}, which can't be backed up; Standard_*, StandardSSD_* and Premium_* can, and with an enhanced policy UltraSSD_* and PremiumV2_* (rule 25)."
             ),
             &["Leave the disk out of the backup."],
         ),

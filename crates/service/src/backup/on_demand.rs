@@ -60,7 +60,7 @@ pub(super) fn trigger(
         return Err(Refusal::bad_request(
             "CloudDosAbsoluteLimitReached",
             format!(
-                "'{}' was backed up on demand {today} times within 24 hours; no more than {MOST} are taken. Wait for the next scheduled run.",
+                "'{}' was backed up on demand {today} times within 24 hours; no more than {MOST} are taken (rule 7). Wait for the next scheduled run.",
                 item.vm
             ),
         ));

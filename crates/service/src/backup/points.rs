@@ -9,7 +9,7 @@ use kluis_arm::recovery_point::{
 use kluis_arm::resource::Resource;
 use kluis_arm::time::WireTime;
 use kluis_policy::{Reason, Tier};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::items::Named;
 use super::job_words::value;
@@ -19,6 +19,7 @@ use super::rows::{self, Item, Origin, Point, PointDisk};
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
 };
+use crate::inventory::{self, Encryption, Keys};
 use crate::store::{Row as _, Tx};
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
@@ -56,7 +57,7 @@ pub(super) fn list(
     let place = |point: &Point| PageKey(point.time, point.name.parse().unwrap_or_default());
     points.sort_by_key(|(point, _)| std::cmp::Reverse(place(point)));
     let entries = points.iter().map(|(point, fate)| {
-        let entry = value(&render(point, *fate, &item, at));
+        let entry = value(&render(point, *fate, &item, at, ctx));
         (place(point), entry)
     });
     Ok((page_newest_first(request, entries)?, Vec::new()))
@@ -76,7 +77,7 @@ pub(super) fn get(
     let Some((_, fate)) = judged.find(|(known, _)| known.name == point.name) else {
         return Err(not_found(&item, name));
     };
-    let body = value(&render(&point, fate, &item, at));
+    let body = value(&render(&point, fate, &item, at, ctx));
     Ok((Response::ok(body), Vec::new()))
 }
 
@@ -93,7 +94,14 @@ fn not_found(item: &Item, name: &str) -> Refusal {
     )
 }
 
-fn render(point: &Point, fate: Fate, item: &Item, at: &VaultPath) -> Resource<RecoveryPointDetail> {
+fn render(
+    point: &Point,
+    fate: Fate,
+    item: &Item,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+) -> Resource<RecoveryPointDetail> {
+    let shape = point.shape.clone().unwrap_or_default();
     let premium = |disk: &PointDisk| disk.sku.to_lowercase().starts_with("premium");
     let storage = match (
         point.disks.iter().any(premium),
@@ -112,10 +120,12 @@ fn render(point: &Point, fate: Fate, item: &Item, at: &VaultPath) -> Resource<Re
         recovery_point_time: Some(point.time.into()),
         recovery_point_additional_info: Some(String::new()),
         source_vm_storage_type: Some(storage.to_owned()),
-        is_source_vm_encrypted: Some(false),
+        is_source_vm_encrypted: Some(shape.encryption != Encryption::None),
+        key_and_secret: shape.keys.as_ref().map(|keys| key_and_secret(keys, ctx)),
         is_instant_ilr_session_active: Some(false),
         recovery_point_tier_details: Some(tiers(point)),
-        is_managed_virtual_machine: Some(true),
+        is_managed_virtual_machine: Some(shape.managed),
+        zones: shape.zone.clone().map(|zone| vec![zone]),
         virtual_machine_size: Some(point.vm_size.clone()),
         original_storage_account_option: Some(false),
         os_type: Some(if point.windows { "Windows" } else { "Linux" }.to_owned()),
@@ -158,6 +168,16 @@ fn render(point: &Point, fate: Fate, item: &Item, at: &VaultPath) -> Resource<Re
         point.name
     );
     Resource::new(&id, point.name.clone(), TYPE, detail.into())
+}
+
+/// Where the keys of an encrypted machine are. Azure keeps copies of them besides; this service has none to give.
+fn key_and_secret(keys: &Keys, ctx: &Context<'_>) -> Value {
+    let (vault, secret, key) = inventory::in_vault(keys, ctx);
+    let mut found = json!({ "bekDetails": { "secretUrl": secret, "secretVaultId": vault } });
+    if let Some(key) = key {
+        found["kekDetails"] = json!({ "keyUrl": key, "keyVaultId": vault });
+    }
+    found
 }
 
 /// Where the point is, as a job tells it.

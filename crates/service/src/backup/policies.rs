@@ -229,7 +229,7 @@ fn new_name(name: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<String, Refusal> 
         return Err(Refusal::bad_request(
             "UserErrorPolicyLimitReached",
             format!(
-                "The vault '{}' has {MOST} policies, as many as a vault can have. Delete one that nothing uses first.",
+                "The vault '{}' has {MOST} policies, as many as a vault can have (rule 38). Delete one that nothing uses first.",
                 at.name
             ),
         ));

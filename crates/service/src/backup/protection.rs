@@ -116,7 +116,7 @@ fn protect(
             "UserErrorVmAndVaultRegionMismatch",
             format!(
                 "The virtual machine '{}' is in region '{}' and the vault '{}' in region '{}'; \
-                 a machine is protected by a vault of its own region.",
+                 a machine is protected by a vault of its own region (rule 26).",
                 vm.name, vm.location, at.name, vault.location
             ),
         ));

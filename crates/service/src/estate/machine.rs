@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Attached;
 use crate::core::Context;
-use crate::inventory::{Disk, Encryption, Os, Power, VirtualMachine};
+use crate::inventory::{Disk, Encryption, Keys, Os, Power, Ties, VirtualMachine};
 use crate::store::{Row, StoreError, Tx};
 
 const PREFIX: &str = "estate/machine/";
@@ -34,6 +34,9 @@ pub struct MadeMachine {
     pub generation: u8,
     /// How its disks are encrypted inside it, as those of its source.
     pub encryption: Encryption,
+    /// Where the keys of that are.
+    #[serde(default)]
+    pub keys: Option<Keys>,
     /// Its disks; the first is the OS disk.
     pub disks: Vec<Attached>,
     /// The ARM id of the subnet that it is in.
@@ -92,6 +95,8 @@ impl MadeMachine {
             generation: self.generation,
             managed: true,
             encryption: self.encryption,
+            keys: self.keys.clone(),
+            ties: Ties::default(),
             agent: true,
             scripts: None,
             disks: self.disks.iter().map(Disk::from).collect(),

@@ -1,5 +1,6 @@
 //! Reading the inventory's file: what may be written in it, and what is wrong with it, by line.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_yaml::Spanned;
 
 use super::identity::WrittenIdentity;
-use super::{
-    Disk, Encryption, Inventory, Lock, Os, Power, ResourceGroup, VirtualMachine, same, scripts,
-};
+use super::machine::Machine;
+use super::{Inventory, KeyVault, Lock, ResourceGroup, same};
 
 /// Why an inventory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +116,7 @@ struct Group {
     virtual_machines: Option<InOrder<Spanned<Machine>>>,
     storage_accounts: Option<InOrder<Option<Nothing>>>,
     virtual_networks: Option<InOrder<Network>>,
+    key_vaults: Option<InOrder<KeyVault>>,
 }
 
 #[derive(Deserialize)]
@@ -127,41 +128,6 @@ struct Nothing {}
 struct Network {
     #[serde(default)]
     subnets: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Machine {
-    #[serde(default)]
-    os: Os,
-    disks: Vec<Spanned<WrittenDisk>>,
-    location: Option<String>,
-    size: Option<String>,
-    cores: Option<u32>,
-    #[serde(rename = "memoryGiB")]
-    memory_gib: Option<f64>,
-    #[serde(default)]
-    power: Power,
-    zone: Option<String>,
-    generation: Option<u8>,
-    managed: Option<bool>,
-    #[serde(default)]
-    encryption: Encryption,
-    agent: Option<bool>,
-    scripts: Option<scripts::Written>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WrittenDisk {
-    path: PathBuf,
-    name: Option<String>,
-    lun: Option<u32>,
-    sku: Option<String>,
-    #[serde(default)]
-    shared: bool,
-    #[serde(default)]
-    write_accelerator: bool,
 }
 
 impl Group {
@@ -179,7 +145,8 @@ impl Group {
             lock: self.lock,
             virtual_machines: Vec::new(),
             storage_accounts: Vec::new(),
-            virtual_networks: std::collections::BTreeMap::new(),
+            virtual_networks: BTreeMap::new(),
+            key_vaults: BTreeMap::new(),
         };
         for (name, vm) in self.virtual_machines.unwrap_or_default().0 {
             let line = vm.referenced.line();
@@ -212,104 +179,17 @@ impl Group {
             named("virtual network", &name, line)?;
             group.virtual_networks.insert(name, network.subnets);
         }
+        for (name, vault) in self.key_vaults.unwrap_or_default().0 {
+            named("key vault", &name, line)?;
+            group.key_vaults.insert(name, vault);
+        }
         Ok(group)
-    }
-}
-
-impl Machine {
-    fn understood(
-        self,
-        group: &str,
-        location: &str,
-        name: String,
-        line: u64,
-        folder: &Path,
-    ) -> Result<VirtualMachine, (u64, String)> {
-        if self.disks.is_empty() {
-            return Err((
-                line,
-                format!("the virtual machine '{name}' has no disks; the first is its OS disk"),
-            ));
-        }
-        let mut disks: Vec<Disk> = Vec::new();
-        for (place, disk) in self.disks.into_iter().enumerate() {
-            let at = disk.referenced.line();
-            let disk = disk.value.understood(&name, place, at, folder)?;
-            if disks.iter().any(|other| same(&other.name, &disk.name)) {
-                return Err((at, format!("'{name}' has two disks named '{}'", disk.name)));
-            }
-            if disk.lun.is_some() && disks.iter().any(|other| other.lun == disk.lun) {
-                return Err((
-                    at,
-                    format!("'{name}' has two disks at the same lun; give each its own"),
-                ));
-            }
-            disks.push(disk);
-        }
-        Ok(VirtualMachine {
-            resource_group: group.to_owned(),
-            location: self.location.map_or_else(
-                || location.to_owned(),
-                |own| own.to_lowercase().replace(' ', ""),
-            ),
-            name,
-            os: self.os,
-            power: self.power,
-            size: self.size.unwrap_or_else(|| "Standard_D2s_v5".to_owned()),
-            cores: self.cores.unwrap_or(2),
-            memory_gib: self.memory_gib.unwrap_or(8.0),
-            zone: self.zone,
-            generation: self.generation.unwrap_or(2),
-            managed: self.managed.unwrap_or(true),
-            encryption: self.encryption,
-            agent: self.agent.unwrap_or(true),
-            scripts: self
-                .scripts
-                .map(|scripts| scripts.understood(folder))
-                .transpose()
-                .map_err(|message| (line, message))?,
-            disks,
-        })
-    }
-}
-
-impl WrittenDisk {
-    fn understood(
-        self,
-        vm: &str,
-        place: usize,
-        line: u64,
-        folder: &Path,
-    ) -> Result<Disk, (u64, String)> {
-        let lun = match (place, self.lun) {
-            (0, Some(_)) => {
-                return Err((
-                    line,
-                    format!("the first disk of '{vm}' is its OS disk, which has no lun"),
-                ));
-            }
-            (0, None) => None,
-            // Data disks are numbered from 0 in the order they are written.
-            (place, lun) => Some(lun.unwrap_or(u32::try_from(place - 1).unwrap_or(u32::MAX))),
-        };
-        let name = self.name.unwrap_or_else(|| {
-            lun.map_or_else(|| format!("{vm}-os"), |lun| format!("{vm}-lun{lun}"))
-        });
-        named("disk", &name, line)?;
-        Ok(Disk {
-            name,
-            path: folder.join(self.path),
-            lun,
-            sku: self.sku.unwrap_or_else(|| "StandardSSD_LRS".to_owned()),
-            shared: self.shared,
-            write_accelerator: self.write_accelerator,
-        })
     }
 }
 
 /// Names become parts of paths, in URLs, in files and in snapshots: what would leave its place there, or be taken for a file
 /// of the service's own, is no name.
-fn named(kind: &str, name: &str, line: u64) -> Result<(), (u64, String)> {
+pub(super) fn named(kind: &str, name: &str, line: u64) -> Result<(), (u64, String)> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')');
     if !name.is_empty()
         && name.len() <= 90

@@ -3,12 +3,16 @@
 //! The service answers for it on the paths of Microsoft.Compute, Microsoft.Storage and Microsoft.Network that clients read.
 //! It is never written: what restores make lives in the service's state.
 
+mod encryption;
 mod file;
 mod identity;
+mod key_vault;
 mod lock;
+mod machine;
 mod reads;
 mod render;
 mod scripts;
+mod ties;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,11 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::Role;
 
+pub use encryption::{Encryption, KeyVault, Keys};
 pub use file::InventoryError;
+pub(crate) use key_vault::{in_vault, missing};
 pub use lock::Lock;
 pub(crate) use lock::permits;
 pub use reads::route;
 pub use scripts::Scripts;
+pub use ties::{Plan, Ties};
 
 /// All that there is to be protected, and where restores go.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,6 +58,8 @@ pub struct ResourceGroup {
     pub storage_accounts: Vec<String>,
     /// The networks by name, each with its subnets.
     pub virtual_networks: BTreeMap<String, Vec<String>>,
+    /// The key vaults by name.
+    pub key_vaults: BTreeMap<String, KeyVault>,
 }
 
 /// The operating system's family.
@@ -71,17 +80,6 @@ pub enum Power {
     Running,
     /// It is shut down.
     Stopped,
-}
-
-/// How the machine's disks are encrypted inside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Encryption {
-    /// Not at all, the default.
-    #[default]
-    None,
-    /// By Azure Disk Encryption.
-    #[serde(rename = "ADE")]
-    Ade,
 }
 
 /// A virtual machine with the facts that rules look at.
@@ -111,6 +109,10 @@ pub struct VirtualMachine {
     pub managed: bool,
     /// How its disks are encrypted inside it.
     pub encryption: Encryption,
+    /// Where the keys of that are, where the file says it.
+    pub keys: Option<Keys>,
+    /// What keeps a restore from making another like it.
+    pub ties: Ties,
     /// Whether the Azure agent answers.
     pub agent: bool,
     /// Its consistency scripts.

@@ -7,7 +7,7 @@ use super::render::{
     ACCOUNT, DISK, NETWORK, NIC, VM, account, disk, interface, locations, machine, network,
     provider, resource_group, subscription, tenant,
 };
-use super::{ResourceGroup, lock, same};
+use super::{ResourceGroup, key_vault, lock, same};
 use crate::core::{Context, Refusal, Request, Response, page};
 use crate::estate;
 use crate::store::Tx;
@@ -79,6 +79,21 @@ pub fn route(
             "resourcegroups",
             group,
             "providers",
+            "microsoft.keyvault",
+            "vaults",
+            vault,
+            kind,
+            name,
+        ] => match key_vault::part(existing(group, ctx)?, vault, kind, name, ctx) {
+            Some(part) => Response::ok(part),
+            None => return Err(absent(segments)),
+        },
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            group,
+            "providers",
             namespace,
             kind,
             name,
@@ -99,11 +114,12 @@ pub fn route(
     }
 }
 
-const PROVIDERS: [&str; 5] = [
+const PROVIDERS: [&str; 6] = [
     "Microsoft.RecoveryServices",
     "Microsoft.Compute",
     "Microsoft.Storage",
     "Microsoft.Network",
+    "Microsoft.KeyVault",
     "Microsoft.Authorization",
 ];
 
@@ -185,6 +201,13 @@ fn entries(
             .flat_map(|group| {
                 let networks = group.virtual_networks.iter();
                 networks.map(|(name, subnets)| network(group, name, subnets, ctx))
+            })
+            .collect()
+    } else if same(&full, key_vault::KEY_VAULT) {
+        groups()
+            .flat_map(|group| {
+                let vaults = group.key_vaults.keys();
+                vaults.map(|name| key_vault::render(group, name, ctx))
             })
             .collect()
     } else if same(&full, lock::LOCK) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Disk, Power, ResourceGroup, VirtualMachine};
+use super::{Disk, Encryption, Os, Power, ResourceGroup, VirtualMachine, in_vault};
 use crate::core::Context;
 use crate::estate::{MadeMachine, Placed};
 
@@ -57,7 +57,8 @@ pub(super) fn resource_group(group: &ResourceGroup, ctx: &Context<'_>) -> Value 
     })
 }
 
-fn id(group: &str, kind: &str, name: &str, ctx: &Context<'_>) -> String {
+/// The ARM id of a resource.
+pub(super) fn id(group: &str, kind: &str, name: &str, ctx: &Context<'_>) -> String {
     format!(
         "/subscriptions/{}/resourceGroups/{group}/providers/{kind}/{name}",
         ctx.subscription
@@ -91,9 +92,12 @@ pub(super) fn machine(vm: &VirtualMachine, made: Option<&MadeMachine>, ctx: &Con
         .enumerate()
         .map(|(i, d)| disk(i, d))
         .collect();
-    let (os, data) = disks
+    let (mut os, data) = disks
         .split_first()
         .map_or((Value::Null, &[][..]), |(os, data)| (os.clone(), data));
+    if vm.encryption == Encryption::Ade {
+        os["encryptionSettings"] = encryption_settings(vm, ctx);
+    }
     let power = match vm.power {
         Power::Running => ("PowerState/running", "VM running"),
         Power::Stopped => ("PowerState/deallocated", "VM deallocated"),
@@ -120,6 +124,7 @@ pub(super) fn machine(vm: &VirtualMachine, made: Option<&MadeMachine>, ctx: &Con
     if let Some(zone) = &vm.zone {
         value["zones"] = json!([zone]);
     }
+    tied(vm, &mut value, ctx);
     if let Some(made) = made {
         let interface = id(&made.resource_group, NIC, &interface_name(made), ctx);
         value["properties"]["networkProfile"]["networkInterfaces"] =
@@ -127,6 +132,46 @@ pub(super) fn machine(vm: &VirtualMachine, made: Option<&MadeMachine>, ctx: &Con
         value["properties"]["timeCreated"] = json!(made.created.to_string());
     }
     value
+}
+
+/// How Azure says that a machine's disks are encrypted inside it: on its OS disk, with where the keys are.
+fn encryption_settings(vm: &VirtualMachine, ctx: &Context<'_>) -> Value {
+    let mut settings = json!({ "enabled": true });
+    if let Some(keys) = &vm.keys {
+        let (vault, secret, key) = in_vault(keys, ctx);
+        settings["diskEncryptionKey"] =
+            json!({ "secretUrl": secret, "sourceVault": { "id": vault } });
+        if let Some(key) = key {
+            settings["keyEncryptionKey"] = json!({ "keyUrl": key, "sourceVault": { "id": vault } });
+        }
+    }
+    settings
+}
+
+/// What ties the machine, each where Azure says it: the set, the plan, and among its extensions that of Azure's diagnostics.
+fn tied(vm: &VirtualMachine, value: &mut Value, ctx: &Context<'_>) {
+    const SET: &str = "Microsoft.Compute/availabilitySets";
+    const EXTENSION: &str = "Microsoft.Insights.VMDiagnosticsSettings";
+    if let Some(set) = &vm.ties.availability_set {
+        let set = id(&vm.resource_group, SET, set, ctx);
+        value["properties"]["availabilitySet"] = json!({ "id": set });
+    }
+    if let Some(plan) = &vm.ties.plan {
+        value["plan"] =
+            json!({ "publisher": plan.publisher, "product": plan.product, "name": plan.name });
+    }
+    if vm.ties.diagnostics {
+        let kind = match vm.os {
+            Os::Linux => "LinuxDiagnostic",
+            Os::Windows => "IaaSDiagnostics",
+        };
+        let machine = id(&vm.resource_group, VM, &vm.name, ctx);
+        value["resources"] = json!([{
+            "id": format!("{machine}/extensions/{EXTENSION}"), "name": EXTENSION, "location": vm.location,
+            "type": format!("{VM}/extensions"),
+            "properties": { "publisher": "Microsoft.Azure.Diagnostics", "type": kind, "provisioningState": "Succeeded" },
+        }]);
+    }
 }
 
 fn interface_name(made: &MadeMachine) -> String {

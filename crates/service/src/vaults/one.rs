@@ -57,7 +57,9 @@ fn create(
     if tx.total::<VaultRow>()? >= MOST {
         return Err(Refusal::bad_request(
             "SubscriptionVaultLimitExceeded",
-            format!("The subscription has {MOST} vaults, the most it may have; delete one first."),
+            format!(
+                "The subscription has {MOST} vaults, the most it may have (rule 37); delete one first."
+            ),
         ));
     }
     let body = body(request)?;

@@ -154,7 +154,7 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
     if locked && text(old, REDUNDANCY) != text(new, REDUNDANCY) {
         return Err(Refusal::bad_request(
             code::STORAGE_TYPE_LOCKED,
-            "The storage redundancy can't change once items are registered in the vault; it stays as it is.",
+            "The storage redundancy can't change once items are registered in the vault; it stays as it is (rule 39).",
         ));
     }
     if text(old, SOFT_DELETE) == "alwayson" && text(new, SOFT_DELETE) != "alwayson" {

@@ -21,6 +21,7 @@ mod restore_beside;
 mod restore_crash;
 mod restore_files;
 mod restore_in_place;
+mod restore_limits;
 mod restore_machine;
 mod restore_refusals;
 mod rules;

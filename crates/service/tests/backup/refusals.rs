@@ -100,7 +100,7 @@ fn bad_protection_is_refused_with_the_cause_and_the_way_out() {
     .unwrap();
     writeln!(said, "{}", world.refused(Method::DELETE, ITEM, None)).unwrap();
     expect![[r#"
-        400 UserErrorVmAndVaultRegionMismatch: The virtual machine 'far-1' is in region 'northeurope' and the vault 'shop-weu' in region 'westeurope'; a machine is protected by a vault of its own region.
+        400 UserErrorVmAndVaultRegionMismatch: The virtual machine 'far-1' is in region 'northeurope' and the vault 'shop-weu' in region 'westeurope'; a machine is protected by a vault of its own region (rule 26).
         400 UserErrorVmNotFoundV2: The virtual machine 'none' of resource group 'shop-rg' does not exist.
         400 BMSUserErrorInvalidConfigureProtectionRequest: The body names the machine '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/far-1', the path 'web-1' of resource group 'shop-rg'.
         404 BMSUserErrorPolicyNotFound: The vault 'shop-weu' has no policy 'NoSuchPolicy'.

@@ -119,7 +119,7 @@ fn what_can_not_be_is_refused() {
           "404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.",
           "400 BMSUserErrorInvalidInput: '../up' can't name a folder.",
           "400 BMSUserErrorInvalidInput: '.hidden' can't name a folder.",
-          "400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: its files can't be read out of a recovery point. Restore all of its disks, or a new machine."
+          "400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: its files can't be read out of a recovery point (rule 30). Restore all of its disks, or a new machine."
         ]
     "#]]
     .assert_eq(&pretty(&json!(said)));

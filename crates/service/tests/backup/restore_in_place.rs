@@ -244,9 +244,9 @@ fn what_can_not_be_replaced_is_refused_with_the_way_out() {
         change(&mut world);
         world.refused(Method::POST, &path, Some(&in_place(None)))
     };
-    expect!["400 UserErrorVmNotFoundV2: The virtual machine 'web-1' of resource group 'shop-rg' does not exist, and so has no disks to replace. Restore it as a new one."]
+    expect!["400 UserErrorVmNotFoundV2: The virtual machine 'web-1' of resource group 'shop-rg' does not exist, and so has no disks to replace (rule 28). Restore it as a new one."]
         .assert_eq(&refused(|world| world.inventory_without("web-1")));
-    expect!["400 UserErrorReplaceDisksNotSupportedForUnmanagedVm: The disks of 'web-1' are not managed disks; only those can be replaced. Restore its disks beside them."]
+    expect!["400 UserErrorReplaceDisksNotSupportedForUnmanagedVm: The disks of 'web-1' are not managed disks; only those can be replaced (rule 28). Restore its disks beside them."]
         .assert_eq(&refused(|world| world.inventory.resource_groups[0].virtual_machines[0].managed = false));
     expect!["400 UserErrorDiskToReplaceNotFound: 'web-1' has no disk at LUN 1 any more that 'web-1-lun1' could replace. Leave it out by 'restoreDiskLunList'."]
         .assert_eq(&refused(|world| {

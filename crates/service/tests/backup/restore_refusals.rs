@@ -168,15 +168,15 @@ fn every_rule_names_what_is_wrong_and_the_way_out() {
         26 region: 400 UserErrorRestoreRegionMismatch: Restores go to the vault's region 'westeurope'; 'region' is 'North Europe'.
         26 subscription: 400 LinkedAuthorizationFailed: 'targetResourceGroupId' lies in the subscription '99999999-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
         no group: 404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.
-        zone: 400 UserErrorInvalidZone: 'zones' must hold one zone, '1', '2' or '3'; it holds '1', '2'.
+        zone: 400 UserErrorInvalidZone: 'zones' must hold one zone, '1', '2' or '3' (rule 29); it holds '1', '2'.
         LUN: 400 BMSUserErrorInvalidInput: The recovery point '917128032538660' holds no disk at LUN 7.
         no target: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' must be the id of the machine to make; it is ''.
         two groups: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' lies in resource group 'shop-restored', 'targetResourceGroupId' names 'shop-rg'.
         no network: 400 BMSUserErrorInvalidInput: 'virtualNetworkId' must be the id of the new machine's network; it is ''.
         subnet of another: 400 BMSUserErrorInvalidInput: 'subnetId' must be a subnet of 'virtualNetworkId'; they are '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Network/virtualNetworks/shop-net/subnets/default' and '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Network/virtualNetworks/other'.
-        27 network missing: 400 UserErrorVirtualNetworkNotFound: The virtual network 'gone' of resource group 'shop-rg' does not exist; a machine is restored into a network that does.
-        27 subnet missing: 400 UserErrorSubnetNotFound: The virtual network 'shop-net' has no subnet 'none'.
-        27 network far away: 400 UserErrorRestoreRegionMismatch: The virtual network 'far-net' is in region 'northeurope'; a machine is restored in the vault's region 'westeurope'.
+        27 network missing: 400 UserErrorVirtualNetworkNotFound: The virtual network 'gone' of resource group 'shop-rg' does not exist; a machine is restored into a network that does (rule 27).
+        27 subnet missing: 400 UserErrorSubnetNotFound: The virtual network 'shop-net' has no subnet 'none' (rule 27).
+        27 network far away: 400 UserErrorRestoreRegionMismatch: The virtual network 'far-net' is in region 'northeurope'; a machine is restored in the vault's region 'westeurope' (rule 27).
         27 network elsewhere: 400 LinkedAuthorizationFailed: 'virtualNetworkId' lies in the subscription '99999999-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
         name taken: 409 UserErrorTargetVirtualMachineAlreadyExists: A virtual machine 'Web-2' is already in resource group 'shop-rg', or being restored there. Choose another name.
         name that is none: 400 UserErrorInvalidVirtualMachineName: 'web 9' can't name the new machine: letters of ASCII, digits, '-', '_' and '.', beginning with a letter or digit, not ending in '.' or '-', at most 64 bytes.
@@ -207,9 +207,9 @@ fn an_encrypted_machine_comes_back_whole_and_beside_itself_alone() {
         "restoreDiskLunList",
         json!([0]),
     );
-    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: an encrypted machine is restored with all of its disks. Restore all disks, or a new machine."]
+    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: an encrypted machine is restored with all of its disks (rule 31). Restore all disks, or a new machine."]
         .assert_eq(&of_a_machine(encrypt, &some));
-    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: the disks of an encrypted machine can't be replaced. Restore all disks, or a new machine."]
+    expect!["400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: the disks of an encrypted machine can't be replaced (rule 28). Restore all disks, or a new machine."]
         .assert_eq(&of_a_machine(encrypt, &in_place(None)));
 }
 
@@ -223,7 +223,10 @@ fn disks_that_were_not_managed_ones_are_restored_all_of_one_kind() {
     world.backup_now();
     world.settle();
     let path = format!("{ITEM}/recoveryPoints/{}/restore", world.newest_point());
-    world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    let job = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    world.settle();
+    assert!(world.fact(&job, "Notes").ends_with("(rule 29)."));
+    world.accept(Method::POST, &path, Some(&new_machine("web-9")));
     world.settle();
     let disks = world.get(&format!(
         "{}/providers/Microsoft.Compute/disks",

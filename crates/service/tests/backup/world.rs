@@ -15,7 +15,7 @@ use kluis_service::core::{
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
-    Disk, Encryption, Inventory, Os, Power, ResourceGroup, VirtualMachine,
+    Disk, Encryption, Inventory, Os, Power, ResourceGroup, Ties, VirtualMachine,
 };
 use kluis_service::store::{Store, StoreError, Tx};
 use kluis_vault::{
@@ -102,6 +102,8 @@ fn vm(resource_group: &str, name: &str, location: &str, os: Os) -> VirtualMachin
         generation: 2,
         managed: true,
         encryption: Encryption::None,
+        keys: None,
+        ties: Ties::default(),
         agent: true,
         scripts: None,
         disks: vec![
@@ -120,6 +122,7 @@ fn group(name: &str, location: &str, virtual_machines: Vec<VirtualMachine>) -> R
         virtual_machines,
         storage_accounts: Vec::new(),
         virtual_networks: BTreeMap::new(),
+        key_vaults: BTreeMap::new(),
     }
 }
 
@@ -282,7 +285,10 @@ impl World {
         };
         // As the shell does: what is the extension's goes there.
         let answer = self.store.tx(|tx| {
-            if extension::is_of(&request.path) {
+            if extension::is_of(&request.path) && request.method == Method::GET {
+                let found = extension::find(request, &ctx, tx)?;
+                Ok((Response::ok(json!(format!("{:?}", found.0))), Vec::new()))
+            } else if extension::is_of(&request.path) {
                 extension::restore(request, &ctx, tx)
             } else {
                 core::handle(request, &ctx, tx)

@@ -144,6 +144,71 @@ fn the_error_names_file_and_line() {
 }
 
 #[test]
+fn what_ties_a_machine_and_where_its_keys_are() {
+    use kluis_service::inventory::{Encryption, Keys, Plan};
+    let text = "
+resourceGroups:
+  rg:
+    location: westeurope
+    virtualMachines:
+      plain: { disks: [{ path: a.raw }] }
+      tied:
+        disks: [{ path: b.raw }]
+        availabilitySet: web-set
+        plan: { publisher: acme, product: hardened-debian, name: byol }
+        diagnostics: true
+      keyed: { disks: [{ path: c.raw }], encryption: { ADE: { keyVault: kv, secret: bek, key: kek } } }
+      elsewhere: { disks: [{ path: d.raw }], encryption: { ADE: { resourceGroup: keys-rg, keyVault: kv, secret: bek } } }
+    keyVaults: { kv: { secrets: [bek], keys: [kek] } }
+";
+    let inventory = Inventory::parse(text, Path::new("/etc/kluis")).unwrap();
+    let vm = |name: &str| inventory.vm("rg", name).unwrap();
+    assert_eq!(vm("plain").ties, Default::default());
+    assert_eq!(
+        (vm("plain").encryption, &vm("plain").keys),
+        (Encryption::None, &None)
+    );
+    let ties = &vm("tied").ties;
+    assert_eq!(ties.availability_set.as_deref(), Some("web-set"));
+    assert!(ties.diagnostics);
+    assert_eq!(
+        ties.plan,
+        Some(Plan {
+            publisher: "acme".to_owned(),
+            product: "hardened-debian".to_owned(),
+            name: "byol".to_owned()
+        })
+    );
+    let keys = |group: &str, key: Option<&str>| Keys {
+        resource_group: group.to_owned(),
+        key_vault: "kv".to_owned(),
+        secret: "bek".to_owned(),
+        key: key.map(str::to_owned),
+    };
+    assert_eq!(vm("keyed").encryption, Encryption::Ade);
+    assert_eq!(vm("keyed").keys, Some(keys("rg", Some("kek"))));
+    assert_eq!(vm("elsewhere").keys, Some(keys("keys-rg", None)));
+    for (wrong_one, word) in [
+        ("encryption: BitLocker", "ADE"),
+        ("encryption: { ADE: { keyVault: kv } }", "secret"),
+        (
+            "encryption: { ADE: { keyVault: kv, secret: s, colour: red } }",
+            "colour",
+        ),
+        ("encryption: { DES: { keyVault: kv, secret: s } }", "ADE"),
+        ("encryption: {}", "ADE"),
+        ("plan: { publisher: acme }", "product"),
+    ] {
+        let text = format!(
+            "resourceGroups:\n  rg:\n    location: westeurope\n    virtualMachines:\n      a:\n        disks: [{{ path: a.raw }}]\n        {wrong_one}\n"
+        );
+        let (line, message) = wrong(&text);
+        assert_eq!(line, 7, "{wrong_one}: {message}");
+        assert!(message.contains(word), "{wrong_one}: {message}");
+    }
+}
+
+#[test]
 fn a_resource_group_may_be_locked_in_azures_two_ways() {
     use kluis_service::inventory::Lock;
     let text = "

@@ -4,7 +4,7 @@ use kluis_arm::files::FilesRestoreRequest;
 use kluis_arm::id::{DiskId, Name, RecoveryPointId, ResourceGroupId, VmId};
 use kluis_arm::job::JobOperation;
 use kluis_arm::restore::{RecoveryType, VmRestoreRequest};
-use kluis_plan::{DiskFact, VmDisk, VmFact};
+use kluis_plan::{DiskFact, VmDisk, VmFact, VmTies};
 
 use super::{Azure, SUBSCRIPTION, in_words, key};
 
@@ -94,6 +94,7 @@ impl Azure {
                     location: "westeurope".to_owned(),
                     disks: disks.into(),
                     is_encrypted: false,
+                    ties: VmTies::default(),
                 });
             }
             Making::OtherDisks(id, luns) => {
@@ -104,12 +105,15 @@ impl Azure {
                 let number = self.disks.len();
                 let index = self.vms.iter().position(|vm| vm.id == id).unwrap();
                 let mut disks = self.vms[index].disks.clone();
+                let held = self
+                    .held
+                    .as_ref()
+                    .and_then(|held| held.included_disk_list.as_ref());
+                let held = held.map(|held| held.iter().filter_map(|disk| disk.lun).collect());
+                let replaced: Option<Vec<i32>> = luns.or(held);
                 for disk in &mut disks {
-                    let lun = disk.lun.and_then(|lun| i32::try_from(lun).ok());
-                    if luns
-                        .as_ref()
-                        .is_none_or(|luns| lun.is_some_and(|lun| luns.contains(&lun)))
-                    {
+                    let lun = disk.lun.map_or(-1, |lun| i32::try_from(lun).unwrap());
+                    if replaced.as_ref().is_none_or(|luns| luns.contains(&lun)) {
                         let old = disk.disk.as_ref().unwrap().name.clone();
                         disk.disk = Some(self.add_disk(&id.group(), &format!("{old}-{number}")));
                     }

@@ -6,6 +6,7 @@ use kluis_vault::DiskFormat;
 use super::super::refusals;
 use super::super::rows::{Point, PointDisk, RestoreDisk};
 use super::wanted::Luns;
+use super::{Asked, preflight};
 use crate::core::{Context, Refusal};
 
 /// How recovery points list the OS disk, which has no LUN.
@@ -59,11 +60,28 @@ fn of_the_point(luns: &Luns, point: &Point) -> Result<(), Refusal> {
 const ACCOUNTS_KIND: &str = "Standard_LRS";
 
 /// Disks that were not managed ones are restored through the staging account, and are all of its kind: all standard, none
-/// premium. Managed disks keep their own.
-pub(super) fn of_one_kind(disks: &mut [PointDisk]) {
-    for disk in disks {
-        ACCOUNTS_KIND.clone_into(&mut disk.sku);
+/// premium (rule 29). Managed disks keep their own.
+pub(super) fn of_one_kind(mut disks: Vec<PointDisk>, asked: &Asked<'_>) -> Vec<PointDisk> {
+    if !preflight::is_managed(asked.point, asked.source) {
+        for disk in &mut disks {
+            ACCOUNTS_KIND.clone_into(&mut disk.sku);
+        }
     }
+    disks
+}
+
+/// What a person has to know of disks that come back as another kind than they were.
+pub(super) fn remark(disks: &[RestoreDisk], point: &Point) -> Option<String> {
+    let was = |disk: &RestoreDisk| point.disks.iter().find(|was| was.lun == disk.disk.lun);
+    let other = disks
+        .iter()
+        .any(|disk| was(disk).is_some_and(|was| was.sku != disk.disk.sku));
+    other.then(|| {
+        format!(
+            "The disks of '{}' were not managed ones: what is restored is all {ACCOUNTS_KIND}, the kind of the staging account (rule 29).",
+            point.vm
+        )
+    })
 }
 
 /// The files that these disks become: an image of the form that the disk was backed up from, under a name of `name`'s.

@@ -48,15 +48,7 @@ pub(crate) fn trigger(
     preflight::item(item, false, tx)?;
     preflight::point(point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
-    if preflight::is_encrypted(point, source.as_ref()) {
-        return Err(Refusal::bad_request(
-            "UserErrorOperationNotSupportedForEncryptedVm",
-            format!(
-                "'{}' is encrypted: its files can't be read out of a recovery point. Restore all of its disks, or a new machine.",
-                point.vm
-            ),
-        ));
-    }
+    preflight::files(point, source.as_ref())?;
     if point.hardened.is_none() && task::images(point).is_none() {
         return Err(Refusal::conflict(
             "RecoveryPointNotInVault",

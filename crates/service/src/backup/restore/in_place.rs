@@ -8,11 +8,12 @@ use super::super::rows::{
     BackupWork, Cause, Goal, InPlace, Item, Job, Kind, PointDisk, RestoreDisk, Work,
 };
 use super::super::{discovery, failure, jobs};
+use super::preflight::ENCRYPTED;
 use super::wanted::Wanted;
-use super::{Asked, choice, preflight};
+use super::{Asked, choice, preflight, zone};
 use crate::core::{Context, Refusal};
 use crate::estate::{self, Attached, Swap};
-use crate::inventory::{Power, VirtualMachine};
+use crate::inventory::{Encryption, Power, VirtualMachine};
 use crate::store::{StoreError, Tx};
 
 use super::super::rows::{Fault, RestoreWork};
@@ -28,7 +29,7 @@ pub(super) fn planned(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
 ) -> Result<(String, Vec<RestoreDisk>, Goal), Refusal> {
-    let vm = replaceable(asked)?;
+    let vm = replaceable(wanted, asked)?;
     let chosen = choice::exactly(&wanted.luns, asked.point)?;
     let replaces = chosen
         .iter()
@@ -69,14 +70,14 @@ pub(super) fn planned(
     ))
 }
 
-/// The machine, if its disks can be replaced: it exists, where the vault is, and its disks are managed ones.
-fn replaceable<'a>(asked: &Asked<'a>) -> Result<&'a VirtualMachine, Refusal> {
+/// The machine, if its disks can be replaced (rule 28): it exists, where the vault is, and its disks are managed and not encrypted.
+fn replaceable<'a>(wanted: &Wanted, asked: &Asked<'a>) -> Result<&'a VirtualMachine, Refusal> {
     let item = asked.item;
     let vm = asked.source.ok_or_else(|| {
         Refusal::bad_request(
             code::VM_NOT_FOUND,
             format!(
-                "The virtual machine '{}' of resource group '{}' does not exist, and so has no disks to replace. Restore it as a new one.",
+                "The virtual machine '{}' of resource group '{}' does not exist, and so has no disks to replace (rule 28). Restore it as a new one.",
                 item.vm, item.resource_group
             ),
         )
@@ -85,8 +86,27 @@ fn replaceable<'a>(asked: &Asked<'a>) -> Result<&'a VirtualMachine, Refusal> {
         return Err(Refusal::bad_request(
             "UserErrorReplaceDisksNotSupportedForUnmanagedVm",
             format!(
-                "The disks of '{}' are not managed disks; only those can be replaced. Restore its disks beside them.",
+                "The disks of '{}' are not managed disks; only those can be replaced (rule 28). Restore its disks beside them.",
                 vm.name
+            ),
+        ));
+    }
+    if vm.encryption != Encryption::None {
+        return Err(Refusal::bad_request(
+            ENCRYPTED,
+            format!(
+                "The disks of '{}' are encrypted; only others can be replaced (rule 28). Restore its disks beside them.",
+                vm.name
+            ),
+        ));
+    }
+    if let (Some(zone), true) = (&wanted.zone, wanted.zone != vm.zone) {
+        return Err(Refusal::bad_request(
+            "UserErrorInvalidZone",
+            format!(
+                "'{}' is in {}, and its disks stay there; 'zones' is '{zone}' (rule 29).",
+                vm.name,
+                zone::in_words(vm.zone.as_deref())
             ),
         ));
     }
@@ -94,7 +114,7 @@ fn replaceable<'a>(asked: &Asked<'a>) -> Result<&'a VirtualMachine, Refusal> {
         return Err(Refusal::bad_request(
             "UserErrorRestoreRegionMismatch",
             format!(
-                "'{}' is in region '{}', the vault in '{}'; disks are replaced within a region.",
+                "'{}' is in region '{}', the vault in '{}'; disks are replaced within a region (rule 28).",
                 vm.name, vm.location, asked.vault.location
             ),
         ));

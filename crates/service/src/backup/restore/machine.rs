@@ -6,10 +6,10 @@ use kluis_arm::id::{SubnetId, VmId};
 use super::super::rows::{Goal, Point, RestoreDisk, Shape};
 use super::super::{discovery, refusals};
 use super::wanted::{Target, Wanted};
-use super::{Asked, choice, preflight};
+use super::{Asked, choice, preflight, zone};
 use crate::core::{Context, Refusal};
 use crate::estate::{self, Attached, MadeMachine, Network};
-use crate::inventory::Os;
+use crate::inventory::{Os, Ties};
 use crate::store::Tx;
 
 /// The longest name that Azure gives a machine, and the longest of a Windows computer.
@@ -29,17 +29,58 @@ pub(super) fn planned(
         ));
     };
     let group = preflight::group(vm.resource_group.as_str(), ctx)?;
+    let shape = shape(asked);
+    untied(&asked.point.vm, &shape.ties)?;
     named(vm, asked.point)?;
     free(&group, vm.name.as_str(), ctx, tx)?;
     connected(subnet, asked, ctx)?;
     let chosen = choice::with_the_os_disk(&wanted.luns, asked.point)?;
+    let chosen = choice::of_one_kind(chosen, asked);
     let name = |disk: &super::super::rows::PointDisk| match disk.lun {
         None => format!("{}-os", vm.name),
         Some(lun) => format!("{}-lun{lun}", vm.name),
     };
     let disks = choice::targets(chosen, &group, name, ctx)?;
-    let made = made(&group, vm, subnet, &disks, wanted, asked, ctx);
+    let made = made(&group, vm, subnet, &disks, shape, wanted, asked, ctx);
     Ok((group, disks, Goal::Machine(made)))
+}
+
+/// What the machine was; of a point that nobody wrote it down of, what it is now.
+fn shape(asked: &Asked<'_>) -> Shape {
+    let then = asked.point.shape.clone();
+    then.or_else(|| asked.source.map(Shape::from))
+        .unwrap_or_default()
+}
+
+/// Rule 27: what Azure does not make again of a machine's backup.
+fn untied(vm: &str, ties: &Ties) -> Result<(), Refusal> {
+    let (code, why) = if let Some(set) = &ties.availability_set {
+        (
+            "UserErrorAvailabilitySetRestoreNotSupported",
+            format!("was in the availability set '{set}', and none is restored into one"),
+        )
+    } else if let Some(plan) = &ties.plan {
+        (
+            "UserErrorMarketPlaceVMNotSupported",
+            format!(
+                "was made of the Marketplace image '{}' of '{}', which a restore can't buy again",
+                plan.product, plan.publisher
+            ),
+        )
+    } else if ties.diagnostics {
+        (
+            "UserErrorDiagnosticSettingsRestoreNotSupported",
+            "had Azure's diagnostics extension, with which no machine is made anew".to_owned(),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::bad_request(
+        code,
+        format!(
+            "'{vm}' {why} (rule 27). Restore its disks, and make the machine of them with the template that lies beside them."
+        ),
+    ))
 }
 
 /// A machine's name becomes parts of names of files.
@@ -90,14 +131,14 @@ fn connected(subnet: &SubnetId, asked: &Asked<'_>, ctx: &Context<'_>) -> Result<
         Network::Missing => Err(Refusal::bad_request(
             "UserErrorVirtualNetworkNotFound",
             format!(
-                "The virtual network '{}' of resource group '{}' does not exist; a machine is restored into a network that does.",
+                "The virtual network '{}' of resource group '{}' does not exist; a machine is restored into a network that does (rule 27).",
                 network.name, network.resource_group
             ),
         )),
         Network::WithoutSubnet => Err(Refusal::bad_request(
             "UserErrorSubnetNotFound",
             format!(
-                "The virtual network '{}' has no subnet '{}'.",
+                "The virtual network '{}' has no subnet '{}' (rule 27).",
                 network.name, subnet.name
             ),
         )),
@@ -107,7 +148,7 @@ fn connected(subnet: &SubnetId, asked: &Asked<'_>, ctx: &Context<'_>) -> Result<
             Err(Refusal::bad_request(
                 "UserErrorRestoreRegionMismatch",
                 format!(
-                    "The virtual network '{}' is in region '{location}'; a machine is restored in the vault's region '{}'.",
+                    "The virtual network '{}' is in region '{location}'; a machine is restored in the vault's region '{}' (rule 27).",
                     network.name, asked.vault.location
                 ),
             ))
@@ -116,20 +157,21 @@ fn connected(subnet: &SubnetId, asked: &Asked<'_>, ctx: &Context<'_>) -> Result<
     }
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a machine is of all of what was found out before it"
+)]
 fn made(
     group: &str,
     vm: &VmId,
     subnet: &SubnetId,
     disks: &[RestoreDisk],
+    shape: Shape,
     wanted: &Wanted,
     asked: &Asked<'_>,
     ctx: &Context<'_>,
 ) -> MadeMachine {
     let point = asked.point;
-    let shape = point.shape.clone();
-    let shape = shape
-        .or_else(|| asked.source.map(Shape::from))
-        .unwrap_or_default();
     MadeMachine {
         resource_group: group.to_owned(),
         name: vm.name.to_string(),
@@ -142,9 +184,10 @@ fn made(
         size: point.vm_size.clone(),
         cores: shape.cores,
         memory_gib: shape.memory_gib,
-        zone: wanted.zone.clone().or(shape.zone),
+        zone: zone::of(wanted, asked),
         generation: shape.generation,
         encryption: shape.encryption,
+        keys: shape.keys,
         disks: disks.iter().map(attached).collect(),
         subnet_id: subnet.to_string(),
         created: ctx.now,

@@ -10,10 +10,11 @@ pub(super) mod files;
 mod in_place;
 mod machine;
 mod papers;
-mod preflight;
+pub(super) mod preflight;
 mod task;
 mod template;
 mod wanted;
+mod zone;
 
 pub(super) use evidence::{files_restored, restored, written};
 pub(super) use papers::read as read_paper;
@@ -51,7 +52,8 @@ pub(super) fn trigger(
     let point = points::find(&item, point, tx)?;
     preflight::point(&point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
-    preflight::encryption(&wanted, &point, source.as_ref())?;
+    preflight::encryption(&wanted, &point, source.as_ref(), ctx)?;
+    zone::there(wanted.zone.as_deref(), &vault.location)?;
     let asked = Asked {
         item: &item,
         point: &point,
@@ -91,10 +93,8 @@ fn planned(
                 .as_ref()
                 .map_or(asked.item.resource_group.as_str(), |name| name.as_str());
             let group = preflight::group(name, ctx)?;
-            let mut chosen = choice::with_the_os_disk(&wanted.luns, asked.point)?;
-            if !preflight::is_managed(asked.point, asked.source) {
-                choice::of_one_kind(&mut chosen);
-            }
+            let chosen = choice::with_the_os_disk(&wanted.luns, asked.point)?;
+            let chosen = choice::of_one_kind(chosen, asked);
             let disks = choice::targets(chosen, &group, |disk| disk.name.clone(), ctx)?;
             (group, disks, Goal::Disks)
         }
@@ -108,7 +108,7 @@ fn planned(
         time: asked.point.time,
         resource_group: group,
         location: asked.vault.location.clone(),
-        zone: wanted.zone.clone(),
+        zone: zone::of(wanted, asked),
         disks,
         goal,
         papers: None,
@@ -139,6 +139,7 @@ fn queued(
         }
     };
     let group = work.resource_group.clone();
+    let kinds = choice::remark(&work.disks, asked.point);
     let mut job = jobs::for_item(
         ctx,
         tx,
@@ -155,9 +156,8 @@ fn queued(
         wanted.staging.name.to_string(),
     );
     job.state("Target resource group", group);
-    if kind == REPLACE
-        && let Some(remark) = asked.source.and_then(in_place::remark)
-    {
+    let ran = asked.source.and_then(in_place::remark);
+    if let Some(remark) = kinds.or(ran.filter(|_| kind == REPLACE)) {
         job.state("Notes", remark);
     }
     say_when(&mut job, asked.point);

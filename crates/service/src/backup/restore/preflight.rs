@@ -8,7 +8,7 @@ use super::abandon;
 use super::wanted::{Luns, Target, Wanted};
 use crate::core::{Context, Refusal};
 use crate::estate;
-use crate::inventory::{Encryption, VirtualMachine, same};
+use crate::inventory::{self, Encryption, VirtualMachine, same};
 use crate::store::{Row as _, Tx};
 
 /// The item can be restored from, and no other operation holds it. One that transfers a newer point to the vault is in
@@ -50,24 +50,71 @@ pub(super) fn point(point: &Point, tx: &Tx<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An encrypted machine is restored whole, and beside itself: its keys are not ours to put into a machine that runs.
+/// What is answered where an encrypted machine stands in the way.
+pub(super) const ENCRYPTED: &str = "UserErrorOperationNotSupportedForEncryptedVm";
+
+/// An encrypted machine is restored whole, and beside itself: its keys are not ours to put into a machine that runs. They have
+/// to be where they were before a byte is restored that nobody could read.
 pub(super) fn encryption(
     wanted: &Wanted,
+    point: &Point,
+    source: Option<&VirtualMachine>,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
+    if !is_encrypted(point, source) {
+        return Ok(());
+    }
+    let what = match (&wanted.target, &wanted.luns) {
+        (Target::InPlace, _) => "the disks of an encrypted machine can't be replaced (rule 28)",
+        (_, Luns::These(_)) => "an encrypted machine is restored with all of its disks (rule 31)",
+        (Target::Disks { .. } | Target::Machine { .. }, Luns::All) => {
+            return keys_are_there(point, source, ctx);
+        }
+    };
+    Err(Refusal::bad_request(
+        ENCRYPTED,
+        format!(
+            "'{}' is encrypted: {what}. Restore all disks, or a new machine.",
+            point.vm
+        ),
+    ))
+}
+
+/// Rule 31, where it is known which keys the machine had.
+fn keys_are_there(
+    point: &Point,
+    source: Option<&VirtualMachine>,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
+    let keys = match &point.shape {
+        Some(shape) => shape.keys.as_ref(),
+        None => source.and_then(|vm| vm.keys.as_ref()),
+    };
+    match keys.and_then(|keys| inventory::missing(ctx.inventory, keys)) {
+        None => Ok(()),
+        Some(what) => Err(Refusal::bad_request(
+            "UserErrorKeyVaultSecretOrKeyNotFound",
+            format!(
+                "'{}' is encrypted, and {what}: what is restored could not be read (rule 31). Put it back there first.",
+                point.vm
+            ),
+        )),
+    }
+}
+
+/// Rule 30: what is encrypted inside the machine can't be read from outside it. Asked of the point, not of the machine as it is
+/// now: that may be gone, or encrypted or decrypted since.
+pub(in crate::backup) fn files(
     point: &Point,
     source: Option<&VirtualMachine>,
 ) -> Result<(), Refusal> {
     if !is_encrypted(point, source) {
         return Ok(());
     }
-    let what = match (&wanted.target, &wanted.luns) {
-        (Target::InPlace, _) => "the disks of an encrypted machine can't be replaced",
-        (_, Luns::These(_)) => "an encrypted machine is restored with all of its disks",
-        (Target::Disks { .. } | Target::Machine { .. }, Luns::All) => return Ok(()),
-    };
     Err(Refusal::bad_request(
-        "UserErrorOperationNotSupportedForEncryptedVm",
+        ENCRYPTED,
         format!(
-            "'{}' is encrypted: {what}. Restore all disks, or a new machine.",
+            "'{}' is encrypted: its files can't be read out of a recovery point (rule 30). Restore all of its disks, or a new machine.",
             point.vm
         ),
     ))

@@ -141,7 +141,7 @@ fn zone(wanted: &VmRestoreRequest) -> Result<Option<String>, Refusal> {
         Some(zones) => Err(Refusal::bad_request(
             "UserErrorInvalidZone",
             format!(
-                "'zones' must hold one zone, '1', '2' or '3'; it holds '{}'.",
+                "'zones' must hold one zone, '1', '2' or '3' (rule 29); it holds '{}'.",
                 zones.join("', '")
             ),
         )),

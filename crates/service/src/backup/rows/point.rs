@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::glance::PointGlance;
 use crate::core::VaultKey;
-use crate::inventory::{Encryption, Os, VirtualMachine};
+use crate::inventory::{Encryption, Keys, Os, Ties, VirtualMachine};
 use crate::store::{Row, StoreError, Tx};
 
 /// One recovery point.
@@ -150,8 +150,14 @@ pub(crate) struct Shape {
     pub(crate) generation: u8,
     pub(crate) zone: Option<String>,
     pub(crate) encryption: Encryption,
+    /// Where the keys of that were; not written down of older points.
+    #[serde(default)]
+    pub(crate) keys: Option<Keys>,
     /// Whether its disks were managed ones.
     pub(crate) managed: bool,
+    /// What keeps a restore from making another like it; not written down of older points.
+    #[serde(default)]
+    pub(crate) ties: Ties,
 }
 
 impl From<&VirtualMachine> for Shape {
@@ -162,7 +168,9 @@ impl From<&VirtualMachine> for Shape {
             generation: vm.generation,
             zone: vm.zone.clone(),
             encryption: vm.encryption,
+            keys: vm.keys.clone(),
             managed: vm.managed,
+            ties: vm.ties.clone(),
         }
     }
 }
@@ -176,7 +184,9 @@ impl Default for Shape {
             generation: 2,
             zone: None,
             encryption: Encryption::None,
+            keys: None,
             managed: true,
+            ties: Ties::default(),
         }
     }
 }

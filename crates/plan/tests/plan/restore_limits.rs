@@ -1,0 +1,223 @@
+//! What Azure restores of no machine, or of none like this (rules 27 to 31): said beforehand, with the rule and the way out.
+
+use expect_test::expect;
+use kluis_api::{ConditionStatus, ConditionType};
+use kluis_arm::recovery_point::{DiskConfiguration, DiskInformation};
+use kluis_plan::{Kind, VmTies};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::restores::{FILES, IN_PLACE, NEW_VM, ONE_DISK, refused, restoring, status};
+
+const DISKS: &str = "disks: { resourceGroup: shop-restored }";
+const VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.KeyVault/vaults/shop-kv";
+
+fn tied(ties: VmTies) -> Cluster {
+    let mut cluster = restoring(NEW_VM);
+    cluster.azure.vms[0].ties = ties;
+    cluster
+}
+
+/// A machine that was encrypted, whose points say where its secret and its key are.
+fn encrypted(to: &str) -> Cluster {
+    let mut cluster = restoring(to);
+    cluster.azure.keys = Some(json!({
+        "bekDetails": { "secretUrl": "https://shop-kv.vault.azure.net/secrets/web-1-bek/0123", "secretVaultId": VAULT },
+        "kekDetails": { "keyUrl": "https://shop-kv.vault.azure.net/keys/web-1-kek", "keyVaultId": VAULT },
+    }));
+    cluster.azure.in_key_vaults = vec![
+        format!("{VAULT}/secrets/web-1-bek"),
+        format!("{VAULT}/keys/web-1-kek"),
+    ];
+    cluster
+}
+
+#[test]
+fn rule_27_no_machine_is_made_into_an_availability_set() {
+    let cluster = tied(VmTies {
+        availability_set: Some("web-set".to_owned()),
+        ..VmTies::default()
+    });
+    refused(
+        cluster,
+        &expect![
+            "stalled: NotRestorableAsNew: No machine can be made like shop-rg/web-1: it is in the availability set web-set (rule 27). Restore its disks with to.disks, and make the machine of them with the template that lies beside them."
+        ],
+    );
+}
+
+#[test]
+fn rule_27_no_machine_is_made_of_an_image_that_was_bought() {
+    let cluster = tied(VmTies {
+        marketplace: Some("hardened-debian".to_owned()),
+        ..VmTies::default()
+    });
+    refused(
+        cluster,
+        &expect![
+            "stalled: NotRestorableAsNew: No machine can be made like shop-rg/web-1: its Marketplace image, hardened-debian, was bought (rule 27). Restore its disks with to.disks, and make the machine of them with the template that lies beside them."
+        ],
+    );
+}
+
+#[test]
+fn rule_27_no_machine_is_made_with_the_diagnostics_extension() {
+    let cluster = tied(VmTies {
+        has_diagnostics: true,
+        ..VmTies::default()
+    });
+    refused(
+        cluster,
+        &expect![
+            "stalled: NotRestorableAsNew: No machine can be made like shop-rg/web-1: Azure's diagnostics extension is in it (rule 27). Restore its disks with to.disks, and make the machine of them with the template that lies beside them."
+        ],
+    );
+}
+
+#[test]
+fn rule_27_is_about_new_machines_alone() {
+    for to in [DISKS, IN_PLACE] {
+        let mut cluster = restoring(to);
+        cluster.azure.vms[0].ties.has_diagnostics = true;
+        cluster.converge(&[Kind::Restore]);
+        assert_eq!(
+            status(&cluster).conditions[0].status,
+            ConditionStatus::True,
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn rule_28_nothing_encrypted_is_replaced() {
+    refused(
+        encrypted(IN_PLACE),
+        &expect![
+            "stalled: Encrypted: shop-rg/web-1 was encrypted when the recovery point was made: its disks cannot be replaced (rule 28). Restore all of its disks with to.disks, or a new machine."
+        ],
+    );
+}
+
+#[test]
+fn rule_30_no_files_of_an_encrypted_machine() {
+    refused(
+        encrypted(FILES),
+        &expect![
+            "stalled: Encrypted: shop-rg/web-1 was encrypted when the recovery point was made: its files cannot be read out of a recovery point (rule 30). Restore all of its disks with to.disks, or a new machine."
+        ],
+    );
+}
+
+#[test]
+fn rule_31_an_encrypted_machine_comes_back_whole() {
+    refused(
+        encrypted(ONE_DISK),
+        &expect![
+            "stalled: Encrypted: shop-rg/web-1 was encrypted when the recovery point was made: it comes back with all of its disks (rule 31). Restore all of its disks with to.disks, or a new machine."
+        ],
+    );
+    for to in [DISKS, NEW_VM] {
+        let mut cluster = encrypted(to);
+        cluster.converge(&[Kind::Restore]);
+        assert_eq!(
+            status(&cluster).conditions[0].status,
+            ConditionStatus::True,
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn rule_31_the_secret_is_in_its_key_vault() {
+    let mut cluster = encrypted(DISKS);
+    cluster.azure.in_key_vaults.remove(0);
+    refused(
+        cluster,
+        &expect![
+            "stalled: KeyNotFound: shop-rg/web-1 was encrypted when the recovery point was made, and what opens its disks is not there: /subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.KeyVault/vaults/shop-kv/secrets/web-1-bek (rule 31). Put it back there before the machine is restored."
+        ],
+    );
+}
+
+#[test]
+fn rule_31_the_key_is_in_its_key_vault_and_is_looked_for_again() {
+    let mut cluster = encrypted(NEW_VM);
+    let key = cluster.azure.in_key_vaults.pop().unwrap();
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(status(&cluster).conditions[0].reason, "KeyNotFound");
+    let stalled = |cluster: &Cluster| {
+        let mut conditions = status(cluster).conditions.clone().into_iter();
+        conditions
+            .any(|one| one.type_ == ConditionType::Stalled && one.status == ConditionStatus::True)
+    };
+    assert!(stalled(&cluster), "{}", cluster.log);
+    cluster.azure.in_key_vaults.push(key);
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(
+        status(&cluster).conditions[0].status,
+        ConditionStatus::True,
+        "{}",
+        cluster.log
+    );
+}
+
+/// What the service says of its keys is put into a request only where it can be an id.
+#[test]
+fn what_is_no_id_of_a_key_vault_is_not_asked_for() {
+    let mut cluster = encrypted(DISKS);
+    cluster.azure.keys = Some(json!({
+        "bekDetails": { "secretUrl": "https://shop-kv.vault.azure.net/secrets/../../x", "secretVaultId": "/subscriptions/../x" },
+        "kekDetails": { "keyUrl": 7 },
+    }));
+    cluster.azure.in_key_vaults.clear();
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(
+        status(&cluster).conditions[0].status,
+        ConditionStatus::True,
+        "{}",
+        cluster.log
+    );
+}
+
+/// A disk that the backup left out stays as it was, and that is no failure of the restore.
+#[test]
+fn in_place_of_a_machine_with_a_disk_that_the_point_does_not_hold() {
+    let mut cluster = restoring(IN_PLACE);
+    let held = |lun| DiskInformation {
+        lun: Some(lun),
+        ..DiskInformation::default()
+    };
+    cluster.azure.held = Some(DiskConfiguration {
+        included_disk_list: Some(vec![held(-1)]),
+        excluded_disk_list: Some(vec![held(0)]),
+        ..DiskConfiguration::default()
+    });
+    cluster.converge(&[Kind::Restore]);
+    let status = status(&cluster);
+    assert_eq!(
+        status.conditions[0].status,
+        ConditionStatus::True,
+        "{}",
+        cluster.log
+    );
+    assert!(status.recovery_point_before.is_some());
+    let kept = |disk: &String| disk.ends_with("/web-1-lun0");
+    assert_eq!(status.disks.iter().filter(|disk| kept(disk)).count(), 1);
+}
+
+/// No storage account: the message names the field of the target that was chosen.
+#[test]
+fn the_staging_account_is_named_where_this_target_has_it() {
+    for (to, field) in [
+        (DISKS, "to.disks.stagingAccount"),
+        (NEW_VM, "to.newVM.stagingAccount"),
+        (IN_PLACE, "to.inPlace.stagingAccount"),
+    ] {
+        let mut cluster = restoring(to);
+        cluster.azure.accounts.clear();
+        cluster.converge(&[Kind::Restore]);
+        let said = &status(&cluster).conditions[0];
+        assert_eq!(said.reason, "StagingAccountNotFound", "{to}");
+        assert!(said.message.contains(field), "{}", said.message);
+    }
+}
