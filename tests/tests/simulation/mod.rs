@@ -127,11 +127,6 @@ impl Simulation {
         let _ = writeln!(self.log, "\n# {line}");
     }
 
-    /// The log, to tell what a person does.
-    pub(crate) fn story(&mut self) -> &mut String {
-        &mut self.log
-    }
-
     /// Lets this much time pass in which the service does what is due, and the operator looks at everything afterwards.
     pub(crate) async fn live(&mut self, time: SignedDuration) {
         self.local.0.fetch_add(time.as_secs(), Ordering::SeqCst);

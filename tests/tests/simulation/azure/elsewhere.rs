@@ -28,7 +28,12 @@ impl Azure {
 
     /// The machine's recovery points: their names, and when they were made.
     pub(crate) fn recovery_points(&self) -> Vec<(String, Timestamp)> {
-        let machine = "iaasvmcontainerv2;shop-rg;web-1";
+        self.recovery_points_of("web-1")
+    }
+
+    /// The same of another machine.
+    pub(crate) fn recovery_points_of(&self, name: &str) -> Vec<(String, Timestamp)> {
+        let machine = format!("iaasvmcontainerv2;shop-rg;{name}");
         let listed = self.list(&format!(
             "backupFabrics/Azure/protectionContainers/IaasVMContainer;{machine}/protectedItems/VM;{machine}/recoveryPoints"
         ));
@@ -60,10 +65,13 @@ impl Azure {
 
     /// The one item's properties, softly deleted or not; None when there is none.
     pub(crate) fn item(&self) -> Option<Value> {
+        self.items().into_iter().next()
+    }
+
+    /// Every item's properties, softly deleted or not.
+    pub(crate) fn items(&self) -> Vec<Value> {
         let items = self.list("backupProtectedItems?backupManagementType eq 'AzureIaasVM'");
-        items
-            .into_iter()
-            .next()
-            .map(|item| item["properties"].clone())
+        let properties = |item: Value| item["properties"].clone();
+        items.into_iter().map(properties).collect()
     }
 }
