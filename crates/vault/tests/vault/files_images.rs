@@ -10,8 +10,8 @@ use std::{
 
 use crate::support::{MIB, Place, backup, saved, source};
 
-/// Runs a tool, which must succeed, with `input` on its standard input.
-pub(crate) fn run(tool: &str, arguments: &[&str], input: &str) {
+/// Runs a tool, which must succeed, with `input` on its standard input; returns what it says.
+pub(crate) fn run(tool: &str, arguments: &[&str], input: &str) -> String {
     let path = format!(
         "{}:/usr/sbin:/sbin",
         std::env::var("PATH").unwrap_or_default()
@@ -36,6 +36,7 @@ pub(crate) fn run(tool: &str, arguments: &[&str], input: &str) {
         "{tool}: {}",
         String::from_utf8_lossy(&done.stderr)
     );
+    String::from_utf8(done.stdout).unwrap()
 }
 
 /// An ext4 (or `kind`) of `size` bytes with what is in `content`.

@@ -11,6 +11,8 @@ mod files_damaged;
 #[cfg(test)]
 mod files_images;
 #[cfg(test)]
+mod files_in_use;
+#[cfg(test)]
 mod files_read;
 #[cfg(test)]
 mod files_restore;

@@ -1,24 +1,29 @@
 //! ext2, ext3 and ext4, by the crate ext4-view: an unfinished journal is taken into account without being written back.
 //!
-//! What the crate would believe of a damaged file system is looked at before: how many block groups there are, which it
-//! takes memory for, and how long a symbolic link is. It follows none: paths have none in them. What it does not read, it
-//! says: encrypted directories, content within inodes, times before 1970 and after 2038, and on ext2 and ext3 holes of
-//! more than a whole indirect block.
+//! The journal is read by us: the crate knows one of its forms, leaves out what lies behind the ring's end, and believes what
+//! was taken back. What the crate would believe of a damaged file system is looked at before: how many block groups there
+//! are, which it takes memory for, and how long a symbolic link is. It follows none: paths have none in them. What is not
+//! read says so: encrypted directories, content within inodes, journals on other devices or with fast commits, times before
+//! 1970 and after 2038, and on ext2 and ext3 holes of more than a whole indirect block.
+
+mod crc;
+mod journal;
+mod replay;
+mod runs;
+mod shape;
 
 use std::error::Error;
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Metadata, PathBuf};
 use jiff::Timestamp;
 
+use replay::Replayed;
+
 use super::{
     device::Window,
     name,
-    partition::u32_at,
     system::{FileSystem, Kind, Listed, Node, Page, Sink, SystemError},
 };
-
-/// Block groups that a file system may have: 128 TiB in those of 128 MiB.
-const MOST_GROUPS: u32 = 1 << 20;
 
 /// The longest target of a symbolic link, in bytes.
 const LONGEST_TARGET: u64 = 4096;
@@ -32,7 +37,7 @@ pub(crate) struct Ext {
     window: Window,
 }
 
-struct Reader(Window);
+struct Reader(Replayed);
 
 impl Ext4Read for Reader {
     fn read(
@@ -46,16 +51,8 @@ impl Ext4Read for Reader {
 
 impl Ext {
     pub(crate) fn open(window: Window) -> Result<Self, SystemError> {
-        let superblock: [u8; 1024] = window.take(1024)?;
-        let blocks =
-            u64::from(u32_at(&superblock, 0x4)) | u64::from(u32_at(&superblock, 0x150)) << 32;
-        let per_group = u64::from(u32_at(&superblock, 0x20));
-        if per_group == 0 || blocks.div_ceil(per_group) > u64::from(MOST_GROUPS) {
-            return Err(SystemError::Damaged(format!(
-                "{blocks} blocks in groups of {per_group} cannot be"
-            )));
-        }
-        let system = Ext4::load(Box::new(Reader(window.clone()))).map_err(refused)?;
+        let replayed = Replayed::new(window.clone())?;
+        let system = Ext4::load(Box::new(Reader(replayed))).map_err(refused)?;
         window.progressed();
         Ok(Self { system, window })
     }
