@@ -1,7 +1,7 @@
 //! What an edit would cost: the recovery points that the next cleanup would delete, and those that it would delete sooner (law 3).
 //!
-//! Azure does not say which tier keeps a point. What the policy in force and the wanted one make of it is computed the same way for both
-//! ([`kluis_policy::loss`]), so that an edit which only lengthens never looks like a loss.
+//! What the policy in force and the wanted one make of a point is computed the same way for both ([`kluis_policy::loss`]), so that an edit
+//! which only lengthens never looks like a loss; the end that the vault tells of a point shows where an earlier policy keeps it for longer.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use kluis_arm::policy::Terms;
 use kluis_arm::recovery_point::RecoveryPoint;
 use kluis_arm::zone;
-use kluis_policy::loss::{Comparison, Cost, InForce, Ruling, Tagged};
+use kluis_policy::loss::{Comparison, Cost, InForce, Listed, Ruling, Tagged};
 
 use crate::conditions::moment;
-use crate::point::{asked_until, is_on_demand, is_usable, time};
+use crate::point::{asked_until, is_on_demand, is_usable, kept_until, time};
 
 /// How many items a sentence names.
 const NAMED: usize = 5;
@@ -38,11 +38,11 @@ pub struct ItemLoss {
     pub cost: Cost,
 }
 
-/// Of an item's points what an edit's cost is counted by. The times alone: a vault may hold millions.
+/// Of an item's points what an edit's cost is counted by. Times alone: a vault may hold millions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScheduledPoints {
-    /// When those were made that a policy may prune, sorted; what somebody asked for is kept until the day that they said.
-    pub times: Vec<Timestamp>,
+    /// Those that a policy may prune, the oldest first; what somebody asked for is kept until the day that they said.
+    pub listed: Vec<Listed>,
     /// When the newest was made that can be used, whoever asked for it: no cleanup takes that one.
     pub newest: Option<Timestamp>,
     /// How many have a time that cannot be read, or none.
@@ -86,11 +86,18 @@ impl Loss {
 /// What is counted of these points.
 pub(crate) fn scheduled(points: &[RecoveryPoint]) -> ScheduledPoints {
     let scheduled = || points.iter().filter(|point| !is_on_demand(point));
-    let mut times: Vec<Timestamp> = scheduled().filter_map(time).collect();
-    times.sort_unstable();
+    let mut listed: Vec<Listed> = scheduled()
+        .filter_map(|point| {
+            Some(Listed {
+                made: time(point)?,
+                until: kept_until(point),
+            })
+        })
+        .collect();
+    listed.sort_unstable_by_key(|point| point.made);
     ScheduledPoints {
-        undated: count(scheduled().count().saturating_sub(times.len())),
-        times,
+        undated: count(scheduled().count().saturating_sub(listed.len())),
+        listed,
         newest: newest(points),
     }
 }
@@ -155,10 +162,13 @@ impl Assessment {
     pub(crate) fn cost(&self, points: &ScheduledPoints) -> Cost {
         match self {
             Self::Compared(comparison) => sum(
-                &comparison.cost(&points.times, points.newest),
+                &comparison.cost(&points.listed, points.newest),
                 &undated(points.undated),
             ),
-            Self::Everything => sum(&everything(&points.times), &undated(points.undated)),
+            Self::Everything => {
+                let times: Vec<Timestamp> = points.listed.iter().map(|point| point.made).collect();
+                sum(&everything(&times), &undated(points.undated))
+            }
         }
     }
 }
@@ -313,7 +323,7 @@ mod tests {
             serde_json::from_value(serde_json::json!({"properties": {"objectType": "Other"}}))
                 .unwrap();
         let points = scheduled(&[of_another_form]);
-        assert_eq!((points.times.len(), points.undated), (0, 1));
+        assert_eq!((points.listed.len(), points.undated), (0, 1));
         let daily = |keep| Terms {
             workload: kluis_policy::Workload::VirtualMachine,
             generation: kluis_arm::policy::Generation::Standard,

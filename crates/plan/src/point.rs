@@ -68,13 +68,16 @@ pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {
     rule.is_some_and(|rule| rule.eq_ignore_ascii_case("OnDemand"))
 }
 
-/// Until when somebody asked for it; None for a scheduled one, and where it does not say.
-pub(crate) fn asked_until(point: &RecoveryPoint) -> Option<Timestamp> {
+/// Until when it is kept, as far as the vault says.
+pub(crate) fn kept_until(point: &RecoveryPoint) -> Option<Timestamp> {
     let properties = of_vm(point)?.recovery_point_properties.as_ref()?;
     let until = properties.expiry_time.as_deref()?;
-    is_on_demand(point)
-        .then(|| WireTime::from(until).moment().ok().flatten())
-        .flatten()
+    WireTime::from(until).moment().ok().flatten()
+}
+
+/// Until when somebody asked for it; None for a scheduled one, and where it does not say.
+pub(crate) fn asked_until(point: &RecoveryPoint) -> Option<Timestamp> {
+    kept_until(point).filter(|_| is_on_demand(point))
 }
 
 /// The LUNs of the data disks that it holds; None where it does not say.

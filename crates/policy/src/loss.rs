@@ -1,20 +1,23 @@
 //! What an edit of a policy would cost an item: the recovery points that the next cleanup would delete, and those that
 //! would go sooner than now.
 //!
-//! Azure says neither which run made a point nor which tier keeps it. Both are worked out from the times of the points
-//! and the policy in force, in the same way for what is in force and what is wanted, so that an edit which only lengthens
-//! never looks like a loss. Two things an item's past may have left are allowed for:
+//! Azure does not say which run made a point, and says until when it is kept of some points only. Both are worked out from
+//! the times of the points and the policy in force, in the same way for what is in force and what is wanted, so that an
+//! edit which only lengthens never looks like a loss. Three things an item's past may have left are allowed for:
 //!
 //! - a point that no run of the schedule in force explains was made by an earlier schedule, at its own time;
 //! - a point that is there although the policy in force would have let it go was tagged by an earlier policy. It is taken
 //!   to be kept by whichever of the long-term tiers still covers its age, and the worst is assumed.
+//! - a point that the vault says it keeps for longer than the policy in force explains carries an earlier policy's tag,
+//!   too. It is taken to be kept by the tier that explains it, or, where none does, the worst is assumed.
 //!
 //! The newest of all points never goes by its age, so no edit deletes it: it goes when a newer one is there, which is
 //! sooner than now, and that is what it counts as. A newer point on demand is a newer one, too: then the newest of the
 //! schedule goes like any other.
 //!
-//! What can't be seen is an old tag on a point that the policy in force still keeps anyway: it counts by the policy in
-//! force. Points on demand don't belong here; no policy prunes them.
+//! What can't be seen is an old tag on a point that the policy in force still keeps anyway, where the vault does not tell
+//! its end: it counts by the policy in force. An end that is told and sooner is not believed: it may be as old as the
+//! point. Points on demand don't belong here; no policy prunes them.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -66,16 +69,30 @@ pub struct Cost {
     pub newest: Option<Timestamp>,
 }
 
-/// What an edit would cost an item whose scheduled points have these times, in ascending order, and whose newest usable
+/// A point of a schedule, as its vault lists it. From a time alone where the vault says no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    pub made: Timestamp,
+    /// Until when the vault says that it is kept.
+    pub until: Option<Timestamp>,
+}
+
+impl From<Timestamp> for Listed {
+    fn from(made: Timestamp) -> Self {
+        Self { made, until: None }
+    }
+}
+
+/// What an edit would cost an item of these scheduled points, in the order in which they were made, and whose newest usable
 /// point, on demand or not, was made at `newest`. For many items use one [`Comparison`].
-pub fn cost(
-    points: &[Timestamp],
+pub fn cost<P: Copy + Into<Listed>>(
+    points: &[P],
     newest: Option<Timestamp>,
     in_force: &InForce<'_>,
     wanted: &Ruling<'_>,
     now: Timestamp,
 ) -> Cost {
-    let oldest = points.first().copied().unwrap_or(now);
+    let oldest = points.first().map_or(now, |point| (*point).into().made);
     Comparison::since(oldest, in_force, wanted, now).cost(points, newest)
 }
 
@@ -139,14 +156,15 @@ impl Comparison {
         }
     }
 
-    /// What the edit would cost an item whose scheduled points have these times, in ascending order, and whose newest
+    /// What the edit would cost an item of these scheduled points, in the order in which they were made, and whose newest
     /// usable point, on demand or not, was made at `newest`. Where no point is known to be usable none stays as the newest.
-    pub fn cost(&self, points: &[Timestamp], newest: Option<Timestamp>) -> Cost {
+    pub fn cost<P: Copy + Into<Listed>>(&self, points: &[P], newest: Option<Timestamp>) -> Cost {
         let mut cost = Cost::default();
         // The first run of the day that was looked at last.
         let mut first: Option<(i64, i64)> = None;
-        for time in points {
-            let due = self.due(floor(*time).0);
+        for point in points {
+            let Listed { made, until } = (*point).into();
+            let due = self.due(floor(made).0);
             let day = self.clock.local(due).div_euclid(SECONDS);
             let (first_day, first_due) = *first.get_or_insert((day, due));
             if first_day != day {
@@ -157,14 +175,15 @@ impl Comparison {
             } else {
                 Tags::default()
             };
-            let is_newest = newest.is_some_and(|newest| *time >= newest);
-            match self.fate(due, tags, is_newest) {
+            let is_newest = newest.is_some_and(|newest| made >= newest);
+            let told = until.map(|until| floor(until).0);
+            match self.fate(due, tags, told, is_newest) {
                 Fate::Same => continue,
                 Fate::Deleted => cost.deleted = cost.deleted.saturating_add(1),
                 Fate::Shortened => cost.shortened = cost.shortened.saturating_add(1),
             }
-            cost.oldest.get_or_insert(*time);
-            cost.newest = Some(*time);
+            cost.oldest.get_or_insert(made);
+            cost.newest = Some(made);
         }
         cost
     }
@@ -177,10 +196,13 @@ impl Comparison {
             .unwrap_or(second)
     }
 
-    fn fate(&self, due: i64, tags: Tags, is_newest: bool) -> Fate {
+    fn fate(&self, due: i64, tags: Tags, told: Option<i64>, is_newest: bool) -> Fate {
         let fate = match &self.old {
             None => self.fate_from(FOR_EVER, due, tags),
             Some(old) => match old.kept_until(&self.clock, due, tags) {
+                was if told.is_some_and(|told| self.is_longer(told, was.map(|(was, _)| was))) => {
+                    self.fate_of_tagged(old, due, told.unwrap_or_default())
+                }
                 Some((was, _)) if was > self.now => self.fate_from(was, due, tags),
                 // The newest, or one that the next cleanup takes anyway.
                 Some((was, _)) if is_newest || was > self.now - CLEANUP => Fate::Same,
@@ -203,23 +225,32 @@ impl Comparison {
         }
     }
 
+    /// Whether the end that the vault tells is beyond what the policy in force explains, and beyond the next cleanups.
+    fn is_longer(&self, told: i64, was: Option<i64>) -> bool {
+        told > was.map_or(self.now, |was| was.max(self.now)).saturating_add(CLEANUP)
+    }
+
+    /// The fate of a point that an earlier policy tagged, so that it is kept until `told`.
+    fn fate_of_tagged(&self, old: &Tiers, due: i64, told: i64) -> Fate {
+        let explains = |tags: &Tags| {
+            let end = old.kept_until(&self.clock, due, *tags);
+            let end = end.filter(|(end, _)| end.abs_diff(told) <= CLEANUP.unsigned_abs());
+            end.map(|(end, _)| self.fate_from(end, due, *tags))
+        };
+        let explained = ALONE.iter().filter_map(explains).max();
+        // A tier that is not there any more: what it is kept by after the edit is not known either.
+        let unexplained = || {
+            let none = Tags::default();
+            let tags = ALONE.iter().chain(std::iter::once(&none));
+            let fates = tags.map(|tags| self.fate_from(told.saturating_sub(CLEANUP), due, *tags));
+            fates.max().unwrap_or(Fate::Deleted)
+        };
+        explained.unwrap_or_else(unexplained)
+    }
+
     /// The fate of a point that the policy in force would have let go.
     fn fate_of_survivor(&self, old: &Tiers, due: i64) -> Fate {
-        let alone = [
-            Tags {
-                weekly: true,
-                ..Tags::default()
-            },
-            Tags {
-                monthly: true,
-                ..Tags::default()
-            },
-            Tags {
-                yearly: true,
-                ..Tags::default()
-            },
-        ];
-        alone
+        ALONE
             .into_iter()
             .filter_map(|tags| {
                 let (was, _) = old.kept_until(&self.clock, due, tags)?;
@@ -239,6 +270,29 @@ impl Comparison {
         }
     }
 }
+
+/// What one of the long-term tiers alone makes of a point.
+const ALONE: [Tags; 3] = {
+    const NONE: Tags = Tags {
+        weekly: false,
+        monthly: false,
+        yearly: false,
+    };
+    [
+        Tags {
+            weekly: true,
+            ..NONE
+        },
+        Tags {
+            monthly: true,
+            ..NONE
+        },
+        Tags {
+            yearly: true,
+            ..NONE
+        },
+    ]
+};
 
 /// What an edit makes of a point, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
-use kluis_policy::loss::{self, Comparison, Cost, InForce, Ruling, Tagged};
+use kluis_policy::loss::{self, Comparison, Cost, InForce, Listed, Ruling, Tagged};
 use kluis_policy::{
     Daily, Frequency, MonthDays, Monthly, Origin, Point, Retention, Schedule, Verdict, Week, Weekly,
 };
@@ -108,6 +108,60 @@ fn beside_a_newer_point_on_demand_none_of_the_schedule_stays_as_the_newest() {
     };
     assert_eq!(deleted(times.last().copied()), (27, 1));
     assert_eq!(deleted(Some(at("2026-03-01T11:00:00Z"))), (28, 0));
+}
+
+/// A first Sunday's point keeps its five years when the tier is edited to last Sundays, and the vault says so. Made shorter after
+/// that, or taken away, the tier lets it go: within the days of the daily tier nothing else shows that it was ever tagged.
+#[test]
+fn a_tag_that_the_vault_tells_of_outlives_an_edit_of_the_days() {
+    let utc = daily_at_ten("UTC");
+    let now = at("2026-11-22T12:00:00Z");
+    let monthly = |keep, week| Retention {
+        monthly: Some(Monthly {
+            keep,
+            on: MonthDays::Weekdays {
+                weeks: vec![week],
+                on: vec![Weekday::Sunday],
+            },
+        }),
+        ..days(30)
+    };
+    let tagged = at("2026-11-01T22:10:00Z");
+    let told = |until: &str| -> Vec<Listed> {
+        let since = at("2026-11-01T00:00:00Z");
+        let all = points(&utc, 30, now).into_iter().filter(|made| *made > since);
+        all.map(|made| Listed {
+            made,
+            until: Some(match made == tagged {
+                true => at(until),
+                false => made + SignedDuration::from_hours(24 * 30),
+            }),
+        })
+        .collect()
+    };
+    let cost = |points: &[Listed], old: &Retention, new: &Retention| {
+        let ruling = |retention| Ruling {
+            schedule: &utc,
+            retention,
+        };
+        let newest = points.last().map(|point| point.made);
+        loss::cost(points, newest, &InForce::Ruling(ruling(old)), &ruling(new), now)
+    };
+    let (first, last) = (monthly(60, Week::First), monthly(60, Week::Last));
+    let listed = told("2031-11-01T22:00:00Z");
+    assert_eq!(cost(&listed, &first, &last), Cost::default());
+    for shorter in [monthly(1, Week::Last), days(30)] {
+        let found = cost(&listed, &last, &shorter);
+        assert_eq!((found.deleted, found.shortened), (0, 1), "{shorter:?}");
+        assert_eq!((found.oldest, found.newest), (Some(tagged), Some(tagged)));
+    }
+    // What is longer is no loss, and neither is what leaves the tier alone.
+    for longer in [monthly(61, Week::Last), Retention { daily: Some(Daily { keep: 31 }), ..last.clone() }] {
+        assert_eq!(cost(&listed, &last, &longer), Cost::default());
+    }
+    // An end that no tier in force explains is somebody's promise all the same.
+    let found = cost(&told("2036-11-01T22:00:00Z"), &last, &monthly(61, Week::Last));
+    assert_eq!((found.deleted, found.shortened), (0, 1));
 }
 
 #[test]
