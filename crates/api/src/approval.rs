@@ -44,6 +44,13 @@ pub struct Approval {
     /// How many items lose something.
     #[serde(default)]
     pub items_total: u32,
+    /// How many more items are touched whose recovery points cannot be counted: all of them are taken to be at stake.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What an edit would cost one item.

@@ -44,8 +44,8 @@ pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use crds::crds;
 pub use operation::{Operation, OperationKind};
 pub use protected_vm::{
-    DiskChoice, InitialBackup, ItemDeletionPolicy, Objectives, ObjectivesStatus, PolicyRef,
-    ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
+    DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, Objectives, ObjectivesStatus,
+    PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
 };
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{

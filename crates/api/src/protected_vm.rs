@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, ChangeControl};
+use crate::backup_policy::Tier;
 use crate::condition::Condition;
 use crate::operation::Operation;
 use crate::reference::VaultRef;
@@ -220,6 +221,9 @@ pub struct ProtectedVMStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_policy: Option<String>,
+    /// What the policy that protects it, or did until it was stopped, makes of its recovery points: the vault forgets it with the stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_terms: Option<LastTerms>,
     /// The protected item's resource id in Azure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
@@ -257,6 +261,18 @@ pub struct ProtectedVMStatus {
     /// What the change of policy that the spec asks for would cost, as long as that is not approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+}
+
+/// What a policy makes of an item's recovery points that stays with them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastTerms {
+    /// Whether it is Standard or Enhanced: what was Enhanced does not become Standard.
+    pub tier: Tier,
+    /// A digest of the days whose recovery points it keeps for weeks, months and years. Taken up again by a policy that names other days,
+    /// no recovery point is taken to be kept by them.
+    #[schemars(length(min = 32, max = 32))]
+    pub tags: String,
 }
 
 /// How the item stands against its objective; times on the policy's clock.
@@ -304,6 +320,7 @@ impl Default for ProtectedVMStatus {
             state: None,
             policy: None,
             last_policy: None,
+            last_terms: None,
             azure_id: None,
             last_backup_time: None,
             next_backup: None,

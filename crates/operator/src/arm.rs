@@ -2,6 +2,7 @@
 //! budget, and tell us the service's time; and what many objects look at is read once for all of them.
 
 mod budget;
+mod contents;
 mod line;
 mod listing;
 mod lists;

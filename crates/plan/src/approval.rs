@@ -11,6 +11,7 @@ use kluis_api::{Approval, ChangeControl, ItemLoss as ShownLoss, Time};
 use kluis_api::{ConditionStatus, ConditionType};
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_arm::policy::{Terms, canonical};
+use kluis_policy::Retention;
 use kluis_policy::loss::Cost;
 use sha2::{Digest as _, Sha256};
 
@@ -68,9 +69,14 @@ impl Consent<'_> {
 }
 
 /// The name of a change: the vault, the items, and what is in force and what is wanted, each in one form only.
-pub(crate) fn digest(vault: &VaultId, items: &[ItemId], in_force: &str, wanted: &str) -> String {
+pub(crate) fn digest<Item: ToString>(
+    vault: &VaultId,
+    items: impl IntoIterator<Item = Item>,
+    in_force: &str,
+    wanted: &str,
+) -> String {
     let mut items: Vec<String> = items
-        .iter()
+        .into_iter()
         .map(|item| item.to_string().to_ascii_lowercase())
         .collect();
     items.sort_unstable();
@@ -80,8 +86,7 @@ pub(crate) fn digest(vault: &VaultId, items: &[ItemId], in_force: &str, wanted: 
         "vault: {vault}\nitems: {}\nin force: {in_force}\nwanted: {wanted}\n",
         items.join(" ")
     );
-    let digest = Sha256::digest(said.as_bytes());
-    hex::encode(digest.get(..16).unwrap_or_default())
+    short(&said)
 }
 
 /// The condition of an object that has something to be approved.
@@ -115,6 +120,40 @@ pub(crate) fn machine(item: &ItemId) -> String {
 /// What is in force, for the digest: a policy's terms, or nothing that prunes.
 pub(crate) fn in_words(terms: Option<&Terms>) -> String {
     terms.map_or_else(|| "for ever".to_owned(), canonical)
+}
+
+/// The name of the days that a policy chooses for its long tiers, whatever it calls for besides: the tags that its points keep.
+pub(crate) fn tags(terms: &Terms) -> String {
+    let chosen = |tier: Option<String>| tier.unwrap_or_else(|| "none".to_owned());
+    let Retention {
+        daily: _,
+        weekly,
+        monthly,
+        yearly,
+    } = &terms.retention;
+    let mut days: Vec<String> = weekly
+        .iter()
+        .flat_map(|weekly| &weekly.on)
+        .map(|day| format!("{day:?}"))
+        .collect();
+    days.sort_unstable();
+    let said = format!(
+        "zone: {}\nweekly: {}\nmonthly: {}\nyearly: {}\n",
+        kluis_arm::zone::to_azure(&terms.time_zone).unwrap_or(&terms.time_zone),
+        days.join(" "),
+        chosen(monthly.as_ref().map(|monthly| format!("{:?}", monthly.on))),
+        chosen(
+            yearly
+                .as_ref()
+                .map(|yearly| format!("{:?} {:?}", yearly.months, yearly.on))
+        ),
+    );
+    short(&said)
+}
+
+fn short(said: &str) -> String {
+    let digest = Sha256::digest(said.as_bytes());
+    hex::encode(digest.get(..16).unwrap_or_default())
 }
 
 /// What was counted of the same change so short a time ago that it is repeated; None when it has to be counted.
@@ -152,7 +191,8 @@ impl Stake {
             oldest: time(self.loss.total.oldest),
             newest: time(self.loss.total.newest),
             items: named.collect(),
-            items_total: self.loss.losing.saturating_add(self.loss.uncounted),
+            items_total: self.loss.losing,
+            uncounted: self.loss.uncounted,
         }
     }
 
@@ -200,6 +240,7 @@ impl Loss {
             });
         }
         loss.losing = before.items_total;
+        loss.uncounted = before.uncounted;
         loss
     }
 }
@@ -265,13 +306,13 @@ mod tests {
 
     #[test]
     fn a_digest_names_the_change_and_not_how_it_is_written() {
-        let one = digest(&vault(), &[item("a"), item("b")], "old", "new");
+        let one = digest(&vault(), [item("a"), item("b")], "old", "new");
         assert_eq!(one.len(), 32);
-        assert_eq!(one, digest(&vault(), &[item("B"), item("A")], "old", "new"));
+        assert_eq!(one, digest(&vault(), [item("B"), item("A")], "old", "new"));
         for other in [
-            digest(&vault(), &[item("a")], "old", "new"),
-            digest(&vault(), &[item("a"), item("b")], "new", "old"),
-            digest(&vault(), &[item("a"), item("b")], "old", "newer"),
+            digest(&vault(), [item("a")], "old", "new"),
+            digest(&vault(), [item("a"), item("b")], "new", "old"),
+            digest(&vault(), [item("a"), item("b")], "old", "newer"),
         ] {
             assert_ne!(one, other);
         }

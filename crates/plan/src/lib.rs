@@ -55,6 +55,6 @@ pub use waiting::{Stance, Waiting};
 pub use world::{
     Access, BackupJobWorld, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed,
     PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
-    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultWorld, VmDisk, VmFact, VmTies, Want,
-    Work, World,
+    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultItem, VaultWorld, VmDisk, VmFact,
+    VmTies, Want, Work, World,
 };

@@ -27,7 +27,7 @@ pub struct Loss {
     pub items: Vec<ItemLoss>,
     /// How many items would lose any.
     pub losing: u32,
-    /// Items that the policy protects and that the vault does not list for us: what they would lose cannot be counted.
+    /// Items whose points cannot be counted: the vault does not list the item for us, or not its points. All of them are taken to be at stake.
     pub uncounted: u32,
 }
 
@@ -122,13 +122,6 @@ fn newest(points: &[RecoveryPoint]) -> Option<Timestamp> {
     usable.filter_map(time).max()
 }
 
-/// The times of all points, sorted.
-pub(crate) fn all(points: &[RecoveryPoint]) -> Vec<Timestamp> {
-    let mut times: Vec<Timestamp> = points.iter().filter_map(time).collect();
-    times.sort_unstable();
-    times
-}
-
 /// What keeps the points now and what is to, ready for item after item.
 pub(crate) enum Assessment {
     Compared(Box<Comparison>),
@@ -191,13 +184,14 @@ pub(crate) fn could_cost(present: &Terms, wanted: &Terms) -> bool {
         || zone::to_azure(&present.time_zone).ok() != zone::to_azure(&wanted.time_zone).ok()
 }
 
-/// Every one of the points kept for a shorter time.
-pub(crate) fn all_shortened(times: &[Timestamp]) -> Cost {
+/// Every one of the points kept for a shorter time, those of no time that can be read, too.
+pub(crate) fn all_shortened(points: &[RecoveryPoint]) -> Cost {
+    let times = || points.iter().filter_map(time);
     Cost {
         deleted: 0,
-        shortened: count(times.len()),
-        oldest: times.first().copied(),
-        newest: times.last().copied(),
+        shortened: count(points.len()),
+        oldest: times().min(),
+        newest: times().max(),
     }
 }
 
@@ -279,8 +273,8 @@ impl fmt::Display for Loss {
             };
             write!(
                 f,
-                "{also}shorten the retention of {} items that the vault does not show",
-                self.uncounted
+                "{also}shorten the retention of {} whose recovery points cannot be counted",
+                items(self.uncounted)
             )?;
         }
         Ok(())
@@ -302,6 +296,13 @@ fn points(count: u32) -> String {
     match count {
         1 => "1 recovery point".to_owned(),
         count => format!("{count} recovery points"),
+    }
+}
+
+fn items(count: u32) -> String {
+    match count {
+        1 => "1 item".to_owned(),
+        count => format!("{count} items"),
     }
 }
 

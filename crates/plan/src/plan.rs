@@ -198,7 +198,7 @@ impl Plan {
             for (step, outcome) in self.steps.iter().zip(outcomes) {
                 if outcome.may_have_been_taken() {
                     let is_taken = matches!(outcome, Outcome::Done | Outcome::Accepted { .. });
-                    status.edited(step, is_taken, self.basis.now);
+                    status.written(step, is_taken, self.basis.now);
                 }
             }
         }
@@ -321,16 +321,17 @@ impl Status {
         });
     }
 
-    /// Remembers an edit of a policy: the service counts them, and so do we. One that was taken is not sent twice for one generation.
-    fn edited(&mut self, step: &Step, is_taken: bool, now: Timestamp) {
-        let (Self::Policy(status), Some(Slot::PolicyVault(name)), Some(room)) =
-            (self, &step.slot, &step.guard.room)
-        else {
+    /// Remembers a policy that was written into a vault: what was taken is not sent twice for one generation. An edit of what was there is
+    /// counted besides: the service counts them, and so do we.
+    fn written(&mut self, step: &Step, is_taken: bool, now: Timestamp) {
+        let (Self::Policy(status), Some(Slot::PolicyVault(name))) = (self, &step.slot) else {
             return;
         };
         for vault in status.vaults.iter_mut().filter(|vault| vault.name == *name) {
-            vault.edits.retain(|edit| edit.0 >= room.since);
-            vault.edits.push(conditions::moment(now));
+            if let Some(room) = &step.guard.room {
+                vault.edits.retain(|edit| edit.0 >= room.since);
+                vault.edits.push(conditions::moment(now));
+            }
             vault.operation = is_taken.then(|| kluis_api::Operation {
                 kind: kluis_api::OperationKind::UpdatePolicy,
                 target: step.action.target(),

@@ -15,7 +15,10 @@ pub(crate) fn time(point: &RecoveryPoint) -> Option<Timestamp> {
         RecoveryPointDetail::VirtualMachine(point) => {
             point.recovery_point_time.as_ref()?.moment().ok()?
         }
-        RecoveryPointDetail::Other(_) => None,
+        // Those of file shares and of databases.
+        RecoveryPointDetail::Other(point) => ["recoveryPointTime", "recoveryPointTimeInUTC"]
+            .iter()
+            .find_map(|field| WireTime::from(point.get(*field)?.as_str()?).moment().ok()?),
     }
 }
 

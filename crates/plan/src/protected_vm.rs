@@ -205,6 +205,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
             .as_ref()
             .map_or(before.policy.clone(), Seen::policy_name),
         last_policy: last_policy(seen.as_ref(), &before),
+        last_terms: protection::last_terms(world, before.last_terms.clone()),
         azure_id: seen
             .as_ref()
             .and_then(|_| world.target().ok())

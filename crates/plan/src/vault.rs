@@ -78,8 +78,8 @@ impl World for VaultWorld {
             Fact::Items(items) => self.items = Some(items),
             Fact::Points(points) => {
                 if let Want::Points(item) = want {
-                    let times = points.map(|points| loss::all(&points));
-                    self.points.insert(item.clone(), times);
+                    let points = points.map(|points| loss::all_shortened(&points));
+                    self.points.insert(item.clone(), points);
                 }
             }
             Fact::Vault(vault) => self.arm = Some(vault),
@@ -269,7 +269,7 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                 }
                 // A vault that could not be made stays listed, and only asking for it again makes the service try again.
                 Some(ProvisioningState::Failed) => {
-                    let body = Box::new(body::create(&world.vault));
+                    let body = Box::new(body::create_again(&world.vault, found));
                     let action = Action::CreateVault {
                         id: id.clone(),
                         body,

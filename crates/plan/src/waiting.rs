@@ -91,8 +91,15 @@ pub enum Waiting {
         made: usize,
         until: Timestamp,
     },
+    /// An edit would lose the run that is about to begin by the times in force, which are late: it is made first.
+    RunFirst { until: Timestamp },
     /// A policy keeps more in the vault than is declared: what comes under it now would lose that by an edit which nobody judged for it.
-    PolicyOutOfDate { policy: String, vault: String },
+    PolicyOutOfDate {
+        policy: String,
+        vault: String,
+        /// Why it is not written yet, as the policy's status says.
+        why: Option<String>,
+    },
     /// What is declared of an item was not looked at yet.
     ItemNotSeen { item: String },
     /// Whether the edit would delete recovery points is not known.
@@ -204,6 +211,7 @@ impl Waiting {
             Self::TierDowngrade | Self::ItemTierDowngrade { .. } => "TierDowngrade",
             Self::ApprovalRequired(_) => "ApprovalRequired",
             Self::EditsSpent { .. } => "EditBudgetSpent",
+            Self::RunFirst { .. } => "RunFirst",
             Self::PolicyOutOfDate { .. } => "PolicyOutOfDate",
             Self::ItemNotSeen { .. } => "ItemNotSeen",
             Self::LossUnknown { .. } => "LossUnknown",
@@ -252,6 +260,7 @@ impl Waiting {
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::LossUnknown { .. }
             | Self::EditsSpent { .. }
+            | Self::RunFirst { .. }
             | Self::PolicyOutOfDate { .. }
             | Self::ItemNotSeen { .. }
             | Self::OperationInProgress { .. }
@@ -330,7 +339,7 @@ impl Waiting {
             Self::LossUnknown { .. }
             | Self::StillProvisioning { .. }
             | Self::EvidenceMissing { .. } => Next::After(ARM_SOON),
-            Self::EditsSpent { until, .. } => {
+            Self::EditsSpent { until, .. } | Self::RunFirst { until } => {
                 Next::After(now.duration_until(*until).max(SignedDuration::from_secs(1)))
             }
             Self::OperationInProgress { .. } => Next::After(ANOTHER_OBJECT),

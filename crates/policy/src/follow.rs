@@ -58,6 +58,26 @@ pub fn next_edit(
         .find(|(_, then)| *then != now)
 }
 
+/// What [`shifted`] said before its answer last changed, up to `at`: what a policy still says that was not edited then. `None` where no
+/// change is known.
+pub fn earlier(frequency: &Frequency, zone: &TimeZone, at: Timestamp) -> Option<Frequency> {
+    let now = shifted(frequency, zone, at);
+    let just_before = |at: Timestamp| at.checked_sub(SignedDuration::from_nanos(1)).ok();
+    let mut from = at;
+    for _ in 0..LOOK_AHEAD {
+        let change = change_before(zone, from)?;
+        let edit = edit(frequency, zone, &change);
+        if edit <= at {
+            let then = shifted(frequency, zone, just_before(edit)?);
+            if then != now {
+                return then;
+            }
+        }
+        from = just_before(change.at)?;
+    }
+    None
+}
+
 /// The next run strictly after `after` of a policy that follows the clocks: what [`crate::simulate::timeline`] shows.
 /// `None` when there is none.
 pub fn next_run(frequency: &Frequency, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {

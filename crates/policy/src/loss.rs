@@ -227,7 +227,9 @@ impl Comparison {
 
     /// Whether the end that the vault tells is beyond what the policy in force explains, and beyond the next cleanups.
     fn is_longer(&self, told: i64, was: Option<i64>) -> bool {
-        told > was.map_or(self.now, |was| was.max(self.now)).saturating_add(CLEANUP)
+        told > was
+            .map_or(self.now, |was| was.max(self.now))
+            .saturating_add(CLEANUP)
     }
 
     /// The fate of a point that an earlier policy tagged, so that it is kept until `told`.

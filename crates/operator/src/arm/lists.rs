@@ -35,7 +35,7 @@ pub enum Freshness {
 }
 
 impl Line {
-    fn age(&self, fresh: Freshness) -> SignedDuration {
+    pub(super) fn age(&self, fresh: Freshness) -> SignedDuration {
         match fresh {
             Freshness::Now => SignedDuration::ZERO,
             Freshness::Moment => self.limits.list_age,
@@ -274,12 +274,12 @@ impl Line {
         Ok(jobs)
     }
 
-    fn look<T>(&self, vault: &VaultId, look: impl Fn(&mut Vault, Timestamp) -> T) -> T {
+    pub(super) fn look<T>(&self, vault: &VaultId, look: impl Fn(&mut Vault, Timestamp) -> T) -> T {
         let now = self.clock.now();
         self.with(|state| look(state.shelf.vault(vault), now))
     }
 
-    fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> Asked {
         let now = self.clock.now();
         self.with(|state| {
             state.shelf.tidy(now, &self.limits);
@@ -323,7 +323,10 @@ async fn get<T: DeserializeOwned>(arm: &dyn Arm, id: &str) -> Result<T, Failure>
 }
 
 /// All entries of a list. One that cannot be read fails the list: left out, it would look absent.
-async fn each<T: DeserializeOwned>(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<T>, Failure> {
+pub(super) async fn each<T: DeserializeOwned>(
+    arm: &dyn Arm,
+    request: ArmRequest,
+) -> Result<Vec<T>, Failure> {
     let operation = request.to_string();
     let entries = list(arm, request).await?;
     entries
@@ -343,8 +346,13 @@ fn of_vms() -> Filter {
     Filter::default().and("backupManagementType", "AzureIaasVM")
 }
 
-fn in_vault(vault: &VaultId, what: &str, filter: &Filter) -> ArmRequest {
-    ArmRequest::get(format!("{vault}/{what}"), SENT).with_query("$filter", filter.to_string())
+/// A list of a vault; all of it by the empty filter.
+pub(super) fn in_vault(vault: &VaultId, what: &str, filter: &Filter) -> ArmRequest {
+    let request = ArmRequest::get(format!("{vault}/{what}"), SENT);
+    match filter.terms.is_empty() {
+        true => request,
+        false => request.with_query("$filter", filter.to_string()),
+    }
 }
 
 fn began(job: &Job) -> Option<Timestamp> {

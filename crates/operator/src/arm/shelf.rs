@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::{
     Limits,
+    contents::Contents,
     listing::{Asked, Listing, Moment},
 };
 
@@ -42,8 +43,10 @@ pub(super) struct Vault {
     pub(super) items: Listing<ItemId, Item>,
     pub(super) policies: Listing<PolicyId, Policy>,
     pub(super) protectable: Listing<VmId, ()>,
+    pub(super) contents: Contents,
     pub(super) jobs: Vec<Jobs>,
-    jobs_touched: Moment,
+    /// When anything in it was last written, or a work on it ended.
+    touched: Moment,
     /// Jobs whose end was seen, by name, the newest last.
     ended: VecDeque<String>,
 }
@@ -200,7 +203,7 @@ impl Shelf {
         let Some(vault) = self.vaults.get_mut(id) else {
             return;
         };
-        vault.jobs_touched = moment;
+        vault.touched = moment;
         match about {
             About::Item(item) => vault.items.touch(item.clone(), moment),
             About::Policy(policy) => vault.policies.touch(policy.clone(), moment),
@@ -215,6 +218,11 @@ impl Shelf {
 }
 
 impl Vault {
+    /// When anything in it was last written, or a work on it ended.
+    pub(super) fn touched(&self) -> Moment {
+        self.touched
+    }
+
     /// A list of jobs from after the last write to the vault, and after the second `after` by the service's clock.
     pub(super) fn jobs(
         &self,
@@ -225,7 +233,7 @@ impl Vault {
         self.jobs.iter().find(|known| {
             known.operation == operation
                 && known.since == since
-                && known.asked.moment > self.jobs_touched
+                && known.asked.moment > self.touched
                 && known.date.is_some_and(|date| date > after)
         })
     }

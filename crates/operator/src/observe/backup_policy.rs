@@ -45,7 +45,10 @@ pub(super) async fn observe(
             .await?;
         let items = by_vault.get(&name).cloned().unwrap_or_default();
         let edits = edits(&Key::new(Kind::Vault, within, of), ctx).await?;
-        vaults.push(PolicyVaultFacts::new(name, vault, access, items, edits));
+        let others = by_azure_name(&Key::new(Kind::Vault, within, of), ctx).await?;
+        let mut facts = PolicyVaultFacts::new(name, vault, access, items, edits);
+        facts.by_azure_name = others;
+        vaults.push(facts);
     }
     if rests(object, lines.now()) {
         lines.rest();
@@ -57,6 +60,17 @@ pub(super) async fn observe(
         vaults,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
+}
+
+/// The items of a vault that name their policy by its name in Azure. A vault has a thousand: only these are decoded.
+async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<ProtectedVM>, ObjectsError> {
+    let items = ctx.objects.users(vault, Kind::ProtectedVM).await?;
+    let named = items
+        .iter()
+        .filter(|item| item["spec"]["policyRef"]["azureName"].is_string());
+    Ok(named
+        .filter_map(|item| ProtectedVM::deserialize(&**item).ok())
+        .collect())
 }
 
 /// When policies of a vault were edited, as the statuses of all of them tell.

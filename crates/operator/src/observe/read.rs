@@ -10,7 +10,9 @@ use kluis_arm::{
     operation::OperationState,
 };
 use kluis_client::{Arm, ArmRequest, Failure, list, operation};
-use kluis_plan::{ArmFailure, Fact, ItemFact, Observed, Progress, SubscriptionFact, Want};
+use kluis_plan::{
+    ArmFailure, Fact, ItemFact, Observed, Progress, SubscriptionFact, VaultItem, Want,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -160,7 +162,12 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
             items.retain(|item| item.policy.as_ref() == Some(policy));
             Fact::ProtectedBy(Observed::Found(items))
         }
-        Want::Items(vault) => Fact::Items(Observed::Found(items(line, vault, fresh).await?)),
+        Want::Items(vault) => {
+            let listed = line.contents(vault, fresh).await?;
+            let mut items: Vec<VaultItem> = listed.iter().map(VaultItem::of).collect();
+            items.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+            Fact::Items(Observed::Found(items))
+        }
         Want::Points(id) => {
             let request = ArmRequest::get(format!("{id}/recoveryPoints"), SENT);
             Fact::Points(Observed::Found(each(arm, request).await?))
@@ -197,7 +204,7 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
     })
 }
 
-/// A vault's items, in the order of their ids.
+/// A vault's machines, in the order of their ids.
 async fn items(line: &Line, vault: &VaultId, fresh: Freshness) -> Result<Vec<ItemFact>, Failure> {
     let listed = line.items(vault, fresh).await?;
     let mut items: Vec<ItemFact> = listed

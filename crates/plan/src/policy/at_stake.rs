@@ -31,7 +31,7 @@ pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts, id: &PolicyId
     match &facts.protected {
         None => vec![Want::ProtectedBy(id.clone())],
         Some(Observed::Found(items)) => {
-            let case = Case::of(world, id, &edit, items);
+            let case = Case::of(world, facts, id, &edit, items);
             if case.counted(world, facts).is_some() {
                 return Vec::new();
             }
@@ -55,10 +55,6 @@ pub(super) fn assess(
     if !edit.could_cost() {
         return Ok(None);
     }
-    // An item that is on its way here is listed with the policy that it comes from until it has arrived.
-    if let Some(waiting) = facts.items.iter().find_map(moving) {
-        return Err(waiting);
-    }
     let unread = |what: &str| Waiting::StillProvisioning {
         what: what.to_owned(),
     };
@@ -71,7 +67,7 @@ pub(super) fn assess(
         }
         Some(Observed::Absent) | None => return Err(unread("the items of the policy")),
     };
-    let case = Case::of(world, id, edit, items);
+    let case = Case::of(world, facts, id, edit, items);
     let (loss, counted_at) = match case.counted(world, facts) {
         Some(counted) => counted,
         None => {
@@ -121,7 +117,7 @@ fn edit<'a>(world: &PolicyWorld, facts: &'a PolicyVaultFacts) -> Option<Edit<'a>
 }
 
 impl Edit<'_> {
-    fn could_cost(&self) -> bool {
+    pub(super) fn could_cost(&self) -> bool {
         loss::could_cost(&self.present, &self.wanted)
     }
 }
@@ -133,7 +129,13 @@ struct Case {
 }
 
 impl Case {
-    fn of(world: &PolicyWorld, id: &PolicyId, edit: &Edit<'_>, items: &[ItemFact]) -> Self {
+    fn of(
+        world: &PolicyWorld,
+        facts: &PolicyVaultFacts,
+        id: &PolicyId,
+        edit: &Edit<'_>,
+        items: &[ItemFact],
+    ) -> Self {
         let pruned: Vec<ItemId> = items
             .iter()
             .filter(|item| item.is_pruned())
@@ -145,11 +147,15 @@ impl Case {
             .ok()
             .and_then(|declared| parse(&declared).ok());
         let wanted = declared.as_ref().unwrap_or(&edit.wanted);
-        let in_force = approval::in_words(Some(&edit.present));
+        let present = following::as_declared(&world.policy.spec, &edit.present, world.now);
+        let in_force = approval::in_words(Some(&present));
+        // What is declared to come under the policy is named from the beginning: else an approval would lapse when it has come.
+        let coming = facts.items.iter().filter(|item| is_to_come(item));
+        let coming = coming.filter_map(|item| item_id(facts, id, item));
         Self {
             digest: approval::digest(
                 &id.vault,
-                &pruned,
+                pruned.iter().cloned().chain(coming),
                 &in_force,
                 &approval::in_words(Some(wanted)),
             ),
@@ -172,7 +178,22 @@ impl Case {
     }
 }
 
-/// What may bring an item under the policy: what is being done to it, or what is declared of it since it was looked at last.
+/// What may bring an item under the policy. An item that is on its way here is listed with the policy that it comes from until it has
+/// arrived.
+pub(super) fn arriving(facts: &PolicyVaultFacts, id: &PolicyId) -> Option<Waiting> {
+    let by_azure_name = facts.by_azure_name.iter().filter(|item| {
+        let name = item.spec.policy_ref.azure_name.as_deref();
+        name.is_some_and(|name| id.name == *name)
+    });
+    facts.items.iter().chain(by_azure_name).find_map(moving)
+}
+
+/// Whether it is declared to be pruned by the policy.
+fn is_to_come(item: &ProtectedVM) -> bool {
+    !item.spec.suspend && item.metadata.deletion_timestamp.is_none()
+}
+
+/// What is being done to an item, or what is declared of it since it was looked at last.
 fn moving(item: &ProtectedVM) -> Option<Waiting> {
     let metadata = &item.metadata;
     let status = item.status.as_ref();
@@ -199,17 +220,18 @@ fn consent(world: &PolicyWorld) -> Consent<'_> {
 
 /// The items by their objects, `<namespace>/<name>`.
 fn names(facts: &PolicyVaultFacts, id: &PolicyId) -> HashMap<ItemId, String> {
-    let Some(service) = facts.access.service.as_ref() else {
-        return HashMap::new();
-    };
     let named = facts.items.iter().filter_map(|object| {
-        let vm = ids::vm_id(service, &object.spec.vm).ok()?;
-        Some((
-            ItemId::for_vm(&id.vault, &vm),
-            ids::qualified(&object.metadata),
-        ))
+        let item = item_id(facts, id, object)?;
+        Some((item, ids::qualified(&object.metadata)))
     });
     named.collect()
+}
+
+/// Where an object's item is in the vault.
+fn item_id(facts: &PolicyVaultFacts, id: &PolicyId, object: &ProtectedVM) -> Option<ItemId> {
+    let service = facts.access.service.as_ref()?;
+    let vm = ids::vm_id(service, &object.spec.vm).ok()?;
+    Some(ItemId::for_vm(&id.vault, &vm))
 }
 
 /// How many items the policy protects in the vault, as the vault says.

@@ -13,8 +13,6 @@ use crate::waiting::Waiting;
 
 /// How far apart two runs may be drawn by an edit: more is a run that is lost.
 const DRAWN: SignedDuration = SignedDuration::from_hours(3);
-/// For how long after a change a policy in a vault may still say what it said before.
-const LATE: SignedDuration = SignedDuration::from_hours(26);
 
 /// What the policy in the vaults has to say now.
 pub(crate) fn terms_at(spec: &BackupPolicySpec, now: Timestamp) -> Result<Terms, Waiting> {
@@ -74,9 +72,8 @@ pub(super) fn run_first(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let declared = terms::terms(spec).ok()?;
-    let (frequency, zone) = followed(spec, &declared)?;
-    let then = follow::shifted(frequency, &zone, now.checked_sub(LATE).ok()?)?;
-    let is_late = is_same(&present.frequency, &then) && !is_same(&wanted.frequency, &then);
+    let (_, zone) = followed(spec, &declared)?;
+    let is_late = is_behind(spec, &present.frequency, now);
     let next = |frequency: &Frequency| {
         let schedule = Schedule {
             frequency: frequency.clone(),
@@ -86,6 +83,31 @@ pub(super) fn run_first(
     };
     let (old, new) = (next(&present.frequency)?, next(&wanted.frequency)?);
     (is_late && new.duration_since(old) > DRAWN).then_some(old)
+}
+
+/// Whether the times in force are those that the policy had to say before the clocks changed last, however long ago that was.
+pub(super) fn is_behind(spec: &BackupPolicySpec, in_force: &Frequency, now: Timestamp) -> bool {
+    let earlier = || {
+        let declared = terms::terms(spec).ok()?;
+        let (frequency, zone) = followed(spec, &declared)?;
+        follow::earlier(frequency, &zone, now)
+    };
+    !is_said(spec, in_force, now) && earlier().is_some_and(|then| is_same(&then, in_force))
+}
+
+/// What is in force with its times as they were declared, where they only follow the clocks: one policy all year.
+pub(super) fn as_declared(spec: &BackupPolicySpec, in_force: &Terms, now: Timestamp) -> Terms {
+    let declared = terms::terms(spec).ok();
+    let declared = declared.filter(|declared| followed(spec, declared).is_some());
+    let is_followed =
+        is_said(spec, &in_force.frequency, now) || is_behind(spec, &in_force.frequency, now);
+    match declared.filter(|_| is_followed) {
+        Some(declared) => Terms {
+            frequency: declared.frequency,
+            ..in_force.clone()
+        },
+        None => in_force.clone(),
+    }
 }
 
 /// Whether the times in force are those that the policy has to say now.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kluis_api::Workload;
 use kluis_arm::id::PolicyId;
-use kluis_arm::policy::{Generation, ProtectionPolicy, differences, keeping, parse};
+use kluis_arm::policy::{Generation, ProtectionPolicy, Terms, differences, keeping, parse};
 use kluis_arm::resource::Resource;
 
 use super::at_stake::{self, Edit};
@@ -35,6 +35,8 @@ pub(super) enum Rendering {
         next: Next,
         /// What it waits for costs, or would cost.
         stake: Option<Stake>,
+        /// What does not wait with it: the times follow the clocks.
+        step: Option<Box<Step>>,
     },
 }
 
@@ -53,6 +55,15 @@ impl Rendering {
         }
     }
 
+    /// What somebody has to approve, or has approved: once every item that comes under the policy is there.
+    pub(super) fn asked(&self) -> Option<&Stake> {
+        let is_early = matches!(
+            self.waiting(),
+            Some(Waiting::ItemNotSeen { .. } | Waiting::OperationInProgress { .. })
+        );
+        self.stake().filter(|_| !is_early)
+    }
+
     /// What the edit costs that is sent now.
     pub(super) fn sent(&self) -> Option<&Stake> {
         match self {
@@ -64,7 +75,8 @@ impl Rendering {
     pub(super) fn step(self) -> Option<Step> {
         match self {
             Self::ToPut { step, .. } => Some(*step),
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
+            Self::Waiting { step, .. } => step.map(|step| *step),
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed => None,
         }
     }
 
@@ -79,11 +91,19 @@ impl Rendering {
 }
 
 /// What is in the way, and what is at stake.
-struct Held(Box<(Waiting, Option<Stake>)>);
+struct Held {
+    waiting: Box<Waiting>,
+    stake: Option<Box<Stake>>,
+    step: Option<Box<Step>>,
+}
 
 impl Held {
     fn by(waiting: Waiting, stake: Option<Stake>) -> Self {
-        Self(Box::new((waiting, stake)))
+        Self {
+            waiting: Box::new(waiting),
+            stake: stake.map(Box::new),
+            step: None,
+        }
     }
 }
 
@@ -113,8 +133,13 @@ pub(super) fn wants(world: &PolicyWorld, facts: &PolicyVaultFacts) -> Vec<Want> 
 /// How the policy stands in the vault.
 pub(super) fn of(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Rendering {
     let judged = judge(world, facts, basis);
-    judged.unwrap_or_else(|Held(held)| {
-        let (waiting, stake) = *held;
+    judged.unwrap_or_else(|held| {
+        let Held {
+            waiting,
+            stake,
+            step,
+        } = held;
+        let waiting = *waiting;
         let next = match &facts.progress {
             Some(Observed::Found(Progress::InProgress { retry_after })) => {
                 Next::After(retry_after.unwrap_or(jiff::SignedDuration::from_secs(5)))
@@ -125,7 +150,8 @@ pub(super) fn of(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -
         Rendering::Waiting {
             waiting,
             next,
-            stake,
+            stake: stake.map(|stake| *stake),
+            step,
         }
     })
 }
@@ -172,6 +198,7 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
         Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone()).into()),
         Some(Observed::Absent) if facts.items.is_empty() => Ok(Rendering::NotThere),
         Some(Observed::Found(_)) if facts.items.is_empty() => Ok(Rendering::NotUsed),
+        Some(Observed::Absent) if is_sent(world, facts) => Err(not_taken().into()),
         Some(Observed::Absent) => Ok(Rendering::ToPut {
             step: put(facts, basis, id, wanted, None),
             stake: None,
@@ -195,11 +222,17 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
             let run_first = following::run_first(spec, &edit.present, &edit.wanted, world.now);
             // Only the times may be late: whatever else differs is not in force.
             let is_time_alone = differences.iter().all(|one| one.field == "schedule");
-            if run_first.is_some() && is_time_alone {
-                return Ok(Rendering::InForce { until: run_first });
+            match run_first {
+                Some(_) if is_time_alone => Ok(Rendering::InForce { until: run_first }),
+                _ => change(world, facts, basis, id, &edit, wanted, run_first),
             }
-            change(world, facts, basis, id, &edit, wanted)
         }
+    }
+}
+
+fn not_taken() -> Waiting {
+    Waiting::ChangeNotTaken {
+        what: "the policy".to_owned(),
     }
 }
 
@@ -211,6 +244,7 @@ fn change(
     id: PolicyId,
     edit: &Edit<'_>,
     wanted: ProtectionPolicy,
+    run_first: Option<Timestamp>,
 ) -> Result<Rendering, Held> {
     if at_stake::protects(edit.found) > 0
         && edit.present.generation == Generation::Enhanced
@@ -218,19 +252,29 @@ fn change(
     {
         return Err(Waiting::TierDowngrade.into());
     }
-    if is_sent(world, facts) {
-        let what = "the policy".to_owned();
-        return Err(Waiting::ChangeNotTaken { what }.into());
-    }
     let stake = at_stake::assess(world, facts, &id, edit)?;
+    if let Some(waiting) = at_stake::arriving(facts, &id).filter(|_| edit.could_cost()) {
+        return Err(Held::by(waiting, stake));
+    }
     let needed = stake
         .as_ref()
         .filter(|stake| stake.approval == Approved::Needed);
     if let Some(pending) = Pending::of(needed) {
-        return Err(Held::by(
-            Waiting::ApprovalRequired(Box::new(pending)),
-            stake,
-        ));
+        let step = match run_first {
+            Some(_) => None,
+            None => follow_meanwhile(world, facts, basis, &id, edit),
+        };
+        let waiting = Waiting::ApprovalRequired(Box::new(pending));
+        return Err(Held {
+            step,
+            ..Held::by(waiting, stake)
+        });
+    }
+    if is_sent(world, facts) {
+        return Err(not_taken().into());
+    }
+    if let Some(until) = run_first {
+        return Err(Held::by(Waiting::RunFirst { until }, stake));
     }
     match edits::room(facts, world.now) {
         Ok(room) => Ok(Rendering::ToPut {
@@ -245,6 +289,27 @@ fn change(
         }),
         Err(waiting) => Err(Held::by(waiting, stake)),
     }
+}
+
+/// While an edit waits for approval what is in force follows the clocks all the same: the edit of its times alone, where they are late.
+fn follow_meanwhile(
+    world: &PolicyWorld,
+    facts: &PolicyVaultFacts,
+    basis: &Basis,
+    id: &PolicyId,
+    edit: &Edit<'_>,
+) -> Option<Box<Step>> {
+    let is_late = following::is_behind(&world.policy.spec, &edit.present.frequency, world.now);
+    if !is_late || is_sent(world, facts) {
+        return None;
+    }
+    let followed = terms::rendered(&Terms {
+        frequency: edit.wanted.frequency.clone(),
+        ..edit.present.clone()
+    });
+    let room = edits::room(facts, world.now).ok()?;
+    let body = keeping(&edit.found.properties, followed.ok()?);
+    Some(put(facts, basis, id.clone(), body, Some(room)))
 }
 
 /// Whether this very edit was taken by the service and has ended, and is not what the vault has: sent again at once, it would use up the

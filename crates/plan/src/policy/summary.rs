@@ -72,7 +72,7 @@ pub(super) fn approval(renderings: &[Rendering]) -> Extra {
 
 /// All that has to be approved, in all vaults.
 fn pending(renderings: &[Rendering]) -> Option<Waiting> {
-    let stakes = renderings.iter().filter_map(Rendering::stake);
+    let stakes = renderings.iter().filter_map(Rendering::asked);
     Pending::of(stakes).map(|pending| Waiting::ApprovalRequired(Box::new(pending)))
 }
 
@@ -101,7 +101,8 @@ pub(super) fn entry(
             waiting: Waiting::OperationInProgress {
                 kind: OperationKind::UpdatePolicy
             } | Waiting::Arm(_)
-                | Waiting::ChangeNotTaken { .. },
+                | Waiting::ChangeNotTaken { .. }
+                | Waiting::ApprovalRequired(_),
             ..
         }
     );
@@ -119,7 +120,7 @@ pub(super) fn entry(
             .waiting()
             .map(|waiting| cut(&waiting.to_string(), 1024)),
         approval: rendering
-            .stake()
+            .asked()
             .filter(|stake| stake.approval == Approved::Needed)
             .map(Stake::status),
         edits: before.map_or_else(Vec::new, |vault| vault.edits.clone()),

@@ -3,7 +3,7 @@
 mod disks;
 mod terms;
 
-use kluis_api::{OperationKind, ProtectionState, Workload};
+use kluis_api::{LastTerms, OperationKind, ProtectionState, Workload};
 use kluis_arm::id::PolicyId;
 use kluis_arm::item::{ProtectedItem, VmItem};
 use kluis_arm::policy::Policy;
@@ -137,6 +137,13 @@ pub(super) fn stake(world: &ProtectedVmWorld) -> Option<Stake> {
     terms::assess(world, &target, &seen).ok().flatten()
 }
 
+/// What the policy in force makes of the item's points that stays with them; while it is stopped, what the last one did.
+pub(super) fn last_terms(world: &ProtectedVmWorld, before: Option<LastTerms>) -> Option<LastTerms> {
+    let is_there = world.arm.as_ref().is_some_and(|item| !item.is_absent());
+    let in_force = terms::in_force(world).map(|terms| terms::last_terms(&terms));
+    in_force.or(before).filter(|_| is_there)
+}
+
 fn is_new(policy: &kluis_api::BackupPolicy) -> bool {
     let status = policy.status.as_ref();
     status.is_none_or(|status| status.observed_generation < 0)
@@ -223,7 +230,7 @@ fn continue_as_declared(
         return Err(Waiting::ApprovalRequired(Box::new(pending)));
     }
     if is_change_of_terms(world, target, seen) {
-        terms::up_to_date(world, target)?;
+        terms::up_to_date(world, target, seen)?;
     }
     if ended == Some(OperationKind::ModifyProtection) {
         let what = if same_disks {

@@ -35,6 +35,21 @@ pub(super) fn create(vault: &Vault) -> wire::Vault {
     }
 }
 
+/// The body that makes a vault again that is there in part. What it has stays: its soft delete may protect what is in it, and its tags
+/// are others', too. What is declared otherwise is changed once it is made.
+pub(super) fn create_again(vault: &Vault, found: &wire::Vault) -> wire::Vault {
+    let mut body = create(vault);
+    body.tags = Some(joined(found, vault));
+    if let (Some(properties), Some(present)) = (&mut body.properties, &found.properties) {
+        let redundancy = present.redundancy_settings.clone();
+        properties.redundancy_settings = redundancy.or(properties.redundancy_settings.take());
+        if soft_delete(found).is_some() {
+            properties.security_settings = present.security_settings.clone();
+        }
+    }
+    body
+}
+
 /// The change that makes the vault in force the one that is declared. None when it is already. What the service does not tell is not
 /// taken for a difference. `lock`: whether the redundancy can no longer change, where it is to; then all else is changed first. `keeps_soft_delete`: less of it is declared, and not approved.
 pub(super) fn change(
@@ -51,15 +66,7 @@ pub(super) fn change(
         != Some(&ids::qualified(&vault.metadata))
     {
         // PATCH replaces the whole map: what others put there goes along.
-        body.tags = Some(
-            found
-                .tags
-                .clone()
-                .unwrap_or_default()
-                .into_iter()
-                .chain(tags(vault))
-                .collect(),
-        );
+        body.tags = Some(joined(found, vault));
         what.push("its tag");
     }
     if is_other_redundancy(vault, found) && !is_locked {
@@ -157,6 +164,12 @@ pub(super) fn soft_delete(found: &wire::Vault) -> Option<&wire::SoftDeleteSettin
         .as_ref()?
         .soft_delete_settings
         .as_ref()
+}
+
+/// The tags that there are, and ours.
+fn joined(found: &wire::Vault, vault: &Vault) -> BTreeMap<String, String> {
+    let there = found.tags.clone().unwrap_or_default();
+    there.into_iter().chain(tags(vault)).collect()
 }
 
 fn tags(vault: &Vault) -> BTreeMap<String, String> {

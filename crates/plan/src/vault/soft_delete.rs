@@ -1,16 +1,19 @@
 //! Less soft delete: what is deleted from then on can be had back for a shorter time, or not at all. While the vault has recovery points
 //! that is a loss like any other, and approved like one (law 3). What is softly deleted already keeps the days that it was given.
+//!
+//! A vault's soft delete is for everything in it, so that items of every kind count, also of those that no object here declares: file
+//! shares and databases by their points, and what lists none here as a whole.
 
 use kluis_api::{SoftDeleteState, Vault};
-use kluis_arm::id::{ItemId, VaultId};
+use kluis_arm::id::VaultId;
 use kluis_arm::vault as wire;
 
 use super::body;
 use crate::approval::{self, Approved, Consent, Pending, Stake};
 use crate::ids;
-use crate::loss::{self, Loss};
+use crate::loss::Loss;
 use crate::waiting::Waiting;
-use crate::world::{Observed, VaultWorld, Want};
+use crate::world::{Observed, VaultItem, VaultWorld, Want};
 
 /// What has to be read to know what the change would cost.
 pub(super) fn wants(world: &VaultWorld, id: &VaultId) -> Vec<Want> {
@@ -20,16 +23,12 @@ pub(super) fn wants(world: &VaultWorld, id: &VaultId) -> Vec<Want> {
     match &world.items {
         None => vec![Want::Items(id.clone())],
         Some(Observed::Found(items)) => {
-            let items: Vec<ItemId> = items.iter().map(|item| item.id.clone()).collect();
-            if weakening
-                .counted(world, &weakening.digest(id, &items))
-                .is_some()
-            {
+            let digest = weakening.digest(id, items);
+            if weakening.counted(world, &digest).is_some() {
                 return Vec::new();
             }
-            let unread = items
-                .into_iter()
-                .filter(|item| !world.points.contains_key(item));
+            let listed = items.iter().filter_map(|item| item.points.clone());
+            let unread = listed.filter(|item| !world.points.contains_key(item));
             unread.map(Want::Points).collect()
         }
         Some(Observed::Absent | Observed::Unknown(_)) => Vec::new(),
@@ -47,25 +46,27 @@ pub(super) fn assess(world: &VaultWorld, id: &VaultId) -> Result<Option<Stake>, 
     let unread = || Waiting::StillProvisioning {
         what: "the count of recovery points".to_owned(),
     };
-    let items: Vec<ItemId> = match &world.items {
-        Some(Observed::Found(items)) => items.iter().map(|item| item.id.clone()).collect(),
+    let items = match &world.items {
+        Some(Observed::Found(items)) => items.as_slice(),
         Some(Observed::Unknown(failure)) => return Err(unknown(failure)),
-        Some(Observed::Absent) => Vec::new(),
+        Some(Observed::Absent) => &[],
         None => return Err(unread()),
     };
-    let digest = weakening.digest(id, &items);
+    let digest = weakening.digest(id, items);
     let (loss, counted_at) = match weakening.counted(world, &digest) {
         Some(counted) => counted,
         None => {
             let mut loss = Loss::default();
-            for item in &items {
-                match world.points.get(item) {
-                    Some(Observed::Found(times)) => {
-                        loss.add(approval::machine(item), loss::all_shortened(times));
+            for item in items {
+                let points = item.points.as_ref().map(|points| world.points.get(points));
+                match points {
+                    Some(Some(Observed::Found(cost))) => loss.add(item.name.clone(), *cost),
+                    // Listed, and its points are not: they are not taken for none.
+                    None | Some(Some(Observed::Absent)) => {
+                        loss.uncounted = loss.uncounted.saturating_add(1);
                     }
-                    Some(Observed::Absent) => {}
-                    Some(Observed::Unknown(failure)) => return Err(unknown(failure)),
-                    None => return Err(unread()),
+                    Some(Some(Observed::Unknown(failure))) => return Err(unknown(failure)),
+                    Some(None) => return Err(unread()),
                 }
             }
             (loss, world.now)
@@ -124,8 +125,9 @@ impl Weakening {
         })
     }
 
-    fn digest(&self, id: &VaultId, items: &[ItemId]) -> String {
+    fn digest(&self, id: &VaultId, items: &[VaultItem]) -> String {
         let said = |words: &str| format!("soft delete {words}");
+        let items = items.iter().map(|item| &item.id);
         approval::digest(id, items, &said(&self.present), &said(&self.wanted))
     }
 

@@ -109,11 +109,19 @@ impl fmt::Display for Waiting {
                  made. This one is sent from {} on.",
                 until.strftime("%Y-%m-%d %H:%MZ")
             ),
-            Self::PolicyOutOfDate { policy, vault } => write!(
+            Self::RunFirst { until } => write!(
                 f,
-                "The BackupPolicy {policy} is still to be written into the vault {vault}: it keeps recovery points for a shorter time than \
-                 the vault's copy, and what comes under it is judged by that."
+                "The run of {} is made first, by the times that the vault still has: the edit would lose it.",
+                until.strftime("%Y-%m-%d %H:%MZ")
             ),
+            Self::PolicyOutOfDate { policy, vault, why } => {
+                write!(
+                    f,
+                    "The BackupPolicy {policy} is still to be written into the vault {vault}: it keeps recovery points for a shorter time \
+                     than the vault's copy, and what comes under it is judged by that."
+                )?;
+                why.as_ref().map_or(Ok(()), |why| write!(f, " {why}"))
+            }
             Self::ItemNotSeen { item } => write!(
                 f,
                 "What is declared of {item} is looked at first: it may come under the policy, and bring recovery points."

@@ -8,13 +8,15 @@ use kluis_arm::id::{
     DiskId, ItemId, JobId, Name, PolicyId, ResourceGroupId, StorageAccountId, VaultId,
     VirtualNetworkId, VmId,
 };
-use kluis_arm::item::Item;
+use kluis_arm::item::{Item, ProtectedItem};
 use kluis_arm::job::{Job, JobOperation};
 use kluis_arm::policy::Policy;
 use kluis_arm::recovery_point::RecoveryPoint;
+use kluis_arm::time::WireTime;
 use kluis_arm::vault::Vault;
 
 use super::observed::{Observed, Progress};
+use crate::approval;
 use crate::seen::Seen;
 
 /// Something to read.
@@ -53,7 +55,7 @@ pub enum Want {
     },
     /// What a policy of a vault protects, protected or stopped: from the vault's list of items.
     ProtectedBy(PolicyId),
-    /// All items of a vault, softly deleted ones too.
+    /// All items of a vault, of every kind, softly deleted ones too.
     Items(VaultId),
     /// All recovery points of an item.
     Points(ItemId),
@@ -92,7 +94,7 @@ pub enum Fact {
     /// In the order of their ids.
     ProtectedBy(Observed<Vec<ItemFact>>),
     /// In the order of their ids.
-    Items(Observed<Vec<ItemFact>>),
+    Items(Observed<Vec<VaultItem>>),
     Points(Observed<Vec<RecoveryPoint>>),
     StorageAccounts(Observed<Vec<StorageAccountFact>>),
     Disks(Observed<Vec<DiskFact>>),
@@ -152,6 +154,54 @@ impl ItemFact {
             ProtectionState::NotProtected
             | ProtectionState::ProtectionStopped
             | ProtectionState::SoftDeleted => false,
+        }
+    }
+}
+
+/// Something that a vault keeps recovery points of, of whatever kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultItem {
+    /// Its id, as the vault writes it.
+    pub id: String,
+    /// What people call it: `machine shop-rg/web-1`, `AzureFileShare orders`.
+    pub name: String,
+    /// Where its recovery points are listed; None for a kind whose aren't.
+    pub points: Option<ItemId>,
+    /// A new one makes it another item.
+    pub last_backup: Option<Timestamp>,
+}
+
+impl VaultItem {
+    /// As the vault lists it.
+    pub fn of(item: &Item) -> Self {
+        let id = item.id.clone().or_else(|| item.name.clone());
+        let id = id.unwrap_or_default();
+        let path: Option<ItemId> = id.parse().ok();
+        match &item.properties {
+            ProtectedItem::VirtualMachine(_) => Self {
+                name: path.as_ref().map_or_else(|| id.clone(), approval::machine),
+                last_backup: Seen::of(item).and_then(|seen| seen.last_backup),
+                points: path,
+                id,
+            },
+            ProtectedItem::Other(said) => {
+                let word = |field: &str| said.get(field).and_then(serde_json::Value::as_str);
+                let kind = word("workloadType").or(word("protectedItemType"));
+                let name = word("friendlyName").unwrap_or(&id);
+                let last = word("lastBackupTime").or(word("lastRecoveryPoint"));
+                // Agents and their servers keep lists of their own.
+                let is_listed = word("backupManagementType").is_some_and(|by| {
+                    ["AzureIaasVM", "AzureStorage", "AzureWorkload"]
+                        .iter()
+                        .any(|listed| listed.eq_ignore_ascii_case(by))
+                });
+                Self {
+                    name: format!("{} {name}", kind.unwrap_or("item")),
+                    last_backup: last.and_then(|last| WireTime::from(last).moment().ok()?),
+                    points: path.filter(|_| is_listed),
+                    id,
+                }
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct PolicyVaultFacts {
     pub access: Access,
     /// The ProtectedVMs in this vault that name the policy.
     pub items: Vec<ProtectedVM>,
+    /// The ProtectedVMs in this vault, of any namespace, that name a policy by its name in Azure: it may be this one.
+    pub by_azure_name: Vec<ProtectedVM>,
     /// When we edited policies of the vault, this one and others, as far as statuses tell.
     pub edits: Vec<Timestamp>,
     /// From ARM: the policy in the vault.
@@ -60,6 +62,7 @@ impl PolicyVaultFacts {
             vault,
             access,
             items,
+            by_azure_name: Vec::new(),
             edits,
             arm: None,
             progress: None,

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use kluis_api::Vault;
 use kluis_arm::id::ItemId;
+use kluis_policy::loss::Cost;
 
-use super::fact::ItemFact;
+use super::fact::VaultItem;
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
 
@@ -24,10 +25,10 @@ pub struct VaultWorld {
     pub arm: Option<Observed<Box<kluis_arm::vault::Vault>>>,
     /// From ARM: whether its redundancy is locked, where another one is declared.
     pub is_redundancy_locked: Option<Observed<bool>>,
-    /// From ARM, where less soft delete is declared: its items, softly deleted ones too.
-    pub items: Option<Observed<Vec<ItemFact>>>,
-    /// From ARM, where less soft delete is declared: when each item's points were made, sorted.
-    pub points: HashMap<ItemId, Observed<Vec<Timestamp>>>,
+    /// From ARM, where less soft delete is declared: its items of every kind, softly deleted ones too.
+    pub items: Option<Observed<Vec<VaultItem>>>,
+    /// From ARM, where less soft delete is declared: each item's points, all of them kept for a shorter time.
+    pub points: HashMap<ItemId, Observed<Cost>>,
     /// From ARM: the operation in its status.
     pub progress: Option<Observed<Progress>>,
 }

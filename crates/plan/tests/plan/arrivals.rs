@@ -26,7 +26,10 @@ const EVERY_DAY: [Weekday; 7] = [
 
 /// A machine with twenty daily points, stopped with its data.
 fn stopped() -> Cluster {
-    let mut cluster = Cluster::converged();
+    stopped_after(Cluster::converged())
+}
+
+fn stopped_after(mut cluster: Cluster) -> Cluster {
     cluster.azure.live(&item_id(), 20, true);
     cluster.converge(&ALL);
     cluster.edit_item(|item| item.spec.suspend = true);
@@ -168,30 +171,107 @@ fn a_resume_with_a_longer_policy_costs_nothing() {
     }
 }
 
-/// A vault forgets which policy a stopped machine had. Points that another one made carry none of the tags of the policy
-/// that is declared now: its weekly tier keeps none of them.
+/// A vault forgets which policy a stopped machine had. What was tagged by other days than are declared now, or nobody knows by which, is
+/// kept by none of them.
 #[test]
-fn a_resume_by_another_policy_is_counted_without_its_tags() {
-    for (last, deleted) in [("daily", 0), ("other", 10)] {
-        let mut cluster = stopped();
+fn a_resume_by_other_days_is_counted_without_their_tags() {
+    let weekly = WeeklyRetention {
+        keep: 52,
+        on: Some(EVERY_DAY.to_vec()),
+        on_unquoted: None,
+    };
+    // Whether the days were chosen when the points were made, and whether anybody saw it.
+    for (were_chosen, was_seen, deleted) in [(true, true, 0), (false, true, 10), (true, false, 10)]
+    {
+        let mut cluster = Cluster::converged();
+        if were_chosen {
+            cluster.edit_policy(|policy| policy.spec.retention.weekly = Some(weekly.clone()));
+            cluster.converge(&ALL);
+        }
+        let mut cluster = stopped_after(cluster);
         assert_eq!(status(&cluster).last_policy.as_deref(), Some("daily"));
+        assert!(status(&cluster).last_terms.is_some());
+        if !was_seen {
+            cluster.item.as_mut().unwrap().status = None;
+        }
         cluster.edit_policy(|policy| {
             policy.spec.retention.daily = Some(DailyRetention { keep: 10 });
-            policy.spec.retention.weekly = Some(WeeklyRetention {
-                keep: 52,
-                on: Some(EVERY_DAY.to_vec()),
-                on_unquoted: None,
-            });
+            policy.spec.retention.weekly = Some(weekly.clone());
         });
         cluster.converge(&ALL);
-        let item = cluster.item.as_mut().unwrap();
-        item.status.as_mut().unwrap().last_policy = Some(last.to_owned());
         cluster.edit_item(|item| item.spec.suspend = false);
         cluster.converge(&ALL);
         let asked = status(&cluster).approval.as_ref();
-        assert_eq!(asked.map_or(0, |asked| asked.deleted), deleted, "{last}");
+        let what = format!("{were_chosen} {was_seen}: {}", cluster.log);
+        assert_eq!(asked.map_or(0, |asked| asked.deleted), deleted, "{what}");
         if deleted == 0 {
             assert_eq!(status(&cluster).last_policy, None);
+        }
+    }
+}
+
+/// A machine whose backups are suspended is pruned by its policy all the while: that policy's edit counts its points and asks for them.
+/// To be backed up again costs nothing more, and waits for nothing.
+#[test]
+fn a_suspended_machine_under_a_policy_that_is_shortened_is_asked_for_once() {
+    for order in ORDERS {
+        let mut cluster = Cluster::converged();
+        cluster.azure.live(&item_id(), 20, true);
+        cluster.converge(&ALL);
+        let item = cluster.azure.items.get_mut(&key(&item_id())).unwrap();
+        item.protection_state = Some(ProtectionState::BackupsSuspended);
+        shorten(&mut cluster);
+        cluster.converge(&order);
+        assert_eq!(
+            state(&cluster),
+            ProtectionState::Protected,
+            "{}",
+            cluster.log
+        );
+        assert_eq!(status(&cluster).approval, None);
+        let approval = cluster.asked().expect(&cluster.log);
+        assert_eq!((approval.deleted, approval.shortened), (10, 10));
+        cluster.edit_policy(|policy| policy.spec.approved_loss = Some(approval.digest));
+        cluster.converge(&order);
+        assert_eq!(cluster.asked(), None);
+    }
+}
+
+/// Its policy waits for room among the vault's edits. A machine whose points that edit would cost waits with it, and says why; one whose
+/// points it leaves alone is backed up from now on.
+#[test]
+fn a_resume_waits_for_an_edit_only_where_it_matters() {
+    for (points, is_waiting) in [(20, true), (0, false)] {
+        let mut cluster = Cluster::converged();
+        cluster.azure.live(&item_id(), points, true);
+        cluster.converge(&ALL);
+        cluster.edit_item(|item| item.spec.suspend = true);
+        cluster.converge(&ALL);
+        let now = cluster.azure.now;
+        let policy = cluster.policy.as_mut().unwrap().status.as_mut().unwrap();
+        policy.vaults[0].edits = vec![kluis_api::Time(now); 45];
+        cluster.edit_policy(|policy| {
+            policy.spec.retention.daily = Some(DailyRetention { keep: 25 });
+        });
+        cluster.converge(&ALL);
+        cluster.edit_item(|item| item.spec.suspend = false);
+        cluster.converge(&ALL);
+        let ready = &status(&cluster).conditions[0];
+        if is_waiting {
+            assert_eq!(state(&cluster), ProtectionState::ProtectionStopped);
+            assert_eq!(ready.reason, "PolicyOutOfDate");
+            assert!(
+                ready.message.contains("This one is sent from"),
+                "{}",
+                ready.message
+            );
+        } else {
+            assert_eq!(
+                state(&cluster),
+                ProtectionState::IrPending,
+                "{}",
+                cluster.log
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::backup::BackupRequest;
 use kluis_arm::error::code;
 use kluis_arm::id::{ItemId, Name, PolicyId, VaultId, VmId};
-use kluis_arm::item::{ProtectedItem, ProtectionState, VmItem};
+use kluis_arm::item::{Item, ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy};
 use kluis_arm::recovery_point::{
@@ -22,7 +22,7 @@ use kluis_arm::time::WireTime;
 use kluis_arm::vault::{ProvisioningState, Vault};
 use kluis_plan::{
     Action, ArmFailure, Cause, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed, Outcome,
-    Progress, StorageAccountFact, SubscriptionFact, VmFact, VmTies, Want,
+    Progress, StorageAccountFact, SubscriptionFact, VaultItem, VmFact, VmTies, Want,
 };
 
 use making::{Making, managed};
@@ -36,6 +36,8 @@ pub(crate) struct Azure {
     pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) items: BTreeMap<String, VmItem>,
     pub(crate) points: BTreeMap<String, Vec<Timestamp>>,
+    /// What the vault holds besides machines, with its points.
+    pub(crate) others: Vec<(Item, Vec<RecoveryPoint>)>,
     pub(crate) vms: Vec<VmFact>,
     pub(crate) disks: Vec<DiskFact>,
     /// The one network, `shop-net`.
@@ -70,6 +72,8 @@ pub(crate) struct Azure {
     pub(crate) on_demand: Vec<String>,
     /// Until when they asked for them.
     pub(crate) asked_until: Option<String>,
+    /// Until when the vault says that it keeps a point, by name.
+    pub(crate) told: BTreeMap<String, String>,
     /// The points that are being removed, by name.
     pub(crate) removing: Vec<String>,
     /// What comes of an edit of a policy.
@@ -122,6 +126,7 @@ impl Azure {
             policies: BTreeMap::new(),
             items: BTreeMap::new(),
             points: BTreeMap::new(),
+            others: Vec::new(),
             vms: vec![vm("web-1", "westeurope"), vm("far-1", "northeurope")],
             disks: Vec::new(),
             network: Some(NetworkFact {
@@ -149,6 +154,7 @@ impl Azure {
             tiers: vec![Tier::HardenedRp],
             on_demand: Vec::new(),
             asked_until: None,
+            told: BTreeMap::new(),
             removing: Vec::new(),
             edits: Edits::Made,
             discovered: false,
@@ -261,10 +267,20 @@ impl Azure {
                 items.retain(|item| item.policy.as_ref() == Some(policy));
                 Fact::ProtectedBy(Observed::Found(items))
             }
-            Want::Items(_) => Fact::Items(Observed::Found(self.item_facts())),
+            Want::Items(_) => {
+                let machines = self.listed().into_iter().map(|(_, item)| item);
+                let all = machines.chain(self.others.iter().map(|(item, _)| item.clone()));
+                let mut all: Vec<VaultItem> = all.map(|item| VaultItem::of(&item)).collect();
+                all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+                Fact::Items(Observed::Found(all))
+            }
             Want::Points(id) => {
+                let other = self.others.iter();
+                let mut other =
+                    other.filter(|(item, _)| item.id.as_deref().map(key) == Some(key(id)));
                 let is_there = self.items.contains_key(&key(id));
-                Fact::Points(found(is_there.then(|| self.recovery_points(id))))
+                let points = is_there.then(|| self.recovery_points(id));
+                Fact::Points(found(points.or_else(|| Some(other.next()?.1.clone()))))
             }
             Want::StorageAccounts { .. } => {
                 Fact::StorageAccounts(Observed::Found(self.accounts.clone()))
@@ -403,10 +419,17 @@ impl Azure {
 
     /// The items, as they are listed.
     fn item_facts(&self) -> Vec<ItemFact> {
-        let items = self.items.iter().filter_map(|(id, item)| {
+        let listed = self.listed().into_iter();
+        listed
+            .filter_map(|(id, item)| ItemFact::of(id, &item))
+            .collect()
+    }
+
+    fn listed(&self) -> Vec<(ItemId, Item)> {
+        let items = self.items.iter().map(|(id, item)| {
             let id: ItemId = id.parse().unwrap();
             let listed = Resource::new(&id, id.name.as_str(), ItemId::TYPE, item.clone().into());
-            ItemFact::of(id, &listed)
+            (id, listed)
         });
         items.collect()
     }
@@ -541,7 +564,10 @@ impl Azure {
                     ),
                     recovery_point_properties: Some(RecoveryPointProperties {
                         rule_name: is_asked.then(|| "OnDemand".to_owned()),
-                        expiry_time: self.asked_until.clone().filter(|_| is_asked),
+                        expiry_time: match is_asked {
+                            true => self.asked_until.clone(),
+                            false => self.told.get(name.as_str()).cloned(),
+                        },
                         ..RecoveryPointProperties::default()
                     }),
                     ..VmRecoveryPoint::default()

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{
-    BackupJob, BackupPolicy, BackupService, ConditionStatus, ConditionType, FINALIZER, ObjectMeta,
-    ProtectedVM, Restore, Time, Vault,
+    Approval, BackupJob, BackupPolicy, BackupService, ConditionStatus, ConditionType, FINALIZER,
+    ObjectMeta, ProtectedVM, Restore, Time, Vault,
 };
 use kluis_plan::{
     Access, Action, BackupJobWorld, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
@@ -14,7 +14,7 @@ use kluis_plan::{
     Status, VaultWorld, Work, World,
 };
 
-use crate::azure::Azure;
+use crate::azure::{Azure, item_id};
 
 pub(crate) const PERIOD: SignedDuration = SignedDuration::from_secs(5);
 
@@ -31,6 +31,8 @@ pub(crate) struct Cluster {
     pub(crate) rival: Option<ObjectKey>,
     /// Another Vault of the same resource group and name in Azure.
     pub(crate) namesake: Option<Vault>,
+    /// Other machines in the vault, protected by a policy's name in Azure.
+    pub(crate) by_azure_name: Vec<ProtectedVM>,
     /// The process dies after so many steps, before it writes what came of the last one.
     pub(crate) crash_after: Option<usize>,
     said: BTreeMap<Kind, String>,
@@ -58,6 +60,7 @@ impl Cluster {
             restore: None,
             rival: None,
             namesake: None,
+            by_azure_name: Vec::new(),
             crash_after: None,
             said: BTreeMap::new(),
             log: String::new(),
@@ -70,6 +73,36 @@ impl Cluster {
         cluster.converge(&ALL);
         cluster.log.clear();
         cluster
+    }
+
+    /// The same, with twenty daily points.
+    pub(crate) fn backed_up() -> Self {
+        let mut cluster = Self::converged();
+        for day in 1..=20 {
+            cluster.azure.now = format!("2026-12-{day:02}T21:30:00Z").parse().unwrap();
+            cluster.azure.run_schedule(&item_id());
+        }
+        cluster.converge(&ALL);
+        cluster.azure.calls.clear();
+        cluster
+    }
+
+    /// What was called in Azure.
+    pub(crate) fn sent(&self) -> String {
+        self.azure.calls.join("\n")
+    }
+
+    /// What the policy's status asks to approve.
+    pub(crate) fn asked(&self) -> Option<Approval> {
+        let status = self.policy.as_ref()?.status.as_ref()?;
+        status.vaults.first()?.approval.clone()
+    }
+
+    /// The policy's `Ready`, in one line.
+    pub(crate) fn says(&self) -> String {
+        let status = self.policy.as_ref().unwrap().status.as_ref().unwrap();
+        let ready = &status.conditions[0];
+        format!("{} {}", ready.reason, ready.message)
     }
 
     /// Reconciles in rounds until nothing changes any more and nothing is under way.
@@ -410,13 +443,14 @@ impl Cluster {
                     item.spec.policy_ref.name
                         == self.policy.as_ref().and_then(|p| p.metadata.name.clone())
                 };
-                let facts = PolicyVaultFacts::new(
+                let mut facts = PolicyVaultFacts::new(
                     "shop/shop-weu".to_owned(),
                     self.vault.clone(),
                     self.access(),
                     items_here.filter(names).collect(),
                     self.edits(),
                 );
+                facts.by_azure_name = self.by_azure_name.clone();
                 let vaults = if listed || self.item.is_some() {
                     vec![facts]
                 } else {

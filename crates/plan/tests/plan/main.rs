@@ -13,6 +13,8 @@ mod convergences;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod held_edits;
+#[cfg(test)]
 mod honesty;
 #[cfg(test)]
 mod laws;
@@ -29,3 +31,5 @@ mod restores;
 mod states;
 #[cfg(test)]
 mod stops;
+#[cfg(test)]
+mod weakening;

@@ -205,6 +205,28 @@ fn from_an_enhanced_policy_to_a_standard_one() {
     );
 }
 
+/// Nor by way of a stop before its first recovery point, by which the service could tell.
+#[test]
+fn what_was_enhanced_before_it_was_stopped_stays_enhanced() {
+    let mut cluster = Cluster::applied();
+    cluster.edit_policy(|policy| policy.spec.tier = kluis_api::Tier::Enhanced);
+    cluster.converge(&ALL);
+    cluster.edit_item(|item| item.spec.suspend = true);
+    cluster.converge(&ALL);
+    let mut plain = Cluster::applied().policy.unwrap();
+    plain.metadata.name = Some("plain".to_owned());
+    cluster.policy = Some(plain);
+    cluster.edit_item(|item| {
+        item.spec.suspend = false;
+        item.spec.policy_ref.name = Some("plain".to_owned());
+    });
+    cluster.converge(&ALL);
+    assert_eq!(state(&cluster), Some(ProtectionState::ProtectionStopped));
+    let said = said(&cluster, Kind::ProtectedVM);
+    assert!(said.starts_with("stalled: TierDowngrade"), "{said}");
+    assert!(said.contains("protected by daily"), "{said}");
+}
+
 #[test]
 fn another_redundancy_once_an_item_is_registered() {
     let mut cluster = backed_up();

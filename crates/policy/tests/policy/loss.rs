@@ -129,7 +129,9 @@ fn a_tag_that_the_vault_tells_of_outlives_an_edit_of_the_days() {
     let tagged = at("2026-11-01T22:10:00Z");
     let told = |until: &str| -> Vec<Listed> {
         let since = at("2026-11-01T00:00:00Z");
-        let all = points(&utc, 30, now).into_iter().filter(|made| *made > since);
+        let all = points(&utc, 30, now)
+            .into_iter()
+            .filter(|made| *made > since);
         all.map(|made| Listed {
             made,
             until: Some(match made == tagged {
@@ -145,7 +147,13 @@ fn a_tag_that_the_vault_tells_of_outlives_an_edit_of_the_days() {
             retention,
         };
         let newest = points.last().map(|point| point.made);
-        loss::cost(points, newest, &InForce::Ruling(ruling(old)), &ruling(new), now)
+        loss::cost(
+            points,
+            newest,
+            &InForce::Ruling(ruling(old)),
+            &ruling(new),
+            now,
+        )
     };
     let (first, last) = (monthly(60, Week::First), monthly(60, Week::Last));
     let listed = told("2031-11-01T22:00:00Z");
@@ -156,11 +164,21 @@ fn a_tag_that_the_vault_tells_of_outlives_an_edit_of_the_days() {
         assert_eq!((found.oldest, found.newest), (Some(tagged), Some(tagged)));
     }
     // What is longer is no loss, and neither is what leaves the tier alone.
-    for longer in [monthly(61, Week::Last), Retention { daily: Some(Daily { keep: 31 }), ..last.clone() }] {
+    for longer in [
+        monthly(61, Week::Last),
+        Retention {
+            daily: Some(Daily { keep: 31 }),
+            ..last.clone()
+        },
+    ] {
         assert_eq!(cost(&listed, &last, &longer), Cost::default());
     }
     // An end that no tier in force explains is somebody's promise all the same.
-    let found = cost(&told("2036-11-01T22:00:00Z"), &last, &monthly(61, Week::Last));
+    let found = cost(
+        &told("2036-11-01T22:00:00Z"),
+        &last,
+        &monthly(61, Week::Last),
+    );
     assert_eq!((found.deleted, found.shortened), (0, 1));
 }
 

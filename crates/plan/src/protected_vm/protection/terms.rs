@@ -2,7 +2,9 @@
 //! approved it (law 3), and none goes from Enhanced to Standard.
 
 use jiff::Timestamp;
-use kluis_api::{BackupPolicy, OperationKind, ProtectionState, Workload};
+use kluis_api::{
+    BackupPolicy, LastTerms, OperationKind, PolicyVault, ProtectionState, Tier, Workload,
+};
 use kluis_arm::policy::{Generation, ParseError, Policy, Terms, parse};
 use kluis_policy::loss::Tagged;
 
@@ -35,6 +37,9 @@ pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'
     if let Some(present) = present {
         return vec![present];
     }
+    if keeps_its_policy(world, target, seen) {
+        return Vec::new();
+    }
     let Ok(change) = Change::of(world, target, seen) else {
         return Vec::new();
     };
@@ -51,20 +56,26 @@ pub(super) fn assess(
     target: &Target<'_>,
     seen: &Seen<'_>,
 ) -> Result<Option<Stake>, Waiting> {
-    if !is_change_of_terms(world, target, seen) {
+    if !is_change_of_terms(world, target, seen) || keeps_its_policy(world, target, seen) {
         return Ok(None);
     }
     // What the vault is about to have of the policy is not what is read of it now.
     if is_policy_changing(world, target) {
-        return Err(Waiting::OperationInProgress {
-            kind: OperationKind::UpdatePolicy,
+        return Err(match world.policy.as_ref().and_then(super::stalled) {
+            Some(message) => Waiting::PolicyNotReady {
+                policy: world.policy_id(target)?.name.to_string(),
+                message,
+            },
+            None => Waiting::OperationInProgress {
+                kind: OperationKind::UpdatePolicy,
+            },
         });
     }
     let change = Change::of(world, target, seen)?;
-    let is_enhanced = |terms: &Terms| terms.generation == Generation::Enhanced;
-    if change.present.as_ref().is_some_and(is_enhanced) && !is_enhanced(&change.wanted) {
+    if was_enhanced(world, &change) && change.wanted.generation != Generation::Enhanced {
+        let last = world.status().and_then(|status| status.last_policy.clone());
         return Err(Waiting::ItemTierDowngrade {
-            present: seen.policy_name().unwrap_or_default(),
+            present: seen.policy_name().or(last).unwrap_or_default(),
             wanted: world.policy_id(target)?.name.to_string(),
         });
     }
@@ -91,9 +102,9 @@ impl Change {
         let to = approval::in_words(Some(&wanted));
         Ok(Self {
             digest: approval::digest(&target.vault_id, items, &in_force, &to),
+            tagged: tagged(world, &wanted),
             present,
             wanted,
-            tagged: tagged(world, target),
         })
     }
 
@@ -133,25 +144,46 @@ impl Change {
     }
 }
 
-/// Whether another policy than the declared one made a stopped item's points, as far as was seen: Azure forgets which it was.
-fn tagged(world: &ProtectedVmWorld, target: &Target<'_>) -> Tagged {
-    let last = world
-        .status()
-        .and_then(|status| status.last_policy.as_deref());
-    match (last, world.policy_id(target)) {
-        (Some(last), Ok(wanted)) if wanted.name != *last => Tagged::Otherwise,
-        _ => Tagged::AsWanted,
+/// What the policy that is in force for the item makes of its points that stays with them.
+pub(super) fn last_terms(in_force: &Terms) -> LastTerms {
+    LastTerms {
+        tier: match in_force.generation {
+            Generation::Standard => Tier::Standard,
+            Generation::Enhanced => Tier::Enhanced,
+        },
+        tags: approval::tags(in_force),
+    }
+}
+
+/// Whether the wanted policy chooses the same days for its long tiers as the one that made a stopped item's points. Azure forgets which
+/// that was; what was not seen, or was edited since, may have chosen none.
+fn tagged(world: &ProtectedVmWorld, wanted: &Terms) -> Tagged {
+    let last = world.status().and_then(|status| status.last_terms.as_ref());
+    match last {
+        Some(last) if last.tags == approval::tags(wanted) => Tagged::AsWanted,
+        Some(_) | None => Tagged::Otherwise,
+    }
+}
+
+/// Whether the item is, or was before it was stopped, protected by an Enhanced policy. Of one that nobody saw running the service alone
+/// knows, and refuses what it may not do.
+fn was_enhanced(world: &ProtectedVmWorld, change: &Change) -> bool {
+    let last = world.status().and_then(|status| status.last_terms.as_ref());
+    match &change.present {
+        Some(present) => present.generation == Generation::Enhanced,
+        None => last.is_some_and(|last| last.tier == Tier::Enhanced),
     }
 }
 
 fn is_policy_changing(world: &ProtectedVmWorld, target: &Target<'_>) -> bool {
-    let status = world
-        .policy
-        .as_ref()
-        .and_then(|policy| policy.status.as_ref());
+    in_vault(world, target).is_some_and(|known| known.operation.is_some())
+}
+
+/// What the policy's status says of the item's vault.
+fn in_vault<'a>(world: &'a ProtectedVmWorld, target: &Target<'_>) -> Option<&'a PolicyVault> {
+    let status = world.policy.as_ref()?.status.as_ref()?;
     let vault = ids::qualified(&target.vault.metadata);
-    let mut vaults = status.into_iter().flat_map(|status| &status.vaults);
-    vaults.any(|known| known.name == vault && known.operation.is_some())
+    status.vaults.iter().find(|known| known.name == vault)
 }
 
 fn consent(world: &ProtectedVmWorld) -> Consent<'_> {
@@ -178,22 +210,46 @@ fn wanted_terms(world: &ProtectedVmWorld) -> Result<Terms, Waiting> {
 
 /// `Err` while the vault's copy of the policy keeps points for longer than is declared: the edit that is to come is judged by what the
 /// policy prunes then, and what came under it in between would not have been.
-pub(super) fn up_to_date(world: &ProtectedVmWorld, target: &Target<'_>) -> Result<(), Waiting> {
+pub(super) fn up_to_date(
+    world: &ProtectedVmWorld,
+    target: &Target<'_>,
+    seen: &Seen<'_>,
+) -> Result<(), Waiting> {
     let there = world.arm_policy.as_ref().and_then(Observed::found);
-    let there = there.and_then(|there| parse(&there.properties).ok());
-    match there.and_then(|there| about_to_be(world, &there)) {
-        None => Ok(()),
-        Some(_) => {
-            let policy = world.policy_id(target)?.name.to_string();
-            Err(match world.policy.as_ref().and_then(super::stalled) {
-                Some(message) => Waiting::PolicyNotReady { policy, message },
-                None => Waiting::PolicyOutOfDate {
-                    policy,
-                    vault: target.vault_id.name.to_string(),
-                },
-            })
-        }
+    let Some(there) = there.and_then(|there| parse(&there.properties).ok()) else {
+        return Ok(());
+    };
+    let Some(wanted) = about_to_be(world, &there) else {
+        return Ok(());
+    };
+    if keeps_its_policy(world, target, seen) || is_without_loss(world, &there, &wanted) {
+        return Ok(());
     }
+    let policy = world.policy_id(target)?.name.to_string();
+    Err(match world.policy.as_ref().and_then(super::stalled) {
+        Some(message) => Waiting::PolicyNotReady { policy, message },
+        None => Waiting::PolicyOutOfDate {
+            policy,
+            vault: target.vault_id.name.to_string(),
+            why: in_vault(world, target).and_then(|there| there.message.clone()),
+        },
+    })
+}
+
+/// Whether the policy's edit, when it comes, will cost none of the item's points, and is approved by nothing that names its items: then the
+/// item need not wait for it.
+fn is_without_loss(world: &ProtectedVmWorld, there: &Terms, wanted: &Terms) -> bool {
+    let is_unasked = world
+        .policy
+        .as_ref()
+        .is_some_and(|policy| policy.spec.approved_loss.is_none());
+    let Some(Observed::Found(points)) = world.points.as_ref().filter(|_| is_unasked) else {
+        return false;
+    };
+    let assessment = Assessment::of(&Present::Terms(there), wanted, world.now);
+    let mut loss = Loss::default();
+    loss.add(String::new(), assessment.cost(&loss::scheduled(points)));
+    loss.is_none()
 }
 
 /// What is to be written over the policy in the vault, where that could cost points. A policy that is going is written no more.
@@ -256,7 +312,22 @@ pub(super) fn present_policy<'a>(
     }
 }
 
-/// Whether what keeps the item's points would be another thing than now.
+/// Whether the item is only to be backed up again by the policy that prunes it all the while: its backups were suspended. Whatever that
+/// policy is about to become, its own edit counts the item's points, and asks for them: once is enough.
+fn keeps_its_policy(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> bool {
+    seen.state != ProtectionState::ProtectionStopped
+        && world
+            .policy_id(target)
+            .is_ok_and(|wanted| seen.policy.as_ref() == Some(&wanted))
+}
+
+/// The terms in force for an item that is protected, as far as they were read.
+pub(super) fn in_force(world: &ProtectedVmWorld) -> Option<Terms> {
+    let (target, seen) = (world.target().ok()?, world.seen()?);
+    present_terms(world, &target, &seen).ok().flatten()
+}
+
+/// Whether what keeps the item's points would be another thing than now, or is to be used again.
 pub(super) fn is_change_of_terms(
     world: &ProtectedVmWorld,
     target: &Target<'_>,
