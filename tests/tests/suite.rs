@@ -67,6 +67,8 @@ mod sign_in;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod soft_delete;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod summer_time;

@@ -6,6 +6,7 @@ use kluis_arm::policy::{Difference, Policy, ProtectionPolicy, Terms, differences
 
 use crate::ids;
 use crate::policy::following;
+use crate::protected_vm::to_be_written;
 use crate::terms;
 use crate::world::{Observed, PolicyWorld, ProtectedVmWorld};
 
@@ -69,7 +70,10 @@ pub(crate) fn of_item(world: &ProtectedVmWorld) -> Option<Edit> {
         return None;
     }
     let declared = match (&world.arm_policy, &world.policy) {
-        (Some(Observed::Found(policy)), _) => policy.properties.clone(),
+        // What is about to be written over the vault's copy is what keeps the points then.
+        (Some(Observed::Found(policy)), _) => {
+            to_be_written(world).unwrap_or_else(|| policy.properties.clone())
+        }
         (Some(Observed::Absent), Some(policy)) => {
             terms::rendered(&following::terms_at(&policy.spec, world.now).ok()?).ok()?
         }

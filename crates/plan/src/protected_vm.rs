@@ -24,6 +24,7 @@ use crate::step::Action;
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, Progress, ProtectedVmWorld, Want, World};
 use protection::Protection;
+pub(crate) use protection::to_be_written;
 
 /// How often an item that is as declared is looked at again: how soon a backup that somebody else asked for shows.
 const RESYNC: SignedDuration = SignedDuration::from_mins(10);

@@ -219,6 +219,12 @@ fn tell(asked: &Asked, yes: bool, out: &mut impl Write) -> Result<()> {
         if more > 0 {
             text.push_str(&format!("  and {more} more items\n"));
         }
+        if approval.uncounted > 0 {
+            text.push_str(&format!(
+                "  and all of {} more items, whose recovery points cannot be counted\n",
+                approval.uncounted
+            ));
+        }
     }
     if !yes {
         text.push_str(&format!(

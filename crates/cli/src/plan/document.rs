@@ -161,7 +161,7 @@ pub(super) struct Loss {
     pub(super) newest: Option<Timestamp>,
     /// Those that lose any.
     pub(super) items: Vec<ItemLoss>,
-    /// Items that the policy protects and that no object here declares: what they lose cannot be counted.
+    /// Items whose recovery points cannot be counted: all of them are taken to be at stake.
     pub(super) uncounted: u32,
 }
 

@@ -129,7 +129,7 @@ fn of_loss(loss: &Loss, lines: &mut Vec<String>) {
     more(loss.items.len(), "items", lines);
     if loss.uncounted > 0 {
         lines.push(format!(
-            "    and those of {} items that no object here declares, which cannot be counted",
+            "    and all of {} more items, whose recovery points cannot be counted",
             loss.uncounted
         ));
     }

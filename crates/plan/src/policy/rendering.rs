@@ -291,6 +291,13 @@ fn change(
     }
 }
 
+/// Whether the vault's policy has the times that it had to have before the clocks changed last.
+pub(super) fn is_behind(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
+    let found = facts.arm.as_ref().and_then(Observed::found);
+    let terms = found.and_then(|found| parse(&found.properties).ok());
+    terms.is_some_and(|terms| following::is_behind(&world.policy.spec, &terms.frequency, world.now))
+}
+
 /// While an edit waits for approval what is in force follows the clocks all the same: the edit of its times alone, where they are late.
 fn follow_meanwhile(
     world: &PolicyWorld,
@@ -299,8 +306,7 @@ fn follow_meanwhile(
     id: &PolicyId,
     edit: &Edit<'_>,
 ) -> Option<Box<Step>> {
-    let is_late = following::is_behind(&world.policy.spec, &edit.present.frequency, world.now);
-    if !is_late || is_sent(world, facts) {
+    if !is_behind(world, facts) || is_sent(world, facts) {
         return None;
     }
     let followed = terms::rendered(&Terms {

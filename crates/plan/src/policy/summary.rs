@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_api::{OperationKind, PolicyVault};
 
 use super::RESYNC;
-use super::rendering::Rendering;
+use super::rendering::{self, Rendering};
 use crate::approval::{self, Approved, Pending, Stake};
 use crate::conditions::{Extra, Verdict, cut};
 use crate::plan::Next;
@@ -95,17 +95,18 @@ pub(super) fn entry(
         Rendering::InForce { .. } => world.policy.metadata.generation,
         _ => before.and_then(|vault| vault.generation),
     };
-    let keeps_operation = matches!(
-        rendering,
-        Rendering::Waiting {
-            waiting: Waiting::OperationInProgress {
-                kind: OperationKind::UpdatePolicy
-            } | Waiting::Arm(_)
-                | Waiting::ChangeNotTaken { .. }
-                | Waiting::ApprovalRequired(_),
-            ..
-        }
-    );
+    let keeps_operation = match rendering.waiting() {
+        Some(
+            Waiting::OperationInProgress {
+                kind: OperationKind::UpdatePolicy,
+            }
+            | Waiting::Arm(_)
+            | Waiting::ChangeNotTaken { .. },
+        ) => true,
+        // The edit that follows the clocks, until it has come about.
+        Some(Waiting::ApprovalRequired(_)) => rendering::is_behind(world, facts),
+        Some(_) | None => false,
+    };
     Some(PolicyVault {
         name: facts.name.clone(),
         azure_name: world

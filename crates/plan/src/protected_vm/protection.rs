@@ -19,6 +19,7 @@ use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 use disks::{exclusion, is_same_choice, on_wire};
 use terms::is_change_of_terms;
+pub(crate) use terms::to_be_written;
 
 /// What is to be done about the protection.
 #[derive(Clone, Debug, PartialEq)]

@@ -83,6 +83,22 @@ fn a_resume_with_a_shorter_policy_is_asked_for() {
     }
 }
 
+/// What is foreseen of the promises is what the loss is counted by.
+#[test]
+fn a_resume_is_foreseen_by_what_its_policy_is_about_to_be() {
+    let cluster = resumed_and_shortened();
+    let edits = cluster.foreseen(Kind::ProtectedVM);
+    let kept = edits[0]
+        .after
+        .retention
+        .daily
+        .as_ref()
+        .map(|tier| tier.keep);
+    assert_eq!((edits.len(), kept), (1, Some(10)));
+    let plan = cluster.plan(Kind::ProtectedVM).unwrap();
+    assert_eq!(plan.stakes[0].loss.total.deleted, 10);
+}
+
 /// Both are looked at together: what the policy's edit was judged by is not in the vault yet when the item is on its way.
 #[test]
 fn a_policy_is_not_shortened_past_an_item_that_nobody_looked_at() {

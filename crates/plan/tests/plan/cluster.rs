@@ -9,7 +9,7 @@ use kluis_api::{
     ObjectMeta, ProtectedVM, Restore, Time, Vault,
 };
 use kluis_plan::{
-    Access, Action, BackupJobWorld, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
+    Access, Action, BackupJobWorld, Edit, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
     PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
     Status, VaultWorld, Work, World,
 };
@@ -189,6 +189,21 @@ impl Cluster {
             let wants = world.wants();
             if wants.is_empty() {
                 return Some(world.plan());
+            }
+            for want in wants {
+                let fact = self.azure.read(&want);
+                world.fill(&want, fact);
+            }
+        }
+    }
+
+    /// What would change of what keeps recovery points.
+    pub(crate) fn foreseen(&self, kind: Kind) -> Vec<Edit> {
+        let mut world = self.world(kind).unwrap();
+        loop {
+            let wants = world.wants();
+            if wants.is_empty() {
+                return world.edits();
             }
             for want in wants {
                 let fact = self.azure.read(&want);

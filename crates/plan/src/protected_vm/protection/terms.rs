@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use kluis_api::{
     BackupPolicy, LastTerms, OperationKind, PolicyVault, ProtectionState, Tier, Workload,
 };
-use kluis_arm::policy::{Generation, ParseError, Policy, Terms, parse};
+use kluis_arm::policy::{Generation, ParseError, Policy, ProtectionPolicy, Terms, parse};
 use kluis_policy::loss::Tagged;
 
 use crate::approval::{self, Consent, Stake};
@@ -262,6 +262,13 @@ fn about_to_be(world: &ProtectedVmWorld, there: &Terms) -> Option<Terms> {
         .then(|| declared(policy, world.now).ok())
         .flatten()?;
     loss::could_cost(there, &declared).then_some(declared)
+}
+
+/// The same, as it is to be written.
+pub(crate) fn to_be_written(world: &ProtectedVmWorld) -> Option<ProtectionPolicy> {
+    let there = world.arm_policy.as_ref()?.found()?;
+    let there = parse(&there.properties).ok()?;
+    rendered(&about_to_be(world, &there)?).ok()
 }
 
 /// What the BackupPolicy says, as it is read back from the wire.
