@@ -53,6 +53,7 @@ fn targets() -> Vec<Value> {
             "networkResourceGroup": "shop-rg", "subnet": "default" } }),
         json!({ "inPlace": {} }),
         json!({ "inPlace": { "disks": [0] } }),
+        json!({ "inPlace": { "osDiskOnly": true } }),
     ]
 }
 
@@ -75,6 +76,11 @@ fn each_target_is_reached_and_seen() {
                 to.get("disks").is_none(),
                 "{to}: {status}"
             );
+            assert_eq!(
+                status["template"].is_string(),
+                to.get("inPlace").is_none(),
+                "{to}: {status}"
+            );
             let before = &status["recoveryPointBefore"];
             assert_eq!(
                 before.is_string(),
@@ -84,7 +90,7 @@ fn each_target_is_reached_and_seen() {
             status["disks"].as_array().map_or(0, Vec::len)
         })
         .collect();
-    assert_eq!(made, [2, 2, 1, 2, 2, 2]);
+    assert_eq!(made, [2, 2, 1, 2, 2, 2, 2]);
 }
 
 #[test]
@@ -225,5 +231,37 @@ fn in_place_of_chosen_disks() {
         status["disks"].as_array().map_or(0, Vec::len),
         2,
         "{status}"
+    );
+}
+
+/// Two restores into one group, one beside the other: each lists its own disks.
+#[test]
+fn two_restores_into_one_group_at_one_time() {
+    let mut world = backed_up(true);
+    let one = |name: &str, to: Value| {
+        let mut restore = manifest(Kind::Restore);
+        restore["metadata"]["name"] = name.into();
+        restore["spec"]["to"] = to;
+        restore
+    };
+    let os = json!({ "disks": { "resourceGroup": "shop-restored", "osDiskOnly": true } });
+    let new_vm = targets().remove(3);
+    let disks = world.objects.apply(Kind::Restore, &one("disks", os));
+    let machine = world.objects.apply(Kind::Restore, &one("machine", new_vm));
+    block_on(world.settle());
+    let names = |key: &Key| {
+        let disks = status(&world, key)["disks"].clone();
+        let disks: Vec<String> = serde_json::from_value(disks).unwrap();
+        disks
+            .iter()
+            .map(|disk| disk.rsplit('/').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&disks), ["web-1-os"], "{}", world.log());
+    assert_eq!(
+        names(&machine),
+        ["web-2-os", "web-2-lun0"],
+        "{}",
+        world.log()
     );
 }

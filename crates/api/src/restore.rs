@@ -115,10 +115,15 @@ pub struct RestoreStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub target: Option<String>,
-    /// The disks it made, by resource id: the evidence. In place, the disks that the machine has now.
+    /// The disks it made, by resource id: the evidence. In place, the disks that the machine has now. Azure does not say which disks a
+    /// job made: there, those of another restore into the same group at the same time are among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 2048)))]
     pub disks: Vec<String>,
+    /// The template that makes a machine of the disks, where the service says that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub template: Option<String>,
     /// The machine that it made, or whose disks it replaced, by resource id.
     #[serde(rename = "vm", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
@@ -174,6 +179,7 @@ impl Default for RestoreStatus {
             completion_time: None,
             target: None,
             disks: Vec::new(),
+            template: None,
             vm: None,
             recovery_point_before: None,
             files: None,

@@ -170,6 +170,7 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         completion_time: course.end,
         target: Some(world.restore.spec.to.in_words(&basis.object.name)),
         disks: found.disks,
+        template: found.template,
         vm: found.vm,
         recovery_point_before: found.point_before,
         files: found.files,

@@ -88,13 +88,18 @@ pub struct RestoreNewVm {
 }
 
 /// The machine's own disks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.osDiskOnly) || !has(self.disks) || self.disks.size() == 0").message("to.inPlace has at most one of disks and osDiskOnly; without both every disk of the recovery point is put back"))]
 pub struct RestoreInPlace {
-    /// The LUNs of the data disks to replace; all disks, with the OS disk, when empty.
+    /// The LUNs of the data disks to replace, without the OS disk; every disk of the recovery point, with the OS disk, when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(range(max = 63)))]
     pub disks: Vec<u32>,
+    /// The OS disk alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self").message("to.inPlace.osDiskOnly is true or left out"))]
+    pub os_disk_only: Option<bool>,
     /// The storage account that the restore passes through. When left out, the first one in the machine's region is taken, by
     /// resource group and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -119,11 +119,11 @@ pub(crate) struct RestoreArgs {
     /// Files and folders, by their paths in the machine.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(crate) files: Vec<String>,
-    /// With --to-disks or --in-place: only the data disks at these LUNs.
+    /// With --to-disks: the OS disk, and of the data disks those at these LUNs. With --in-place: these data disks alone.
     #[arg(long, value_name = "LUN", value_delimiter = ',', conflicts_with_all = ["new_vm", "files"])]
     pub(crate) luns: Vec<u32>,
-    /// With --to-disks: the OS disk alone.
-    #[arg(long, requires = "to_disks", conflicts_with = "luns")]
+    /// With --to-disks or --in-place: the OS disk alone.
+    #[arg(long, conflicts_with_all = ["luns", "new_vm", "files"])]
     pub(crate) os_disk_only: bool,
     /// With --new-vm: the virtual network.
     #[arg(long, requires = "new_vm")]

@@ -107,6 +107,7 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
         return Ok(RestoreTo {
             in_place: Some(RestoreInPlace {
                 disks: args.luns.clone(),
+                os_disk_only: args.os_disk_only.then_some(true),
                 staging_account: None,
             }),
             ..RestoreTo::default()

@@ -41,7 +41,7 @@ pub(super) fn of(
             ..
         } => VmRestoreRequest::new_vm(&point, vm, new, network, subnet, staged()?, region),
         Goal::InPlace { luns, .. } => {
-            let luns = (!luns.is_empty()).then(|| on_wire(luns));
+            let luns = luns.map(on_wire);
             VmRestoreRequest::in_place(&point, vm, staged()?, region, luns)
         }
         Goal::Files {

@@ -110,7 +110,7 @@ fn points(world: &RestoreWorld) -> Result<&[RecoveryPoint], Waiting> {
 fn holds(point: &RecoveryPoint, goal: &Goal<'_>) -> Result<(), Waiting> {
     let asked: &[u32] = match goal {
         Goal::Disks { luns, .. } => luns.as_deref().unwrap_or_default(),
-        Goal::InPlace { luns, .. } => luns,
+        Goal::InPlace { luns, .. } => luns.unwrap_or_default(),
         Goal::NewVm { .. } | Goal::Files { .. } => &[],
     };
     let Some(held) = point::luns(point) else {

@@ -18,6 +18,7 @@ use crate::world::{DiskFact, Observed, RestoreWorld, VmFact, Want};
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) disks: Vec<String>,
+    pub(super) template: Option<String>,
     pub(super) vm: Option<String>,
     pub(super) point_before: Option<String>,
     pub(super) files: Option<RestoredFiles>,
@@ -52,7 +53,11 @@ pub(super) fn wants_after(world: &RestoreWorld, target: &Target<'_>, goal: &Goal
     let disks = |group| world.disks.is_none().then_some(Want::Disks(group));
     let vm = |id: &VmId| (!world.vms.contains_key(id)).then(|| Want::Vm(id.clone()));
     match goal {
-        Goal::Disks { group, .. } => disks(group.clone()).into_iter().collect(),
+        Goal::Disks { group, .. } => {
+            let points = world.work.points.is_none();
+            let points = points.then(|| Want::Points(target.item.clone()));
+            disks(group.clone()).into_iter().chain(points).collect()
+        }
         Goal::NewVm { vm: id, .. } => vm(id).into_iter().chain(disks(id.group())).collect(),
         Goal::InPlace { vm: id, .. } => {
             let points = world.work.points.is_none();
@@ -71,11 +76,11 @@ pub(super) fn of(
 ) -> (Evidence, Option<Findings>) {
     let unknown = unread(world);
     let found = match goal {
-        Goal::Disks { group, .. } => disks(world, detail).map(|findings| {
+        Goal::Disks { group, luns, .. } => disks(world, detail, luns.as_deref()).map(|findings| {
             let message = format!("Restored {} into {}.", names(&findings.disks), group.name);
             (message, findings)
         }),
-        Goal::NewVm { vm, .. } => new_vm(world, vm).map(|findings| {
+        Goal::NewVm { vm, .. } => new_vm(world, detail, vm).map(|findings| {
             let message = format!(
                 "Made the machine {}/{} with {}.",
                 vm.resource_group,
@@ -84,7 +89,7 @@ pub(super) fn of(
             );
             (message, findings)
         }),
-        Goal::InPlace { vm, luns, .. } => in_place(world, detail, vm, luns).map(|findings| {
+        Goal::InPlace { vm, luns, .. } => in_place(world, detail, vm, *luns).map(|findings| {
             let message = format!(
                 "{}/{} now has {}; what was on its disks before is the recovery point {}.",
                 vm.resource_group,
@@ -103,22 +108,50 @@ pub(super) fn of(
     }
 }
 
-/// The disks in the target group that are not older than the job and were not there before it was meant, by name. Two restores into one
-/// group at one time each see the other's disks too: a disk does not say which job made it.
-fn disks(world: &RestoreWorld, detail: &VmJob) -> Option<Findings> {
+/// The disks in the target group that are not older than the job and were not there before it was meant: those that the job names, else
+/// all of them, if they are as many as the point holds of what was asked for. A service that names none (Azure's) leaves two restores
+/// into one group at one time with each other's disks: a disk does not say which job made it.
+fn disks(world: &RestoreWorld, detail: &VmJob, luns: Option<&[u32]>) -> Option<Findings> {
     let mut made: Vec<&DiskId> = disks_since(world, bounded::from(detail)?)
         .map(|disk| &disk.id)
         .filter(|disk| !was_there(world, disk))
         .collect();
     made.sort();
-    (!made.is_empty()).then(|| Findings {
+    let count = match told(detail, "Restored Disks") {
+        Some(names) => {
+            let names: Vec<&str> = names.split(',').map(str::trim).collect();
+            made.retain(|disk| names.iter().any(|name| disk.name == **name));
+            names.len()
+        }
+        None => slots(world).map_or(1, |held| {
+            let is_meant = |lun: &Option<u32>| match (luns, lun) {
+                (Some(luns), Some(lun)) => luns.contains(lun),
+                _ => true,
+            };
+            held.iter().filter(|lun| is_meant(lun)).count().max(1)
+        }),
+    };
+    (made.len() >= count).then(|| Findings {
         disks: made.iter().map(ToString::to_string).collect(),
+        template: template(detail),
         ..Findings::default()
     })
 }
 
+fn template(detail: &VmJob) -> Option<String> {
+    told(detail, "Template Blob Uri").map(|told| told.trim().to_owned())
+}
+
+/// The slots of the disks that the chosen recovery point holds, where it is still listed and says so.
+fn slots(world: &RestoreWorld) -> Option<Vec<Option<u32>>> {
+    let chosen = world.chosen()?;
+    let mut points = world.work.known_points().iter();
+    let from = points.find(|point| point.name.as_deref() == Some(chosen.name.as_str()));
+    from.and_then(point::slots)
+}
+
 /// The machine, which was not there before, and each of its disks.
-fn new_vm(world: &RestoreWorld, id: &VmId) -> Option<Findings> {
+fn new_vm(world: &RestoreWorld, detail: &VmJob, id: &VmId) -> Option<Findings> {
     let vm = world.vms.get(id)?.found()?;
     let listed = world.disks.as_ref()?.found()?;
     let exists = |id: &DiskId| listed.iter().any(|disk| disk.id == *id);
@@ -127,22 +160,26 @@ fn new_vm(world: &RestoreWorld, id: &VmId) -> Option<Findings> {
     whole.then(|| Findings {
         disks: disks.iter().map(ToString::to_string).collect(),
         vm: Some(vm.id.to_string()),
+        template: template(detail),
         ..Findings::default()
     })
 }
 
 /// The machine's disks, of which those that were to be replaced are others than before; and the recovery point of what they held. A disk
 /// that the point does not hold is not replaced: it was left out of the backup, or attached since.
-fn in_place(world: &RestoreWorld, detail: &VmJob, id: &VmId, luns: &[u32]) -> Option<Findings> {
+fn in_place(
+    world: &RestoreWorld,
+    detail: &VmJob,
+    id: &VmId,
+    luns: Option<&[u32]>,
+) -> Option<Findings> {
     let vm = world.vms.get(id)?.found()?;
-    let chosen = world.chosen()?;
-    let mut points = world.work.known_points().iter();
-    let from = points.find(|point| point.name.as_deref() == Some(chosen.name.as_str()));
-    let held = from.and_then(point::slots);
-    let is_meant = |lun: Option<u32>| match &held {
-        _ if !luns.is_empty() => lun.is_some_and(|lun| luns.contains(&lun)),
-        Some(held) => held.contains(&lun),
-        None => true,
+    let held = slots(world);
+    let is_meant = |lun: Option<u32>| match (luns, &held) {
+        (Some([]), _) => lun.is_none(),
+        (Some(luns), _) => lun.is_some_and(|lun| luns.contains(&lun)),
+        (None, Some(held)) => held.contains(&lun),
+        (None, None) => true,
     };
     let meant = vm.disks.iter().filter(|disk| is_meant(disk.lun));
     let meant: Option<Vec<&DiskId>> = meant.map(|disk| disk.disk.as_ref()).collect();

@@ -26,8 +26,8 @@ pub(super) enum Goal<'a> {
     },
     InPlace {
         vm: VmId,
-        /// Exactly these data disks; every disk when empty.
-        luns: &'a [u32],
+        /// Exactly these data disks, of none the OS disk alone; every disk of the point when None.
+        luns: Option<&'a [u32]>,
         staging: Option<&'a StagingAccount>,
     },
     Files {
@@ -79,7 +79,11 @@ impl<'a> Goal<'a> {
                 in_place: Some(to), ..
             } => Ok(Self::InPlace {
                 vm: target.vm.clone(),
-                luns: &to.disks,
+                luns: match (to.os_disk_only, to.disks.as_slice()) {
+                    (Some(true), _) => Some(&[]),
+                    (_, []) => None,
+                    (_, luns) => Some(luns),
+                },
                 staging: to.staging_account.as_ref(),
             }),
             RestoreTo {

@@ -78,7 +78,7 @@ pub(super) fn check(
             let full = format!("{}/{}", vm.resource_group, vm.name);
             match known(world.vms.get(vm), "the machine")? {
                 None => return Err(Waiting::NothingToReplace { vm: full }),
-                Some(found) => is_replaceable(found, luns, full)?,
+                Some(found) => is_replaceable(found, luns.unwrap_or_default(), full)?,
             }
         }
         Goal::Files { .. } => {

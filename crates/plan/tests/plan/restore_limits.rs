@@ -221,3 +221,42 @@ fn the_staging_account_is_named_where_this_target_has_it() {
         assert!(said.message.contains(field), "{}", said.message);
     }
 }
+
+#[test]
+fn the_os_disk_alone_is_put_back() {
+    let mut cluster = restoring("inPlace: { osDiskOnly: true }");
+    cluster.converge(&[Kind::Restore]);
+    let status = status(&cluster);
+    assert_eq!(
+        status.conditions[0].status,
+        ConditionStatus::True,
+        "{}",
+        cluster.log
+    );
+    let kept: Vec<bool> = status
+        .disks
+        .iter()
+        .map(|disk| disk.ends_with("/web-1-lun0"))
+        .collect();
+    assert_eq!(kept, [false, true], "{:?}", status.disks);
+}
+
+/// Where Azure names no disks, as many have to be there as the point holds of what was asked for.
+#[test]
+fn one_disk_of_two_is_no_success() {
+    let mut cluster = restoring(DISKS);
+    let held = |lun| DiskInformation {
+        lun: Some(lun),
+        ..DiskInformation::default()
+    };
+    // The stand-in for Azure makes one disk, whatever was asked for.
+    cluster.azure.held = Some(DiskConfiguration {
+        included_disk_list: Some(vec![held(-1), held(0)]),
+        ..DiskConfiguration::default()
+    });
+    for _ in 0..400 {
+        cluster.reconcile(Kind::Restore);
+        cluster.azure.tick(crate::cluster::PERIOD);
+    }
+    assert_eq!(status(&cluster).conditions[0].reason, "EvidenceMissing");
+}

@@ -111,6 +111,8 @@ impl Azure {
                     .and_then(|held| held.included_disk_list.as_ref());
                 let held = held.map(|held| held.iter().filter_map(|disk| disk.lun).collect());
                 let replaced: Option<Vec<i32>> = luns.or(held);
+                // Of none the OS disk alone, as az asks for it.
+                let replaced = replaced.map(|luns| if luns.is_empty() { vec![-1] } else { luns });
                 for disk in &mut disks {
                     let lun = disk.lun.map_or(-1, |lun| i32::try_from(lun).unwrap());
                     if replaced.as_ref().is_none_or(|luns| luns.contains(&lun)) {

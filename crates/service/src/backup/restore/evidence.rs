@@ -81,6 +81,8 @@ fn take_effect(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), 
     work.done = true;
     let bytes = work.disks.iter().map(|disk| disk.bytes);
     let bytes = bytes.fold(0, u64::saturating_add);
+    let names: Vec<&str> = work.disks.iter().map(|disk| disk.name.as_str()).collect();
+    let names = names.join(", ");
     let stated = work.papers.as_ref().map(|papers| {
         [
             ("Config Blob Name", papers.config.name.clone()),
@@ -93,6 +95,9 @@ fn take_effect(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), 
         job.state(name, value);
     }
     job.state("Restored Bytes", bytes.to_string());
+    if !names.is_empty() {
+        job.state("Restored Disks", names);
+    }
     Ok(())
 }
 
