@@ -265,3 +265,28 @@ fn two_restores_into_one_group_at_one_time() {
         world.log()
     );
 }
+
+/// Another zone than the machine's, by the manifest; without one, the machine's.
+#[test]
+fn what_is_restored_is_in_a_zone() {
+    for (zone, found) in [(None, "1"), (Some("3"), "3")] {
+        let mut world = with_a_fact("zone: \"1\"");
+        for mut to in [targets().remove(0), targets().remove(3)] {
+            let kind = to.as_object().unwrap().keys().next().unwrap().clone();
+            if let Some(zone) = zone {
+                to[&kind]["zone"] = zone.into();
+            }
+            let mut object = manifest(Kind::Restore);
+            object["metadata"]["name"] = kind.to_lowercase().into();
+            object["spec"]["to"] = to;
+            let key = world.objects.apply(Kind::Restore, &object);
+            block_on(world.settle());
+            let status = status(&world, &key);
+            assert_eq!(status["state"], "Completed", "{}", world.log());
+            for disk in status["disks"].as_array().unwrap() {
+                let disk = world.azure.read(disk.as_str().unwrap());
+                assert_eq!(disk["zones"], json!([found]), "{disk}");
+            }
+        }
+    }
+}

@@ -150,6 +150,8 @@ pub enum Waiting {
     NotRestorableAsNew { vm: String, why: String },
     /// There is a machine of the new one's name already.
     NameTaken { vm: String },
+    /// The region has no availability zones.
+    ZoneNotFound { zone: String, region: String },
     /// There is no such network, or it has no such subnet.
     NetworkNotFound {
         network: String,
@@ -232,6 +234,7 @@ impl Waiting {
             Self::KeyNotFound { .. } => "KeyNotFound",
             Self::NotRestorableAsNew { .. } => "NotRestorableAsNew",
             Self::NameTaken { .. } => "NameTaken",
+            Self::ZoneNotFound { .. } => "ZoneNotFound",
             Self::NetworkNotFound { .. } => "NetworkNotFound",
             Self::NetworkElsewhere { .. } => "NetworkElsewhere",
             Self::NotOfferedByService { .. } => "NotOfferedByService",
@@ -308,6 +311,7 @@ impl Waiting {
             | Self::KeyNotFound { .. }
             | Self::NotRestorableAsNew { .. }
             | Self::NameTaken { .. }
+            | Self::ZoneNotFound { .. }
             | Self::NetworkNotFound { .. }
             | Self::NetworkElsewhere { .. }
             | Self::NotOfferedByService { .. } => Stance::Stuck,

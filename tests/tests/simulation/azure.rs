@@ -160,6 +160,14 @@ impl Azure {
     }
 
     /// A list of the vault, asked for past the operator. What follows a question mark is a filter.
+    /// A resource by its id.
+    pub(crate) fn read(&self, id: &str) -> Value {
+        let answer = self
+            .inner()
+            .answer(&ArmRequest::get(id.to_owned(), "2024-04-01"));
+        answer.body.unwrap_or_default()
+    }
+
     fn list(&self, what: &str) -> Vec<Value> {
         let (list, filter) = what.split_once('?').unwrap_or((what, ""));
         let vault = format!(

@@ -44,6 +44,10 @@ pub struct RestoreToDisks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self").message("to.disks.osDiskOnly is true or left out"))]
     pub os_disk_only: Option<bool>,
+    /// The availability zone of what is made, of those that the vault's region has; that of the machine when left out (rule 29).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1), regex(pattern = r"^[123]$"))]
+    pub zone: Option<String>,
 }
 
 /// A storage account.
@@ -85,6 +89,10 @@ pub struct RestoreNewVm {
     /// resource group and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_account: Option<StagingAccount>,
+    /// The availability zone of what is made, of those that the vault's region has; that of the machine when left out (rule 29).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1), regex(pattern = r"^[123]$"))]
+    pub zone: Option<String>,
 }
 
 /// The machine's own disks.

@@ -125,6 +125,9 @@ pub(crate) struct RestoreArgs {
     /// With --to-disks or --in-place: the OS disk alone.
     #[arg(long, conflicts_with_all = ["luns", "new_vm", "files"])]
     pub(crate) os_disk_only: bool,
+    /// With --to-disks or --new-vm: the availability zone, when it is not to be the machine's.
+    #[arg(long, value_parser = ["1", "2", "3"], conflicts_with_all = ["in_place", "files"])]
+    pub(crate) zone: Option<String>,
     /// With --new-vm: the virtual network.
     #[arg(long, requires = "new_vm")]
     pub(crate) network: Option<String>,

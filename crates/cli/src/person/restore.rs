@@ -84,6 +84,7 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
                 staging_account: None,
                 luns: luns(),
                 os_disk_only: args.os_disk_only.then_some(true),
+                zone: args.zone.clone(),
             }),
             ..RestoreTo::default()
         });
@@ -98,6 +99,7 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
                 virtual_network: network.clone(),
                 network_resource_group: args.network_group.clone(),
                 subnet: subnet.clone(),
+                zone: args.zone.clone(),
                 staging_account: None,
             }),
             ..RestoreTo::default()

@@ -65,6 +65,10 @@ pub(super) fn of(
             });
         }
     };
+    let request = VmRestoreRequest {
+        zones: goal.zone().map(|zone| vec![zone.to_owned()]),
+        ..request
+    };
     let body = Box::new(Resource::body(RestoreRequest::from(request)));
     Ok(Action::StartRestore { point, body })
 }

@@ -16,12 +16,14 @@ pub(super) enum Goal<'a> {
         group: ResourceGroupId,
         /// The data disks that come with the OS disk; every disk when None.
         luns: Option<Vec<u32>>,
+        zone: Option<&'a str>,
         staging: Option<&'a StagingAccount>,
     },
     NewVm {
         vm: VmId,
         network: VirtualNetworkId,
         subnet: Name,
+        zone: Option<&'a str>,
         staging: Option<&'a StagingAccount>,
     },
     InPlace {
@@ -52,6 +54,7 @@ impl<'a> Goal<'a> {
                     .luns
                     .clone()
                     .or_else(|| to.os_disk_only.unwrap_or_default().then(Vec::new)),
+                zone: to.zone.as_deref(),
                 staging: to.staging_account.as_ref(),
             }),
             RestoreTo {
@@ -72,6 +75,7 @@ impl<'a> Goal<'a> {
                         name: ids::name("to.newVM.virtualNetwork", &to.virtual_network)?,
                     },
                     subnet: ids::name("to.newVM.subnet", &to.subnet)?,
+                    zone: to.zone.as_deref(),
                     staging: to.staging_account.as_ref(),
                 })
             }
@@ -142,6 +146,14 @@ impl<'a> Goal<'a> {
                 group,
             )
         })
+    }
+
+    /// The zone that the spec names.
+    pub(super) fn zone(&self) -> Option<&'a str> {
+        match self {
+            Self::Disks { zone, .. } | Self::NewVm { zone, .. } => *zone,
+            Self::InPlace { .. } | Self::Files { .. } => None,
+        }
     }
 
     /// The storage account that the spec names.

@@ -2,6 +2,7 @@
 //! fails after an hour.
 
 use kluis_arm::id::VmId;
+use kluis_arm::region;
 
 use super::goal::Goal;
 use super::staging;
@@ -42,6 +43,7 @@ pub(super) fn check(
     target: &Target<'_>,
     goal: &Goal<'_>,
 ) -> Result<(), Waiting> {
+    has_zone(goal.zone(), &target.vault.spec.location)?;
     match goal {
         Goal::Disks { .. } => {}
         Goal::NewVm {
@@ -105,6 +107,17 @@ fn has_subnet(found: Option<&NetworkFact>, network: &str, subnet: &str) -> Resul
         network: network.to_owned(),
         subnet: found.map(|_| subnet.to_owned()),
     })
+}
+
+/// Rule 29: the zone is that of the machine, or another that the region has.
+fn has_zone(zone: Option<&str>, region: &str) -> Result<(), Waiting> {
+    match zone {
+        Some(zone) if !region::has_zones(region) => Err(Waiting::ZoneNotFound {
+            zone: zone.to_owned(),
+            region: region.to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Rule 27: what Azure does not make again.

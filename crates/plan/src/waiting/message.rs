@@ -193,6 +193,10 @@ impl fmt::Display for Waiting {
             Self::NameTaken { vm } => {
                 write!(f, "There is a virtual machine {vm} already: choose another name in to.newVM, or restore in place.")
             }
+            Self::ZoneNotFound { zone, region } => write!(
+                f,
+                "{region} has no availability zones, and so no zone {zone} (rule 29): leave zone out of spec.to."
+            ),
             Self::NetworkNotFound { network, subnet: None } => write!(
                 f,
                 "There is no virtual network {network}: correct to.newVM.virtualNetwork and networkResourceGroup, or create it."

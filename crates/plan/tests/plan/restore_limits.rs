@@ -260,3 +260,22 @@ fn one_disk_of_two_is_no_success() {
     }
     assert_eq!(status(&cluster).conditions[0].reason, "EvidenceMissing");
 }
+
+#[test]
+fn rule_29_a_zone_that_the_region_has() {
+    let disks = "disks: { resourceGroup: shop-restored, zone: \"3\" }";
+    let machine = NEW_VM.replace("newVM: {", "newVM: { zone: \"3\",");
+    for to in [disks, &machine] {
+        let mut cluster = restoring(to);
+        cluster.converge(&[Kind::Restore]);
+        assert_eq!(
+            status(&cluster).conditions[0].status,
+            ConditionStatus::True,
+            "{}",
+            cluster.log
+        );
+    }
+    let mut cluster = restoring(disks);
+    cluster.edit_vault(|vault| vault.spec.location = "ukwest".to_owned());
+    refused(cluster, &expect!["stalled: ZoneNotFound: ukwest has no availability zones, and so no zone 3 (rule 29): leave zone out of spec.to."]);
+}

@@ -290,6 +290,7 @@ fn the_template_attaches_the_disks_and_can_be_read_where_the_job_says() {
           "Recovery point time": "3/2/2026 9:00:00 AM",
           "Recovery point time ": "3/2/2026 9:00:00 AM",
           "Restored Bytes": "3221225472",
+          "Restored Disks": "web-1-os, web-1-lun0, web-1-lun1",
           "Target Storage Account Name": "staging",
           "Target resource group": "shop-restored",
           "Template Blob Uri": "https://localhost/kluis/v1/blobs/staging/web-1-00000000000000000000000000000010/azuredeploy00000000-0000-0000-0000-000000000010.json",
