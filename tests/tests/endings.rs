@@ -3,6 +3,7 @@
 
 use crate::simulation::{Order, Simulation, manifest};
 use futures::executor::block_on;
+use jiff::SignedDuration;
 use kluis_client::Method;
 use kluis_operator::Kind;
 use serde_json::{Value, json};
@@ -99,4 +100,61 @@ fn after_the_consent_was_withdrawn() {
             "{told:?}"
         );
     }
+}
+
+/// A list of several pages leaves out what is there when others' entries go meanwhile: neither is a machine told to be without recovery
+/// points for it, nor does an object go whose item has not.
+#[test]
+fn while_lists_pass_over_what_is_there() {
+    for seed in 0..6 {
+        let mut world = backed_up(seed, |kind, object| match kind {
+            Kind::ProtectedVM => object["spec"]["deletionPolicy"] = "DeleteData".into(),
+            Kind::Vault => {
+                object["spec"]["deletionPolicy"] = "Delete".into();
+                object["spec"]["softDelete"] = json!({ "state": "Disabled", "retentionDays": 14 });
+            }
+            _ => {}
+        });
+        let end = world.end();
+        world.azure.let_lists_slip();
+        world.tell("lists come in pages, and pass over everything");
+        block_on(world.live(SignedDuration::from_mins(3)));
+        block_on(world.settle());
+        assert_eq!(world.end(), end, "{}", world.log());
+
+        delete_everything(&mut world);
+        block_on(world.settle());
+        assert_eq!(world.objects.keys(), [], "seed {seed}:\n{}", world.log());
+        assert_eq!(world.azure.ask(Method::Get, "", None), 404);
+    }
+}
+
+/// The same from the beginning: everything is protected and backed up once.
+#[test]
+fn where_lists_tell_of_nothing_at_all() {
+    let mut world = Simulation::new(Order::Plain, None);
+    world.azure.let_lists_slip();
+    for kind in [
+        Kind::BackupService,
+        Kind::Vault,
+        Kind::BackupPolicy,
+        Kind::ProtectedVM,
+        Kind::BackupJob,
+    ] {
+        world.objects.apply(kind, &manifest(kind));
+    }
+    block_on(world.settle());
+    assert_eq!(world.azure.points(), 1, "{}", world.log());
+    let times = |what: &str| world.log().matches(what).count();
+    assert_eq!(times("  does: protect"), 1, "{}", world.log());
+    assert!(
+        world.azure.get("backupPolicies/daily").is_some(),
+        "{}",
+        world.log()
+    );
+    delete_everything(&mut world);
+    block_on(world.settle());
+    assert_eq!(world.objects.keys(), [], "{}", world.log());
+    let item = world.azure.item().unwrap();
+    assert_eq!(item["protectionState"], "ProtectionStopped", "{item}");
 }

@@ -39,7 +39,7 @@ struct Kept {
 
 fn inventory(machine: &str) -> String {
     format!(
-        "subscriptionId: 11111111-2222-3333-4444-555555555555\nresourceGroups:\n  {GROUP}:\n    location: westeurope\n{machine}    storageAccounts: {{ stagingweu: {{}} }}\n    virtualNetworks: {{ shop-net: {{ subnets: [default] }} }}\n  shop-restored: {{ location: westeurope }}\n  one-disk: {{ location: westeurope }}\n  new-home: {{ location: westeurope }}\nrestored: restored/\n"
+        "subscriptionId: 11111111-2222-3333-4444-555555555555\nresourceGroups:\n  {GROUP}:\n    location: westeurope\n{machine}    storageAccounts: {{ stagingweu: {{}} }}\n    virtualNetworks: {{ shop-net: {{ subnets: [default] }} }}\n  shop-restored: {{ location: westeurope }}\n  one-disk: {{ location: westeurope }}\n  os-alone: {{ location: westeurope }}\n  new-home: {{ location: westeurope }}\nrestored: restored/\n"
     )
 }
 
@@ -177,13 +177,11 @@ fn a_debian_machine_comes_back_in_each_way() {
     // One disk.
     let one = json!({ "disks": { "resourceGroup": "one-disk", "luns": [0] } });
     let status = story.restore("one", &second.point, &one);
-    let made = status["disks"].as_array().unwrap();
-    let data = made.iter().map(|id| story.file_of(id.as_str().unwrap()));
-    assert!(
-        data.into_iter()
-            .any(|file| qemu::same(&file, &second.data).is_ok()),
-        "{status}"
-    );
+    // A data disk never comes without its OS disk.
+    same_disks(&story, &status["disks"], &[&second.os, &second.data]);
+    let alone = json!({ "disks": { "resourceGroup": "os-alone", "osDiskOnly": true } });
+    let status = story.restore("alone", &second.point, &alone);
+    same_disks(&story, &status["disks"], &[&second.os]);
 
     // A new machine.
     let vm = json!({ "newVM": { "resourceGroup": "new-home", "name": "web-2", "virtualNetwork": "shop-net",
@@ -193,16 +191,16 @@ fn a_debian_machine_comes_back_in_each_way() {
     qemu::same(&story.file_of(&disks[0]), &first.os).unwrap();
     qemu::same(&story.file_of(&disks[1]), &first.data).unwrap();
 
-    files_come_back(&mut story, &first);
+    files_come_back(&mut story, &first, "files");
     in_place(&mut story, &first, &second);
-    after_the_machine_is_gone(story, &first);
+    after_the_machine_is_gone(story, &first, &second);
 }
 
 /// Files by a Restore object and by a person's command, against what debugfs reads from the disk as it was.
-fn files_come_back(story: &mut Story, kept: &Kept) {
+fn files_come_back(story: &mut Story, kept: &Kept, name: &str) {
     let (file, folder) = story.root.file_and_folder();
     let status = story.restore(
-        "files",
+        name,
         &kept.point,
         &json!({ "files": { "paths": [file, folder], "resourceGroup": "shop-restored" } }),
     );
@@ -220,7 +218,7 @@ fn files_come_back(story: &mut Story, kept: &Kept) {
         assert_eq!(there.get(path), Some(found), "{}", path.display());
     }
 
-    let into = story.dir.path().join("here");
+    let into = story.dir.path().join(format!("{name}-here"));
     fs::create_dir(&into).unwrap();
     let which = format!("{VM}@{}", kept.point);
     story.kluis(&[
@@ -294,21 +292,19 @@ fn in_place(story: &mut Story, first: &Kept, second: &Kept) {
 }
 
 /// The machine is in no inventory any more: what the vault holds of it can still be had.
-fn after_the_machine_is_gone(mut story: Story, first: &Kept) {
+fn after_the_machine_is_gone(mut story: Story, first: &Kept, second: &Kept) {
     fs::write(&story.world.estate.inventory, inventory("")).unwrap();
     story.world.service = story.world.service.restart().unwrap();
+    let gone = format!("resourceGroups/{GROUP}/providers/Microsoft.Compute/virtualMachines/{VM}");
+    assert!(story.world.service.read(&gone).is_err(), "it is there");
     let vm = json!({ "newVM": { "resourceGroup": "one-disk", "name": "web-3", "virtualNetwork": "shop-net",
         "networkResourceGroup": GROUP, "subnet": "default" } });
-    let object = json!({ "apiVersion": "kluis.dev/v1alpha1", "kind": "Restore",
-        "metadata": { "name": "after", "namespace": NAMESPACE },
-        "spec": { "item": { "kind": "ProtectedVM", "name": VM }, "from": { "recoveryPoint": first.point }, "to": vm } });
-    story.world.kubectl.apply(&object.to_string()).unwrap();
-    story
-        .world
-        .until_succeeded("restore", "after", LIMIT)
-        .unwrap();
-    let path = "resourceGroups/one-disk/providers/Microsoft.Compute/virtualMachines/web-3";
-    assert!(story.world.service.read(path).is_ok());
+    story.restore("after", &first.point, &vm);
+    let disks = story.disks_of("one-disk", "web-3");
+    assert_eq!(disks.len(), 2, "{disks:?}");
+    qemu::same(&story.file_of(&disks[0]), &first.os).unwrap();
+    qemu::same(&story.file_of(&disks[1]), &first.data).unwrap();
+    files_come_back(&mut story, second, "files-after");
     let restic = story.world.restic();
     restic.check().unwrap();
 }

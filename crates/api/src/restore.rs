@@ -160,6 +160,10 @@ pub struct RestoredFiles {
     /// Their bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Files and folders that were asked for and could not be brought back, because they are damaged: the condition names some. Left
+    /// out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
     /// Where they are, as the service says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]

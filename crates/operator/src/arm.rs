@@ -8,6 +8,7 @@ mod listing;
 mod lists;
 mod locks;
 mod pace;
+mod pages;
 mod shelf;
 
 pub use budget::Limits;

@@ -78,6 +78,10 @@ async fn take(
             ctx.objects.set_finalizers(key, &version, &finalizers).await
         }
         Action::ReleaseFinalizer => {
+            // Of the object, its version is the precondition.
+            if let Some(what) = changed(&step.guard, lines).await {
+                return Ok(Outcome::Stale { what });
+            }
             let finalizers = with_finalizer(ctx.objects.known(key).await?.as_deref(), false);
             let written = ctx.objects.set_finalizers(key, &version, &finalizers).await;
             // Without a finalizer an object under deletion is gone with this very write.
@@ -232,13 +236,18 @@ async fn stale(
             return Ok(Some(format!("the room for an edit in {}", room.vault)));
         }
     }
+    Ok(changed(guard, lines).await)
+}
+
+/// What is no longer as it was observed, if anything: each is read by itself.
+async fn changed(guard: &Precondition, lines: &mut Lines) -> Option<String> {
     for (want, seen) in &guard.observed {
         let (fact, _) = lines.read_again(want).await;
         if Fingerprint::of(&fact) != *seen {
-            return Ok(Some(want.to_string()));
+            return Some(want.to_string());
         }
     }
-    Ok(None)
+    None
 }
 
 fn request(call: Call, ctx: &Ctx) -> ArmRequest {

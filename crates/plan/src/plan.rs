@@ -147,7 +147,16 @@ impl Basis {
 
     /// A plan that lets go of the object: nothing is left to say of it.
     pub(crate) fn farewell(self, action: Action) -> Plan {
-        let step = self.step(action);
+        let guard = self.unread();
+        self.farewell_while(action, guard)
+    }
+
+    /// The same, while what it was decided from still is so: with its object goes the last that looks after what is in Azure.
+    pub(crate) fn farewell_while(self, action: Action, guard: Precondition) -> Plan {
+        let step = Step {
+            guard,
+            ..self.step(action)
+        };
         Plan {
             steps: vec![step],
             report: Report {

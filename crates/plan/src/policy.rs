@@ -245,7 +245,11 @@ fn leave(world: &PolicyWorld, basis: Basis) -> Plan {
         _ => None,
     });
     if removals.is_empty() && failed.is_none() {
-        return basis.farewell(Action::ReleaseFinalizer);
+        let guard = basis.seen(world.vaults.iter().filter_map(|facts| {
+            let id = world.policy_id(facts).ok()?;
+            Some((Want::Policy(id), facts.arm.clone().map(Fact::Policy)))
+        }));
+        return basis.farewell_while(Action::ReleaseFinalizer, guard);
     }
     let (verdict, next) = match failed {
         Some(waiting) => (Verdict::waiting(&waiting), waiting.next(world.now)),

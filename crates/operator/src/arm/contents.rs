@@ -11,7 +11,8 @@ use kluis_client::Failure;
 use super::{
     line::Line,
     listing::Asked,
-    lists::{Freshness, each, in_vault},
+    lists::{Freshness, in_vault},
+    pages::{self, Pages},
 };
 
 /// A vault's whole contents, as they were listed.
@@ -55,7 +56,8 @@ impl Line {
         }
         let asked = self.asked();
         let request = in_vault(vault, "backupProtectedItems", &Filter::default());
-        let items: Arc<Vec<Item>> = Arc::new(each(self, request).await?);
+        let listed: Pages<Item> = pages::read(self, request).await?;
+        let items = Arc::new(listed.entries);
         let learnt = Arc::clone(&items);
         self.with(|state| state.shelf.vault(vault).contents.listed = Some((asked, learnt)));
         Ok(items)

@@ -2,27 +2,40 @@
 //!
 //! An entry that a write of ours was about is no longer known from the list: it is asked for by itself, and is known
 //! again. So a thousand writes into a vault cost a thousand small reads and not a thousand lists.
+//!
+//! So is what a list of several pages does not tell of. Where a service pages by a count, an entry that goes while the list
+//! is read moves the others up, and one that is there all the time is on no page.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::Hash,
-    sync::Arc,
-};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
 /// When something was asked or done: a number that grows, because clocks have equal times.
 pub(super) type Moment = u64;
 
+/// An absence that was seen by itself is believed for so long while lists agree with it: what rests although it is not there
+/// costs one read in that time and not one with each list, and what nobody asks for any more is forgotten.
+const SEEN_BY_ITSELF: SignedDuration = SignedDuration::from_hours(1);
+
 #[derive(Debug)]
 pub(super) struct Listing<K, V> {
     /// When the list was asked for, by both measures; none before it was.
     listed: Option<Asked>,
+    silence: Silence,
     entries: HashMap<K, Entry<V>>,
     /// When entries were last written, or a work on them ended.
     touched: HashMap<K, Moment>,
     /// The same of everything.
     all_touched: Moment,
+}
+
+/// What follows from a list for an entry that is not on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The list is of one moment: the entry was not there.
+    IsAbsence,
+    /// It came in several pages: the entry may be between them.
+    SaysNothing,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +49,8 @@ struct Entry<V> {
     /// None when it was asked for by itself and is not there.
     value: Option<Arc<V>>,
     asked: Asked,
+    /// When it was last asked for by itself; none when a list told of it since.
+    by_itself: Option<Timestamp>,
 }
 
 /// What is known of an entry.
@@ -53,6 +68,7 @@ impl<K, V> Default for Listing<K, V> {
     fn default() -> Self {
         Self {
             listed: None,
+            silence: Silence::IsAbsence,
             entries: HashMap::new(),
             touched: HashMap::new(),
             all_touched: 0,
@@ -71,7 +87,11 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
             return Known::Is(entry.value.clone());
         }
         match self.listed {
-            Some(listed) if entry.is_none() && counts(listed) => Known::Is(None),
+            Some(listed)
+                if entry.is_none() && counts(listed) && self.silence == Silence::IsAbsence =>
+            {
+                Known::Is(None)
+            }
             Some(listed) if listed.moment > self.all_touched && is_younger(listed.at, now, age) => {
                 Known::AskForIt
             }
@@ -100,46 +120,63 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
     }
 
     /// Takes in the whole list. The entries that are not what they were when they were last known, if they were.
-    pub(super) fn learn(&mut self, asked: Asked, entries: Vec<(K, V)>) -> Vec<K> {
+    pub(super) fn learn(&mut self, asked: Asked, silence: Silence, entries: Vec<(K, V)>) -> Vec<K> {
         let mut before = std::mem::take(&mut self.entries);
         let mut changed = Vec::new();
-        let mut there = HashSet::new();
         for (key, value) in entries {
-            there.insert(key.clone());
             let known = before.remove(&key);
             // What was asked for by itself while the list came in is younger than the list.
-            if let Some(known) = known
-                .as_ref()
-                .filter(|known| known.asked.moment > asked.moment)
-            {
-                let (value, asked) = (known.value.clone(), known.asked);
-                self.entries.insert(key, Entry { value, asked });
-                continue;
-            }
-            let was = known.map(|known| known.value);
-            if was.is_some_and(|was| was.as_deref() != Some(&value)) {
+            let known = match known {
+                Some(known) if known.asked.moment > asked.moment => {
+                    self.entries.insert(key, known);
+                    continue;
+                }
+                known => known,
+            };
+            if known.is_some_and(|known| known.value.as_deref() != Some(&value)) {
                 changed.push(key.clone());
             }
-            let value = Some(Arc::new(value));
-            self.entries.insert(key, Entry { value, asked });
+            let entry = Entry {
+                value: Some(Arc::new(value)),
+                asked,
+                by_itself: None,
+            };
+            self.entries.insert(key, entry);
         }
         for (key, entry) in before {
             if entry.asked.moment > asked.moment {
                 self.entries.insert(key, entry);
             } else if entry.value.is_some() {
                 changed.push(key);
+            } else if silence == Silence::SaysNothing && self.is_still_absent(&key, &entry, asked) {
+                self.entries.insert(key, Entry { asked, ..entry });
             }
         }
         self.touched.retain(|_, touched| *touched > asked.moment);
         self.listed = Some(asked);
+        self.silence = silence;
         changed
+    }
+
+    /// Whether an absence that was seen by itself still counts when a list agrees with it: what was written since may have come.
+    fn is_still_absent(&self, key: &K, entry: &Entry<V>, listed: Asked) -> bool {
+        let touched = self.touched.get(key).copied().unwrap_or_default();
+        entry.asked.moment > touched.max(self.all_touched)
+            && entry
+                .by_itself
+                .is_some_and(|seen| is_younger(seen, listed.at, SEEN_BY_ITSELF))
     }
 
     /// Takes in one entry that was asked for by itself.
     pub(super) fn learn_one(&mut self, key: K, asked: Asked, value: Option<Arc<V>>) {
         let newer = |entry: &Entry<V>| entry.asked.moment > asked.moment;
         if !self.entries.get(&key).is_some_and(newer) {
-            self.entries.insert(key, Entry { value, asked });
+            let entry = Entry {
+                value,
+                asked,
+                by_itself: Some(asked.at),
+            };
+            self.entries.insert(key, entry);
         }
     }
 
@@ -191,7 +228,7 @@ mod tests {
     fn a_list_tells_of_all_its_entries_for_a_while() {
         let mut list = Listing::default();
         assert_eq!(list.look(&"a", at(0), MINUTE), Known::List);
-        list.learn(asked(1, 0), vec![("a", 1)]);
+        list.learn(asked(1, 0), Silence::IsAbsence, vec![("a", 1)]);
         assert_eq!(list.look(&"a", at(59), MINUTE), is(1));
         assert_eq!(list.look(&"b", at(59), MINUTE), Known::Is(None));
         assert_eq!(list.look(&"a", at(60), MINUTE), Known::List);
@@ -201,14 +238,17 @@ mod tests {
     #[test]
     fn what_was_written_is_asked_for_by_itself() {
         let mut list = Listing::default();
-        list.learn(asked(1, 0), vec![("a", 1), ("b", 2)]);
+        list.learn(asked(1, 0), Silence::IsAbsence, vec![("a", 1), ("b", 2)]);
         list.touch("a", 2);
         assert_eq!(list.look(&"a", at(1), MINUTE), Known::AskForIt);
         assert_eq!(list.look(&"b", at(1), MINUTE), is(2));
         list.learn_one("a", asked(3, 1), Some(Arc::new(9)));
         assert_eq!(list.look(&"a", at(2), MINUTE), is(9));
         // A list that was asked for before the write knows nothing of it.
-        assert_eq!(list.learn(asked(0, 2), vec![("a", 1), ("b", 2)]), [""; 0]);
+        assert_eq!(
+            list.learn(asked(0, 2), Silence::IsAbsence, vec![("a", 1), ("b", 2)]),
+            [""; 0]
+        );
         assert_eq!(list.look(&"a", at(2), MINUTE), is(9));
         list.touch_all(4);
         assert_eq!(list.look(&"a", at(2), MINUTE), Known::List);
@@ -218,19 +258,73 @@ mod tests {
     fn a_new_list_says_what_has_changed() {
         let mut list = Listing::default();
         assert_eq!(
-            list.learn(asked(1, 0), vec![("a", 1), ("b", 2), ("c", 3)]),
+            list.learn(
+                asked(1, 0),
+                Silence::IsAbsence,
+                vec![("a", 1), ("b", 2), ("c", 3)]
+            ),
             [""; 0]
         );
-        let changed = list.learn(asked(2, 0), vec![("a", 1), ("b", 9), ("d", 4)]);
+        let changed = list.learn(
+            asked(2, 0),
+            Silence::IsAbsence,
+            vec![("a", 1), ("b", 9), ("d", 4)],
+        );
         assert_eq!(changed, ["b", "c"]);
     }
 
     #[test]
     fn an_absence_that_was_asked_for_is_known() {
         let mut list = Listing::<_, u8>::default();
-        list.learn(asked(1, 0), Vec::new());
+        list.learn(asked(1, 0), Silence::IsAbsence, Vec::new());
         list.touch("a", 2);
         list.learn_one("a", asked(3, 0), None);
         assert_eq!(list.look(&"a", at(1), MINUTE), Known::Is(None));
+    }
+
+    #[test]
+    fn what_several_pages_do_not_tell_of_is_asked_for_by_itself() {
+        let mut list = Listing::default();
+        let several = Silence::SaysNothing;
+        list.learn(asked(1, 0), several, vec![("a", 1), ("b", 2)]);
+        assert_eq!(list.look(&"a", at(1), MINUTE), is(1));
+        assert_eq!(list.look(&"c", at(1), MINUTE), Known::AskForIt);
+        // One that was there and is on no page is news, and is asked for.
+        let changed = list.learn(asked(2, 2), several, vec![("a", 1)]);
+        assert_eq!(changed, ["b"]);
+        assert_eq!(list.look(&"b", at(3), MINUTE), Known::AskForIt);
+        list.learn_one("b", asked(3, 3), Some(Arc::new(2)));
+        assert_eq!(list.look(&"b", at(4), MINUTE), is(2));
+    }
+
+    #[test]
+    fn an_absence_that_was_seen_by_itself_is_believed_while_lists_agree() {
+        let mut list = Listing::<_, u8>::default();
+        let several = Silence::SaysNothing;
+        list.learn(asked(1, 0), several, Vec::new());
+        list.learn_one("a", asked(2, 0), None);
+        for second in [100, 1000, 3599] {
+            let moment = u64::try_from(second).unwrap();
+            assert_eq!(
+                list.learn(asked(moment, second), several, Vec::new()),
+                [""; 0]
+            );
+            assert_eq!(list.look(&"a", at(second), MINUTE), Known::Is(None));
+        }
+        list.touch("a", 3600);
+        list.learn(asked(3601, 3599), several, Vec::new());
+        assert_eq!(
+            list.look(&"a", at(3599), MINUTE),
+            Known::AskForIt,
+            "written since"
+        );
+        list.learn_one("a", asked(3602, 3599), None);
+        list.learn(asked(9000, 9000), several, Vec::new());
+        assert_eq!(
+            list.look(&"a", at(9000), MINUTE),
+            Known::AskForIt,
+            "too long ago"
+        );
+        assert_eq!(list.entries.len(), 0, "and forgotten");
     }
 }

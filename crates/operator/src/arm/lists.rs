@@ -1,6 +1,6 @@
 //! Reading by list: a vault's items, policies, discoveries and jobs are read once for all that look at them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use kluis_arm::{
@@ -13,13 +13,12 @@ use kluis_arm::{
     protectable::{Protectable, ProtectableItem},
     time::in_filter,
 };
-use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, list};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use kluis_client::{ArmRequest, Failure};
 
 use super::{
     line::{Line, News},
     listing::{Asked, Known},
+    pages::{self, Pages},
     shelf::{Jobs, Vault},
 };
 
@@ -65,7 +64,9 @@ impl Line {
             }
         }
         let asked = self.asked();
-        let item = present(get::<Item>(self, &id.to_string()).await)?.map(Arc::new);
+        let item = pages::one::<Item>(self, id.to_string())
+            .await?
+            .map(Arc::new);
         self.with(|state| {
             let items = &mut state.shelf.vault(vault).items;
             items.learn_one(id.clone(), asked, item.clone());
@@ -97,13 +98,17 @@ impl Line {
     async fn list_items(&self, vault: &VaultId) -> Result<(), Failure> {
         let filter = of_vms().and("itemType", "VM");
         let asked = self.asked();
-        let items: Vec<Item> = each(self, in_vault(vault, "backupProtectedItems", &filter)).await?;
-        let items = items.into_iter().filter_map(|item| {
+        let request = in_vault(vault, "backupProtectedItems", &filter);
+        let listed: Pages<Item> = pages::read(self, request).await?;
+        let items = listed.entries.into_iter().filter_map(|item| {
             let id = item.id.as_ref()?.parse().ok()?;
             Some((id, item))
         });
-        let items = items.collect();
-        let changed = self.with(|state| state.shelf.vault(vault).items.learn(asked, items));
+        let (items, silence) = (items.collect(), listed.silence);
+        let changed = self.with(|state| {
+            let known = &mut state.shelf.vault(vault).items;
+            known.learn(asked, silence, items)
+        });
         changed
             .into_iter()
             .for_each(|item| (self.tell)(News::Item(item)));
@@ -135,7 +140,8 @@ impl Line {
             }
         }
         let asked = self.asked();
-        let policy = present(get::<Policy>(self, &id.to_string()).await)?.map(Arc::new);
+        let policy = pages::one::<Policy>(self, id.to_string()).await?;
+        let policy = policy.map(Arc::new);
         self.with(|state| {
             let policies = &mut state.shelf.vault(&id.vault).policies;
             policies.learn_one(id.clone(), asked, policy.clone());
@@ -145,13 +151,17 @@ impl Line {
 
     async fn list_policies(&self, vault: &VaultId) -> Result<(), Failure> {
         let asked = self.asked();
-        let found: Vec<Policy> = each(self, in_vault(vault, "backupPolicies", &of_vms())).await?;
-        let found = found.into_iter().filter_map(|policy| {
+        let request = in_vault(vault, "backupPolicies", &of_vms());
+        let listed: Pages<Policy> = pages::read(self, request).await?;
+        let found = listed.entries.into_iter().filter_map(|policy| {
             let id = policy.id.as_ref()?.parse().ok()?;
             Some((id, policy))
         });
-        let found = found.collect();
-        self.with(|state| state.shelf.vault(vault).policies.learn(asked, found));
+        let (found, silence) = (found.collect(), listed.silence);
+        self.with(|state| {
+            let known = &mut state.shelf.vault(vault).policies;
+            known.learn(asked, silence, found);
+        });
         Ok(())
     }
 
@@ -164,41 +174,66 @@ impl Line {
         let look = |known: &mut Vault, now| {
             let protectable = &known.protectable;
             match protectable.look(vm, now, self.age(Freshness::Rest)) {
-                Known::Is(Some(_)) => Some(true),
-                _ => match protectable.look(vm, now, self.age(Freshness::Moment)) {
-                    Known::Is(found) => Some(found.is_some()),
-                    Known::AskForIt | Known::List => None,
-                },
+                there @ Known::Is(Some(_)) => there,
+                _ => protectable.look(vm, now, self.age(Freshness::Moment)),
             }
         };
-        if let Some(known) = self.look(vault, look) {
-            return Ok(known);
+        let mut known = self.look(vault, look);
+        if known == Known::List {
+            let _gate = self.gate(vault, "protectable").await;
+            known = self.look(vault, look);
+            if known == Known::List {
+                let (asked, listed) = self.protectable(vault, &of_vms()).await?;
+                let machines = listed.entries.into_iter().map(|id| (id, ())).collect();
+                self.with(|state| {
+                    let protectable = &mut state.shelf.vault(vault).protectable;
+                    protectable.learn(asked, listed.silence, machines);
+                });
+                known = self.look(vault, look);
+            }
         }
-        let _gate = self.gate(vault, "protectable").await;
-        if let Some(known) = self.look(vault, look) {
-            return Ok(known);
+        if let Known::Is(found) = known {
+            return Ok(found.is_some());
         }
-        let asked = self.asked();
-        let request = in_vault(vault, "backupProtectableItems", &of_vms());
-        let found: Vec<Protectable> = each(self, request).await?;
-        let machines = found.into_iter().filter_map(|found| {
-            let ProtectableItem::VirtualMachine(machine) = &found.properties else {
-                return None;
-            };
-            let id = machine.virtual_machine_id.as_ref()?.parse().ok()?;
-            Some((id, ()))
-        });
-        let machines: Vec<(VmId, ())> = machines.collect();
-        let is_there = machines.iter().any(|(id, ())| id == vm);
+        // A machine has no path of its own here: it is asked for by its name.
+        let named = of_vms().and("friendlyName", vm.name.as_str());
+        let (asked, listed) = self.protectable(vault, &named).await?;
+        let found = listed.entries.contains(vm).then(|| Arc::new(()));
+        let is_there = found.is_some();
         self.with(|state| {
             let protectable = &mut state.shelf.vault(vault).protectable;
-            protectable.learn(asked, machines);
+            protectable.learn_one(vm.clone(), asked, found);
         });
         Ok(is_there)
     }
 
+    async fn protectable(
+        &self,
+        vault: &VaultId,
+        filter: &Filter,
+    ) -> Result<(Asked, Pages<VmId>), Failure> {
+        let asked = self.asked();
+        let request = in_vault(vault, "backupProtectableItems", filter);
+        let listed: Pages<Protectable> = pages::read(self, request).await?;
+        let machines = listed.entries.into_iter().filter_map(|found| {
+            let ProtectableItem::VirtualMachine(machine) = &found.properties else {
+                return None;
+            };
+            machine.virtual_machine_id.as_ref()?.parse().ok()
+        });
+        let machines = Pages {
+            entries: machines.collect(),
+            date: listed.date,
+            silence: listed.silence,
+        };
+        Ok((asked, machines))
+    }
+
     /// The jobs of one operation that began at or after `since`, as they were after the second `since` at least. Asked
     /// from the whole hour on, so that items of one vault ask the same thing and share the answer.
+    ///
+    /// That a job is not among them is believed, however many pages there were: nothing goes from the jobs of the last hours,
+    /// so nothing moves up between two pages.
     ///
     /// # Errors
     /// As for [`Line::item`].
@@ -246,13 +281,9 @@ impl Line {
             .and("operation", operation)
             .and("startTime", in_filter(since));
         let asked = self.asked();
-        let dated = Dated {
-            line: self,
-            first: OnceLock::new(),
-        };
-        let jobs: Vec<Job> = each(&dated, in_vault(vault, "backupJobs", &filter)).await?;
-        let jobs = Arc::new(jobs);
-        let date = dated.first.get().copied().flatten();
+        let request = in_vault(vault, "backupJobs", &filter);
+        let Pages { entries, date, .. } = pages::read(self, request).await?;
+        let jobs: Arc<Vec<Job>> = Arc::new(entries);
         let learnt = Jobs {
             operation: operation.to_owned(),
             since,
@@ -286,60 +317,6 @@ impl Line {
             state.shelf.moment(now)
         })
     }
-}
-
-/// A line that remembers when it was answered first: a list is as old as its first page.
-struct Dated<'a> {
-    line: &'a Line,
-    first: OnceLock<Option<Timestamp>>,
-}
-
-#[async_trait::async_trait]
-impl Arm for Dated<'_> {
-    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
-        let answer = self.line.call(request).await?;
-        self.first.get_or_init(|| answer.date);
-        Ok(answer)
-    }
-
-    fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
-        self.line.follow(link)
-    }
-}
-
-fn present<T>(found: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(failure) if failure.is_absent() => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// One resource.
-async fn get<T: DeserializeOwned>(arm: &dyn Arm, id: &str) -> Result<T, Failure> {
-    let request = ArmRequest::get(id, SENT);
-    let body = arm.call(&request).await?.body.unwrap_or_default();
-    decoded(&request.to_string(), body)
-}
-
-/// All entries of a list. One that cannot be read fails the list: left out, it would look absent.
-pub(super) async fn each<T: DeserializeOwned>(
-    arm: &dyn Arm,
-    request: ArmRequest,
-) -> Result<Vec<T>, Failure> {
-    let operation = request.to_string();
-    let entries = list(arm, request).await?;
-    entries
-        .into_iter()
-        .map(|entry| decoded(&operation, entry))
-        .collect()
-}
-
-fn decoded<T: DeserializeOwned>(operation: &str, body: Value) -> Result<T, Failure> {
-    serde_json::from_value(body).map_err(|error| Failure::Unreadable {
-        operation: operation.to_owned(),
-        problem: error.to_string(),
-    })
 }
 
 fn of_vms() -> Filter {

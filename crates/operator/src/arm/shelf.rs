@@ -274,7 +274,7 @@ fn about(path: &str) -> Option<About> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arm::listing::Known;
+    use crate::arm::listing::{Known, Silence};
     use jiff::SignedDuration;
     use serde_json::json;
 
@@ -292,9 +292,11 @@ mod tests {
         let mut shelf = Shelf::default();
         let asked = shelf.moment(Timestamp::UNIX_EPOCH);
         let vault = shelf.vault(&VAULT.parse().unwrap());
-        vault.items.learn(asked, Vec::new());
-        vault.policies.learn(asked, Vec::new());
-        vault.protectable.learn(asked, Vec::new());
+        vault.items.learn(asked, Silence::IsAbsence, Vec::new());
+        vault.policies.learn(asked, Silence::IsAbsence, Vec::new());
+        vault
+            .protectable
+            .learn(asked, Silence::IsAbsence, Vec::new());
         shelf
     }
 

@@ -8,27 +8,26 @@ use kluis_arm::resource::Resource;
 
 use super::{keeps_operation, protection, state};
 use crate::conditions::Verdict;
-use crate::gate::Target;
 use crate::plan::{Basis, Next, Plan};
 use crate::report::{Event, Status};
-use crate::step::{Action, Slot, Step};
+use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::{Waiting, in_words};
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
 
 /// Brings the declared end about, and lets go.
 pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
     let (steps, verdict, next) = match decide(world) {
-        Ok(None) => return basis.farewell(Action::ReleaseFinalizer),
+        Ok(None) => {
+            let guard = seen(world, &basis);
+            return basis.farewell_while(Action::ReleaseFinalizer, guard);
+        }
         // Without the vault, the service or their consent there is nobody to ask: holding the object would hold its namespace for ever.
         Err(waiting) if waiting.is_end_of_authority() => {
             let note = format!("{waiting} What is protected in Azure goes on as it is.");
             return basis.farewell_with(Event::warning("ProtectionLeftAsItIs", note));
         }
-        Ok(Some((kind, action, target))) => {
-            let guard = basis.seen([(
-                Want::Item(target.item.clone()),
-                world.arm.clone().map(Fact::Item),
-            )]);
+        Ok(Some((kind, action))) => {
+            let guard = seen(world, &basis);
             let verdict =
                 Verdict::working(&kind.to_string(), format!("Under way: {}.", in_words(kind)));
             (
@@ -69,10 +68,15 @@ pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
     basis.plan(steps, Status::ProtectedVm(Box::new(status)), next)
 }
 
+/// The item has to be as it was seen, also where it was not there: one that a list has passed over would stay in the vault,
+/// backed up for ever, and nobody would declare it any more. Where it was not looked at, it is no condition.
+fn seen(world: &ProtectedVmWorld, basis: &Basis) -> Precondition {
+    let item = world.target().ok().map(|target| target.item);
+    basis.seen(item.map(|item| (Want::Item(item), world.arm.clone().map(Fact::Item))))
+}
+
 /// None when nothing is left to be done.
-fn decide(
-    world: &ProtectedVmWorld,
-) -> Result<Option<(OperationKind, Action, Target<'_>)>, Waiting> {
+fn decide(world: &ProtectedVmWorld) -> Result<Option<(OperationKind, Action)>, Waiting> {
     if !world.users.is_empty() {
         return Err(Waiting::InUse {
             by: world.users.clone(),
@@ -139,5 +143,5 @@ fn decide(
             },
         ),
     };
-    Ok(Some((kind, action, target)))
+    Ok(Some((kind, action)))
 }

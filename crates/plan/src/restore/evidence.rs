@@ -213,6 +213,7 @@ fn files(detail: &VmJob) -> Option<(String, Findings)> {
     let files = RestoredFiles {
         count,
         bytes: number("Restored Bytes"),
+        left_out: number("Files Left Out"),
         path,
     };
     let findings = Findings {

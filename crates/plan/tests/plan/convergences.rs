@@ -422,7 +422,7 @@ fn everything_goes_in_the_order_of_its_uses() {
         next  after 5s
 
         ── 60 s, ProtectedVM shop/web-1
-        step  let the object go
+        step  let the object go (while the item VM;iaasvmcontainerv2;shop-rg;web-1 of the vault shop-weu is as it was read)
         say   nothing: the object is going
         next  await a change
 
@@ -441,7 +441,7 @@ fn everything_goes_in_the_order_of_its_uses() {
         next  at once
 
         ── 70 s, BackupPolicy shop/daily
-        step  let the object go
+        step  let the object go (while the policy daily of the vault shop-weu is as it was read)
         say   nothing: the object is going
         next  await a change
 

@@ -2,6 +2,8 @@
 //!
 //! Azure numbers its errors; those that only this service knows are numbered from 900001 on.
 
+mod limits;
+
 use kluis_vault::FailureCode;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::job_words;
 use super::rows::Fault;
 use crate::inventory::Disk;
+
+pub(super) use limits::{Limit, limit};
 
 fn fault(code: i64, title: &str, message: impl Into<String>, recommendations: &[&str]) -> Fault {
     Fault {
@@ -136,6 +140,35 @@ pub(super) fn point_has_no_data(point: &str) -> Fault {
         &["Restore another recovery point."],
     )
 }
+
+/// Files or folders that were asked for and could not be restored.
+pub(super) fn files_left_out(count: u64, first: &[String]) -> Fault {
+    let what = if count == 1 {
+        "1 file or folder that was asked for is".to_owned()
+    } else {
+        format!("{count} files or folders that were asked for are")
+    };
+    let mut said = String::new();
+    for sentence in first {
+        if said.len() + sentence.len() > LONGEST_LIST {
+            said.push_str(" …");
+            break;
+        }
+        said.push(' ');
+        said.push_str(sentence);
+    }
+    fault(
+        900_033,
+        "UserErrorFilesLeftOut",
+        format!("{what} not among the restored ones:{said}"),
+        &[
+            "Restore them from another recovery point, or restore the disk and mend its file system.",
+        ],
+    )
+}
+
+/// A message names no more than so many bytes of files.
+const LONGEST_LIST: usize = 1_000;
 
 /// The choice of disks leaves nothing to back up.
 pub(super) fn no_disks(vm: &str) -> Fault {
@@ -273,10 +306,10 @@ pub(super) fn is_of_snapshot(fault: &Fault) -> bool {
     .contains(&fault.code)
 }
 
-const NO_AGENT: i64 = 900_040;
-const SCRIPT: i64 = 900_041;
-const DISK_SKIPPED: i64 = 900_042;
-const LUNS_MISSING: i64 = 900_043;
+const NO_AGENT: i64 = 900_060;
+const SCRIPT: i64 = 900_061;
+const DISK_SKIPPED: i64 = 900_062;
+const LUNS_MISSING: i64 = 900_063;
 const SNAPSHOTS_LOCKED: i64 = 900_047;
 
 /// Snapshots whose days are over are still there, because their resource group is locked.
@@ -337,122 +370,26 @@ pub(super) fn longer_than_a_day(took: SignedDuration) -> Fault {
     )
 }
 
-/// A limit of Azure's that a machine is beyond.
-pub(super) enum Limit<'a> {
-    Disks {
-        vm: &'a str,
-        has: usize,
-        most: usize,
-    },
-    DiskSize {
-        disk: &'a str,
-        has: u64,
-        most: u64,
-    },
-    DisksTogether {
-        vm: &'a str,
-        has: u64,
-        most: u64,
-    },
-    MachineSize {
-        vm: &'a str,
-        cores: u32,
-        memory_gib: f64,
-        fewest_cores: u32,
-        least_gib: f64,
-    },
-    Shared {
-        disk: &'a str,
-        lun: Option<u32>,
-    },
-    EnhancedOnly {
-        disk: &'a str,
-        sku: &'a str,
-    },
-    Kind {
-        disk: &'a str,
-        sku: &'a str,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// A machine that can't be backed up as it is.
-pub(super) fn limit(limit: &Limit<'_>) -> Fault {
-    let tib = |bytes: u64| {
-        let hundredths = u128::from(bytes) * 100 / (1 << 40);
-        format!("{}.{:02}", hundredths / 100, hundredths % 100)
-    };
-    match limit {
-        Limit::Disks { vm, has, most } => fault(
-            900_050,
-            "UserErrorDiskCountLimitExceeded",
-            format!(
-                "{has} disks of the virtual machine '{vm}' are to be backed up; no more than {most} can be (rule 22)."
-            ),
-            &["Leave some of its data disks out of the backup."],
-        ),
-        Limit::DiskSize { disk, has, most } => fault(
-            900_051,
-            "UserErrorDiskSizeLimitExceeded",
-            format!(
-                "The disk '{disk}' has {} TB; a disk of up to {} TB can be backed up (rule 23).",
-                tib(*has),
-                *most >> 40
-            ),
-            &["Leave the disk out of the backup, or spread its data over smaller disks."],
-        ),
-        Limit::DisksTogether { vm, has, most } => fault(
-            900_052,
-            "UserErrorTotalDiskSizeLimitExceeded",
-            format!(
-                "The disks of the virtual machine '{vm}' have {} TB together; up to {} TB can be backed up (rule 23).",
-                tib(*has),
-                *most >> 40
-            ),
-            &["Leave some of its data disks out of the backup."],
-        ),
-        Limit::MachineSize {
-            vm,
-            cores,
-            memory_gib,
-            fewest_cores,
-            least_gib,
-        } => fault(
-            900_053,
-            "UserErrorVmSizeNotSupported",
-            format!(
-                "The virtual machine '{vm}' has {cores} cores and {memory_gib} GB of memory; one that is backed up has at least {fewest_cores} cores and {least_gib} GB (rule 24)."
-            ),
-            &["Give the machine a larger size."],
-        ),
-        Limit::Shared { disk, lun } => {
-            let advice = lun.map_or_else(
-                || "Use an OS disk that one machine has for itself.".to_owned(),
-                |lun| format!("Leave the disk out of the backup (LUN {lun})."),
-            );
-            fault(
-                900_054,
-                "UserErrorSharedDiskNotSupported",
-                format!(
-                    "The disk '{disk}' is shared by machines; shared disks can't be backed up with one of them (rule 25)."
-                ),
-                &[&advice],
-            )
+    /// A client goes by the number of an error: it says one thing.
+    #[test]
+    fn no_number_is_given_twice() {
+        let mut given = BTreeSet::new();
+        let texts = [
+            include_str!("failure.rs"),
+            include_str!("failure/limits.rs"),
+        ];
+        for text in texts {
+            for (at, _) in text.match_indices("900_") {
+                let number: String = text[at..].chars().take(7).collect();
+                if number[4..].chars().all(|digit| digit.is_ascii_digit()) {
+                    assert!(given.insert(number.clone()), "{number} is given twice");
+                }
+            }
         }
-        Limit::EnhancedOnly { disk, sku } => fault(
-            900_055,
-            "UserErrorDiskTypeNeedsEnhancedPolicy",
-            format!(
-                "The disk '{disk}' is of type {sku}, which only an enhanced policy (V2) backs up (rule 25)."
-            ),
-            &["Use an enhanced policy, or leave the disk out of the backup."],
-        ),
-        Limit::Kind { disk, sku } => fault(
-            900_056,
-            "UserErrorDiskTypeNotSupported",
-            format!(
-                "The disk '{disk}' is of type {sku}, which can't be backed up; Standard_*, StandardSSD_* and Premium_* can, and with an enhanced policy UltraSSD_* and PremiumV2_* (rule 25)."
-            ),
-            &["Leave the disk out of the backup."],
-        ),
+        assert!(given.len() > 40, "{given:?}");
     }
 }

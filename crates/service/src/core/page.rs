@@ -1,5 +1,7 @@
 //! Lists, a bounded page at a time.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,19 +10,26 @@ use super::{Refusal, Request, Response};
 /// How many entries a page holds unless `$top` asks for fewer.
 const PAGE: usize = 200;
 
-/// Answers a list whose order is stable: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
+/// Answers a list in the order of its entries' ids: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
 ///
-/// The token is how many entries the pages before had.
+/// The token is the id of the last entry before. A count of them would not do: an entry that goes while a client reads moves
+/// those behind it up, and one that is there all the time would be on no page. Clients take what a list leaves out for gone.
 ///
 /// # Errors
-/// 400 when `$skiptoken` or `$top` is not a number.
+/// 400 when `$skiptoken` was never given by this service, or `$top` is not a number.
 pub fn page(
     request: &Request,
     entries: impl IntoIterator<Item = Value>,
 ) -> Result<Response, Refusal> {
-    let skip = number(request, "$skiptoken", 0)?;
-    let counted = (1_u64..).map(|count| count.to_string()).zip(entries);
-    answer(request, counted.skip(skip))
+    let after = given(request, read_id)?;
+    let mut keyed: Vec<(String, Value)> = entries
+        .into_iter()
+        .map(|entry| (id_of(&entry), entry))
+        .filter(|(id, _)| after.as_ref().is_none_or(|after| id > after))
+        .collect();
+    keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let rest = keyed.into_iter().map(|(id, entry)| (token_of(&id), entry));
+    answer(request, rest)
 }
 
 /// An entry's place in a list that is read from its newest end: its time, and what tells it from others of the same time.
@@ -38,10 +47,7 @@ pub fn page_newest_first(
     request: &Request,
     entries: impl IntoIterator<Item = (PageKey, Value)>,
 ) -> Result<Response, Refusal> {
-    let before = match request.query.get("$skiptoken") {
-        None => None,
-        Some(text) => Some(PageKey::read(text).ok_or_else(|| not_ours("$skiptoken", text))?),
-    };
+    let before = given(request, PageKey::read)?;
     let rest = entries
         .into_iter()
         .skip_while(|(place, _)| before.is_some_and(|before| *place >= before))
@@ -61,12 +67,43 @@ impl PageKey {
     }
 }
 
+/// What stands before the text of a token, so that what is no token is told from one.
+const MARK: &str = "after ";
+
+/// What an entry is told by: its ARM id in lower case, as ids are compared, or its name where it is no resource.
+fn id_of(entry: &Value) -> String {
+    let names = [&entry["id"], &entry["name"]["value"], &entry["name"]];
+    let id = names.into_iter().find_map(Value::as_str);
+    id.unwrap_or_default().to_lowercase()
+}
+
+fn token_of(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{MARK}{id}"))
+}
+
+fn read_id(token: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    Some(text.strip_prefix(MARK)?.to_owned())
+}
+
+/// What `$skiptoken` says, read as the list reads its own.
+fn given<T>(request: &Request, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+    let token = request.query.get("$skiptoken");
+    token
+        .map(|text| read(text).ok_or_else(|| invalid("$skiptoken", "a token of this list", text)))
+        .transpose()
+}
+
 /// The first page of the entries, each with the token of the page that would begin after it.
 fn answer(
     request: &Request,
     entries: impl Iterator<Item = (String, Value)>,
 ) -> Result<Response, Refusal> {
-    let size = number(request, "$top", PAGE)?.clamp(1, PAGE);
+    let top = request.query.get("$top").map(|text| {
+        let size: Result<usize, _> = text.trim().parse();
+        size.map_err(|_| invalid("$top", "a number", text))
+    });
+    let size = top.transpose()?.unwrap_or(PAGE).clamp(1, PAGE);
     let mut rest = entries;
     let (tokens, value): (Vec<String>, Vec<Value>) = rest.by_ref().take(size).unzip();
     let mut body = json!({ "value": value });
@@ -76,16 +113,10 @@ fn answer(
     Ok(Response::ok(body))
 }
 
-fn number(request: &Request, name: &str, otherwise: usize) -> Result<usize, Refusal> {
-    request.query.get(name).map_or(Ok(otherwise), |text| {
-        text.trim().parse().map_err(|_| not_ours(name, text))
-    })
-}
-
-fn not_ours(name: &str, text: &str) -> Refusal {
+fn invalid(name: &str, kind: &str, text: &str) -> Refusal {
     Refusal::bad_request(
         "InvalidQueryParameter",
-        format!("'{name}' must be a number that this service gave; it is '{text}'."),
+        format!("'{name}' must be {kind}; it is '{text}'."),
     )
 }
 

@@ -41,6 +41,7 @@ fn name(what: &What) -> &'static str {
             Event::Saved { .. } => "Saved",
             Event::Restored { .. } => "Restored",
             Event::Written { .. } => "Written",
+            Event::LeftOut { .. } => "LeftOut",
             Event::FilesRestored { .. } => "FilesRestored",
             Event::Forgotten { .. } => "Forgotten",
             Event::Checked { .. } => "Checked",

@@ -1,5 +1,7 @@
 //! The job of single files and folders out of a recovery point.
 
+use std::path::Path;
+
 use expect_test::expect;
 use http::Method;
 use kluis_service::inventory::Encryption;
@@ -136,4 +138,61 @@ fn a_mover_that_fails_says_why() {
         "UserErrorInsufficientSpace"
     );
     assert_eq!(world.fact(&job, "Restored Files"), "");
+}
+
+#[test]
+fn what_was_left_out_is_a_warning_that_is_told_once() {
+    let (mut world, _) = with_a_point();
+    let path = path(&mut world);
+    let job = world.accept(Method::POST, &path, Some(&hosts()));
+    let left_out = Event::LeftOut {
+        count: 1_000,
+        first: vec!["/srv/a was left out: the file system is damaged there.".to_owned(); 10],
+    };
+    world.hear(&job, Event::Started { pid: 1 });
+    world.hear(&job, left_out.clone());
+    // The mover runs again, and finds the same.
+    world.exit(&job, None);
+    world.hear(&job, left_out);
+    world.succeed(&job);
+    let ended = world.job(&job);
+    assert_eq!(ended["status"], "CompletedWithWarnings");
+    assert_eq!(world.fact(&job, "Files Left Out"), "1000");
+    let told = ended["errorDetails"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "{ended}");
+    assert_eq!(told[0]["errorTitle"], "UserErrorFilesLeftOut");
+    let said = told[0]["errorString"].as_str().unwrap();
+    assert!(
+        said.starts_with(
+            "1000 files or folders that were asked for are not among the restored ones: /srv/a was"
+        ),
+        "{said}"
+    );
+    assert!(said.len() < 1_200, "{said}");
+}
+
+#[test]
+fn a_restore_of_files_that_is_given_up_leaves_no_folder() {
+    let (mut world, _) = with_a_point();
+    let path = path(&mut world);
+    let to = Path::new("/restored/shop-restored/hosts-back");
+    for end in ["cancelled", "failed"] {
+        let job = world.accept(Method::POST, &path, Some(&hosts()));
+        world.hear(&job, Event::Started { pid: 1 });
+        // The folder has its name, and nobody hears of it.
+        world.work(&job);
+        assert!(world.files.there.borrow().contains(to));
+        if end == "cancelled" {
+            let asked = world.request(Method::POST, &format!("backupJobs/{job}/cancel"), None);
+            assert_eq!(asked.status, 202, "{:?}", asked.body);
+            world.exit(&job, None);
+        } else {
+            world.fail(&job, FailureCode::TargetDamaged);
+        }
+        assert!(!world.files.there.borrow().contains(to), "{end}");
+    }
+    let job = world.accept(Method::POST, &path, Some(&hosts()));
+    world.settle();
+    assert_eq!(world.job(&job)["status"], "Completed");
+    assert!(world.files.there.borrow().contains(to));
 }

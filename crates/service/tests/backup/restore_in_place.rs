@@ -46,12 +46,12 @@ fn the_current_disks_become_a_point_first_and_the_originals_stay() {
     disks.retain(|line| line.contains("web-1"));
     expect![[r#"
         [
-          "web-1-os-20260302-090000 web-1",
+          "web-1-lun0 -",
           "web-1-lun0-20260302-090000 web-1",
+          "web-1-lun1 -",
           "web-1-lun1-20260302-090000 web-1",
           "web-1-os -",
-          "web-1-lun0 -",
-          "web-1-lun1 -"
+          "web-1-os-20260302-090000 web-1"
         ]
     "#]]
     .assert_eq(&pretty(&json!(disks)));
@@ -87,12 +87,12 @@ fn one_disk_is_replaced_and_a_second_time_the_original_is_still_there() {
     disks.retain(|line| line.contains("web-1"));
     expect![[r#"
         [
-          "web-1-os-20260302-090000-2 web-1",
           "web-1-lun0 web-1",
-          "web-1-lun1-20260302-090000-2 web-1",
           "web-1-lun1 -",
+          "web-1-lun1-20260302-090000 -",
+          "web-1-lun1-20260302-090000-2 web-1",
           "web-1-os -",
-          "web-1-lun1-20260302-090000 -"
+          "web-1-os-20260302-090000-2 web-1"
         ]
     "#]]
     .assert_eq(&pretty(&json!(disks)));

@@ -87,7 +87,7 @@ fn a_new_machine_is_there_once_all_of_it_is_and_can_be_read_as_azure_shows_it() 
     });
     assert_eq!(
         world.disks_in("shop-restored"),
-        ["web-9-os web-9", "web-9-lun0 web-9", "web-9-lun1 web-9"]
+        ["web-9-lun0 web-9", "web-9-lun1 web-9", "web-9-os web-9"]
     );
     let interface = world.get("/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-restored/providers/Microsoft.Network/networkInterfaces/web-9-nic");
     assert_eq!(
@@ -153,7 +153,7 @@ fn a_restored_machine_is_protected_backed_up_and_restored_like_any_other() {
         .iter()
         .map(|entry| entry["properties"]["friendlyName"].clone())
         .collect();
-    assert_eq!(names, ["web-2", "web-9"]);
+    assert_eq!(names, ["web-9", "web-2"], "by resource group and name");
     world.accept(Method::PUT, &item, Some(&protection(&vm, "DefaultPolicy")));
     let backup = world.accept(
         Method::POST,

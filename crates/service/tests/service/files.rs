@@ -194,6 +194,50 @@ fn files_are_listed_read_and_restored_out_of_a_recovery_point() {
 }
 
 #[test]
+fn a_file_that_is_damaged_on_its_volume_is_a_warning_of_its_restore() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    disk(dir);
+    // No reader of ext4 finds a file's blocks by a root of its extents like this.
+    damage(&dir.join("web-2-os.raw"), "/etc/nginx/07");
+    let site = Site::start(dir, Movers::Own(Box::new(Threads)));
+    site.protect();
+    let base = format!("/kluis/v1{}", point(&site));
+    let body = json!({ "properties": { "paths": ["/etc"], "targetResourceGroup": "shop-rg", "name": "damaged" } });
+    let begun = call(
+        &site.running,
+        dir,
+        "POST",
+        &format!("{base}/restoreFiles?api-version=2024-04-01"),
+        &[("Authorization", &site.token)],
+        &body.to_string(),
+    );
+    assert_eq!(begun.status, 202, "{}", begun.body);
+    let done = crate::shell::follow(&site.running, dir, &site.token, &begun);
+    let job = site.end_of(done["properties"]["jobId"].as_str().unwrap());
+    assert_eq!(job["status"], "CompletedWithWarnings", "{job}");
+    let fault = &job["errorDetails"][0];
+    assert_eq!(fault["errorTitle"], "UserErrorFilesLeftOut", "{job}");
+    let said = fault["errorString"].as_str().unwrap();
+    assert!(said.contains("/etc/nginx/07 was left out"), "{said}");
+    let there = std::fs::read_dir(dir.join("restored/shop-rg/damaged/etc/nginx"));
+    assert_eq!(there.unwrap().count(), 29);
+    site.running.shutdown().unwrap();
+}
+
+fn damage(image: &Path, file: &str) {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let done = Command::new("debugfs")
+        .env("PATH", path)
+        .args(["-w", "-R", &format!("set_inode_field {file} block[0] 7")])
+        .arg(image)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
 fn a_reader_sees_names_and_not_content() {
     let mut world = crate::world::World::with_vault();
     world.role = kluis_service::core::Role::Reader;

@@ -92,7 +92,7 @@ pub(crate) fn each(
         let (nodes, more) = match mounted.list(path, after.as_deref(), PAGE) {
             Ok(listed) => listed,
             Err(error @ VaultError::FileSystemUnreadable { .. }) => {
-                left_out(told, path, &describe(&error));
+                lost(told, path, &describe(&error));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -108,7 +108,7 @@ pub(crate) fn each(
             if plain {
                 work(path, &node)?;
             } else {
-                left_out(told, path, "no file can have this name");
+                lost(told, path, "no file can have this name");
             }
             path.pop();
         }
@@ -118,6 +118,16 @@ pub(crate) fn each(
     }
 }
 
+/// Says of something that is never restored that it was there.
 pub(crate) fn left_out(told: &Told, path: &[Vec<u8>], why: &str) {
-    told.note(format!("{} was left out: {why}.", text(&join(path))));
+    told.note(sentence(path, why));
+}
+
+/// Says of something that was to be restored that it is not.
+pub(crate) fn lost(told: &Told, path: &[Vec<u8>], why: &str) {
+    told.lost(sentence(path, why));
+}
+
+fn sentence(path: &[Vec<u8>], why: &str) -> String {
+    format!("{} was left out: {why}.", text(&join(path)))
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     batch::{self, Batch, Directory, Item},
-    survey::{DEEPEST, Survey, each, left_out},
+    survey::{DEEPEST, Survey, each, left_out, lost},
     tell::Told,
 };
 use crate::{
@@ -146,7 +146,7 @@ impl<'a> Walk<'a> {
                 let why = format!(
                     "it lies below more than {DEEPEST} directories; restore it by its own path"
                 );
-                left_out(self.told, path, &why);
+                lost(self.told, path, &why);
                 Ok(())
             }
             Kind::Directory => {
@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             Kind::Unreadable => {
-                left_out(self.told, path, "the file system is damaged there");
+                lost(self.told, path, "the file system is damaged there");
                 Ok(())
             }
         }
@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
                     rustix::fs::unlinkat(&**at, name, rustix::fs::AtFlags::empty())
                         .map_err(|errno| VaultError::io("remove", &target, errno))?;
                 }
-                left_out(self.told, path, &describe(&error));
+                lost(self.told, path, &describe(&error));
                 return Ok(());
             }
             Err(error) => return Err(error),

@@ -37,15 +37,17 @@ impl Row for Abandoned {
 
 /// The job ended without success: what it made is to go. What took effect stays.
 pub(in crate::backup) fn abandon(tx: &mut Tx<'_>, job: &Job) -> Result<(), StoreError> {
-    let Work::Restore(work) = &job.work else {
-        return Ok(());
+    let paths = match &job.work {
+        Work::Restore(work) if !work.done => work.files(),
+        // The folder, once it has its name; what has not is beside it, and goes with its mover.
+        Work::Files(work) if work.made.is_none() => vec![work.to.clone()],
+        Work::Nothing | Work::Backup(_) | Work::Restore(_) | Work::Files(_) | Work::Forget(_) => {
+            return Ok(());
+        }
     };
-    if work.done {
-        return Ok(());
-    }
     tx.put(&Abandoned {
         job: job.id.clone(),
-        paths: work.files(),
+        paths,
     })
 }
 

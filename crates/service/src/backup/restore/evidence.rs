@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::failure;
 use super::super::rows::{FilesMade, Goal, Job, RestoreWork, Work};
 use super::in_place;
 use crate::core::Context;
@@ -42,6 +43,14 @@ pub(in crate::backup) fn written(
         paper.written = true;
     }
     take_effect(ctx, tx, job)
+}
+
+/// Some of what was asked for can't be had back: the restore ends with that warning, told once however often its mover ran.
+pub(in crate::backup) fn left_out(count: u64, first: &[String], job: &mut Job) {
+    let fault = failure::files_left_out(count, first);
+    job.warnings.retain(|known| known.code != fault.code);
+    job.warnings.insert(0, fault);
+    job.state("Files Left Out", count.to_string());
 }
 
 /// Files are at their place, read back and compared.

@@ -69,7 +69,7 @@ pub(crate) fn trigger(
     let promised = Job::active(tx)?
         .iter()
         .any(|job| matches!(&job.work, Work::Files(work) if work.to == to));
-    if promised || ctx.facts.exists(&to) {
+    if promised || preflight::is_there(&to, ctx, tx)? {
         return Err(Refusal::conflict(
             code::TARGET_FOLDER_EXISTS,
             format!(

@@ -16,7 +16,7 @@ mod template;
 mod wanted;
 mod zone;
 
-pub(super) use evidence::{files_restored, restored, written};
+pub(super) use evidence::{files_restored, left_out, restored, written};
 pub(super) use papers::read as read_paper;
 pub(super) use task::{files as files_task, next, waits};
 

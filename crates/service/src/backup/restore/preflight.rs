@@ -9,7 +9,7 @@ use super::wanted::{Luns, Target, Wanted};
 use crate::core::{Context, Refusal};
 use crate::estate;
 use crate::inventory::{self, Encryption, VirtualMachine, same};
-use crate::store::{Row as _, Tx};
+use crate::store::{Row as _, StoreError, Tx};
 
 /// The item can be restored from, and no other operation holds it. One that transfers a newer point to the vault is in
 /// nobody's way but that of a restore in place: points can be restored from their snapshots on, and the others are there.
@@ -182,6 +182,15 @@ pub(super) fn is_taken(
     if promised || estate::restored(ctx, tx, group, name)?.is_some() {
         return Ok(true);
     }
+    Ok(is_there(path, ctx, tx)?)
+}
+
+/// Whether something is at this path that is to stay there.
+pub(super) fn is_there(
+    path: &std::path::Path,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<bool, StoreError> {
     Ok(ctx.facts.exists(path) && !abandon::leaves(tx, path)?)
 }
 
