@@ -11,6 +11,8 @@
 
 #[macro_use]
 mod shape;
+#[macro_use]
+mod keep;
 
 pub mod api_version;
 pub mod backup;

@@ -112,7 +112,8 @@ pub(super) fn retention(
     }
 }
 
-fn tag(tagging: &Tagging) -> Option<&str> {
+/// A tag's name.
+pub(super) fn tag(tagging: &Tagging) -> Option<&str> {
     tagging.tag_info.as_ref()?.tag_name.as_deref()
 }
 

@@ -1,64 +1,71 @@
 //! What an edit takes over from the policy in force, because the field's terms do not say it.
 
-use crate::Extra;
-
-use super::{ProtectionPolicy, SubPolicy, VmPolicy, WorkloadPolicy};
+use super::{
+    DailyRetention, DailySchedule, Day, DaysOfMonth, FileSharePolicy, FilesPolicy, HourlySchedule,
+    LogSchedule, LongTermRetention, MonthlyRetention, ProtectionPolicy, RetentionDuration,
+    RetentionPolicy, SchedulePolicy, Settings, SimpleRetention, SimpleSchedule, SimpleScheduleV2,
+    SubPolicy, Tiering, VaultRetention, VmPolicy, WeeklyRetention, WeeklySchedule, WeeksOfMonth,
+    WorkloadPolicy, YearlyRetention,
+};
+use crate::keep::Keep;
 
 /// The wanted policy with all that terms do not say taken over from the one in force: how snapshots' resource groups are
-/// named, whether they are crash consistent and no more, and what this version does not know. Without this, the edit of a
-/// policy that somebody else made would lose it without a word. A policy of another kind has nothing to take over.
+/// named, whether they are crash consistent and no more, when points go to another tier than the archive, and what this
+/// version does not know. Without this, the edit of a policy that somebody else made would lose it without a word. A
+/// policy of another kind has nothing to take over.
 #[must_use]
-pub fn keeping(in_force: &ProtectionPolicy, wanted: ProtectionPolicy) -> ProtectionPolicy {
-    match (in_force, wanted) {
-        (ProtectionPolicy::VirtualMachine(old), ProtectionPolicy::VirtualMachine(new)) => {
-            vm(old, *new).into()
-        }
-        (ProtectionPolicy::Workload(old), ProtectionPolicy::Workload(new)) => {
-            database(old, *new).into()
-        }
-        (ProtectionPolicy::FileShare(old), ProtectionPolicy::FileShare(mut new)) => {
-            unknown(&old.extra, &mut new.extra);
-            ProtectionPolicy::FileShare(new)
-        }
-        (ProtectionPolicy::Files(old), ProtectionPolicy::Files(mut new)) => {
-            unknown(&old.extra, &mut new.extra);
-            ProtectionPolicy::Files(new)
-        }
-        (_, wanted) => wanted,
+pub fn keeping(in_force: &ProtectionPolicy, mut wanted: ProtectionPolicy) -> ProtectionPolicy {
+    wanted.keep(in_force);
+    if let (ProtectionPolicy::VirtualMachine(old), ProtectionPolicy::VirtualMachine(new)) =
+        (in_force, &mut wanted)
+    {
+        snapshots(old, new);
     }
+    wanted
 }
 
-fn vm(old: &VmPolicy, mut new: VmPolicy) -> VmPolicy {
-    new.instant_rp_details = new
-        .instant_rp_details
-        .or_else(|| old.instant_rp_details.clone());
+fn snapshots(old: &VmPolicy, new: &mut VmPolicy) {
+    if new.instant_rp_details.is_none() {
+        new.instant_rp_details.clone_from(&old.instant_rp_details);
+    }
     // Only V2 has it.
-    if new.generation() == old.generation() {
-        new.snapshot_consistency_type = new
-            .snapshot_consistency_type
-            .or_else(|| old.snapshot_consistency_type.clone());
+    if new.snapshot_consistency_type.is_none() && new.generation() == old.generation() {
+        new.snapshot_consistency_type
+            .clone_from(&old.snapshot_consistency_type);
     }
-    unknown(&old.extra, &mut new.extra);
-    new
 }
 
-fn database(old: &WorkloadPolicy, mut new: WorkloadPolicy) -> WorkloadPolicy {
-    if let (Some(old), Some(new)) = (&old.settings, &mut new.settings) {
-        unknown(&old.extra, &mut new.extra);
-    }
-    for sub in new.sub_protection_policy.iter_mut().flatten() {
-        let is_same = |other: &&SubPolicy| other.policy_type == sub.policy_type;
-        let old = old.sub_protection_policy.iter().flatten().find(is_same);
-        if let Some(old) = old {
-            unknown(&old.extra, &mut sub.extra);
-        }
-    }
-    unknown(&old.extra, &mut new.extra);
-    new
+keeps_kinds! {
+    ProtectionPolicy { VirtualMachine, FileShare, Workload, Files }
+    SchedulePolicy { Simple, SimpleV2, Log }
+    RetentionPolicy { LongTerm, Simple }
 }
 
-pub(crate) fn unknown(old: &Extra, new: &mut Extra) {
-    for (key, value) in old {
-        new.entry(key).or_insert_with(|| value.clone());
-    }
+keeps! {
+    VmPolicy { schedule_policy, retention_policy, tiering_policy };
+    FileSharePolicy { schedule_policy, retention_policy, vault_retention_policy };
+    WorkloadPolicy { settings, sub_protection_policy };
+    FilesPolicy { schedule_policy, retention_policy };
+    VaultRetention { vault_retention };
+    Settings {};
+    SubPolicy { schedule_policy, retention_policy, tiering_policy } is |one, other| one.policy_type == other.policy_type;
+    Tiering {};
+
+    SimpleSchedule { hourly_schedule };
+    SimpleScheduleV2 { hourly_schedule, daily_schedule, weekly_schedule };
+    HourlySchedule {};
+    DailySchedule {};
+    WeeklySchedule {};
+    LogSchedule {};
+
+    LongTermRetention { daily_schedule, weekly_schedule, monthly_schedule, yearly_schedule };
+    DailyRetention { retention_duration };
+    WeeklyRetention { retention_duration };
+    MonthlyRetention { retention_schedule_daily, retention_schedule_weekly, retention_duration };
+    YearlyRetention { retention_schedule_daily, retention_schedule_weekly, retention_duration };
+    WeeksOfMonth {};
+    DaysOfMonth { days_of_the_month };
+    Day {} is |one, other| (one.date, one.is_last) == (other.date, other.is_last);
+    SimpleRetention { retention_duration };
+    RetentionDuration {};
 }

@@ -10,6 +10,8 @@ mod bounds;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod ids;

@@ -14,9 +14,9 @@ use crate::published::{files, folder, read, read_lines};
 const NOT_SAID: &[(&str, &str)] = &[];
 
 /// A policy that was found, and where.
-struct Found {
-    name: String,
-    properties: Value,
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) properties: Value,
 }
 
 fn is_policy(properties: &Value) -> bool {
@@ -45,7 +45,7 @@ fn policies_in(body: &Value, name: &str, found: &mut Vec<Found>) {
     }
 }
 
-fn published_and_recorded() -> Vec<Found> {
+pub(crate) fn published_and_recorded() -> Vec<Found> {
     let Some(folder) = folder() else {
         return Vec::new();
     };
