@@ -32,6 +32,7 @@ impl Boundary {
 /// Every edge of every limit and choice, and every field where it does not belong.
 pub(crate) fn boundaries() -> Vec<Boundary> {
     let mut all = Vec::new();
+    // How many points there are follows from several fields: those that a policy alone can have too many of are rules between fields.
     for limit in LIMITS.iter().filter(|limit| limit.field != POINTS) {
         let below = limit.least.checked_sub(1);
         let beyond = limit.most.checked_add(1);
@@ -86,7 +87,7 @@ pub(crate) fn daily(workload: Workload) -> Value {
 }
 
 /// The same with weekly backups, for those that have them.
-fn weekly(workload: Workload) -> Value {
+pub(crate) fn weekly(workload: Workload) -> Value {
     json!({
         "workload": workload.name(), "timeZone": "UTC",
         "schedule": { "weekly": { "on": ["Sunday"], "at": "22:30" } },
@@ -95,7 +96,7 @@ fn weekly(workload: Workload) -> Value {
 }
 
 /// Every so many hours. Days are few enough for a disk.
-fn hourly(workload: Workload, every: u32, window: u32) -> Value {
+pub(crate) fn hourly(workload: Workload, every: u32, window: u32) -> Value {
     let mut schedule = json!({ "every": format!("{every}h"), "from": "08:00" });
     if workload != Workload::Disk {
         schedule["for"] = json!(format!("{window}h"));

@@ -15,6 +15,8 @@ mod az;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod between_fields;
+#[cfg(test)]
 mod boundaries;
 #[cfg(test)]
 mod chart;

@@ -49,7 +49,7 @@ pub use report::{Event, EventKind, Report, Status};
 pub use restore::plan_restore;
 pub use service::plan_service;
 pub use step::{Action, Call, CallError, EditRoom, Method, Precondition, Slot, Step};
-pub use terms::{strategy, terms as policy_terms};
+pub use terms::{say, strategy, terms as policy_terms};
 pub use vault::plan_vault;
 pub use waiting::{Stance, Waiting};
 pub use world::{

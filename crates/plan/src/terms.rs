@@ -74,8 +74,11 @@ pub(crate) fn rendered(terms: &Terms) -> Result<ProtectionPolicy, Waiting> {
     Ok(policy)
 }
 
-/// Whether the wire can say the terms, in whichever vault they belong.
-pub(crate) fn say(terms: &Terms) -> Result<(), Waiting> {
+/// Whether the wire can say the terms, in whichever vault they belong, and a service would take them.
+///
+/// # Errors
+/// [`Waiting::PolicyNotExpressible`], with what the wire has no place for or the limit that is broken.
+pub fn say(terms: &Terms) -> Result<(), Waiting> {
     match terms.workload {
         Workload::Disk | Workload::PostgreSql => {
             let policy = dataprotection::render(terms).map_err(|error| with_cause(&error))?;

@@ -36,6 +36,19 @@ pub enum Month {
     December,
 }
 
+/// The days that so many months have at the least, whichever months they are. More than seven years have a
+/// leap day; beyond ten years there may be a day or two more.
+pub const fn fewest_days(months: u32) -> u32 {
+    let years = months / 12;
+    let rest = match months % 12 {
+        0 => 0,
+        months => months * 367 / 12 - 2,
+    };
+    years
+        .saturating_mul(365)
+        .saturating_add(months.saturating_add(11) / 96 + rest)
+}
+
 /// The days of a month that qualify. A list that is empty qualifies no day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MonthDays {

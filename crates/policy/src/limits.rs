@@ -40,6 +40,8 @@ pub enum Case {
     StandardWeekly,
     /// Enhanced (V2).
     Enhanced,
+    /// Of file shares, with the points in the vault: instant restore keeps the snapshots for some days.
+    InVault,
 }
 
 /// A number with a least and a most, both of them allowed.
@@ -101,6 +103,16 @@ pub fn limit(workload: Workload, case: Case, field: &str) -> Option<&'static Lim
     })
 }
 
+/// How many recovery points an item may have. Those of a share are snapshots, unless the policy keeps snapshots for some days
+/// (`instant_days`) and the points in the vault.
+pub fn points(workload: Workload, instant_days: Option<u32>) -> Option<&'static Limit> {
+    let case = match instant_days {
+        Some(_) => Case::InVault,
+        None => Case::Always,
+    };
+    limit(workload, case, POINTS)
+}
+
 /// The choices of a field.
 pub fn choice(workload: Workload, field: &str) -> Option<&'static Choice> {
     CHOICES
@@ -134,6 +146,7 @@ impl Limit {
             Case::StandardDaily => "for a Standard policy; tier: Enhanced has up to 30".to_owned(),
             Case::StandardWeekly => "for a Standard policy with a weekly schedule".to_owned(),
             Case::Enhanced => "for an Enhanced policy".to_owned(),
+            Case::InVault => format!("for {} with instantRestore", self.workload.in_words()),
         };
         let range = if self.least == self.most {
             format!("exactly {}", self.most)

@@ -7,6 +7,7 @@ mod archive;
 mod databases;
 mod fields;
 mod keeping;
+mod points;
 mod schedule;
 
 use super::Workload;

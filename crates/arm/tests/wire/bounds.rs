@@ -99,7 +99,7 @@ fn with(workload: Workload, case: Case, field: &str, number: u32) -> Option<Term
             match case {
                 Case::StandardWeekly => terms = good(workload, true),
                 Case::Enhanced => terms.generation = policy::Generation::Enhanced,
-                Case::Always | Case::StandardDaily => {}
+                Case::Always | Case::InVault | Case::StandardDaily => {}
             }
             if let Some(daily) = &mut terms.retention.daily {
                 daily.keep = 60;

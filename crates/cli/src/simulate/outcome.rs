@@ -9,15 +9,12 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kluis_policy::chain::Kind;
 use kluis_policy::simulate::{Made, existing, timeline};
-use kluis_policy::{DaylightSaving, Frequency, Strategy, wall_clock};
+use kluis_policy::{DaylightSaving, Frequency, Strategy, limits, wall_clock};
 
 use super::policy::Named;
 use super::storage::Storage;
 use super::tiers::{self, Row};
 use super::words;
-
-/// No item may have more recovery points (Azure's rule 1).
-pub(super) const MOST_POINTS: usize = 9_999;
 
 /// What a simulation comes to.
 #[derive(Debug)]
@@ -166,11 +163,14 @@ impl Outcome {
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend(self.clock_remark());
-        if self.most.0 > MOST_POINTS {
+        let strategy = &self.policy.strategy;
+        if let Some(limit) = limits::points(strategy.workload, strategy.instant_days)
+            && self.most.0 > usize::try_from(limit.most).unwrap_or(usize::MAX)
+        {
             remarks.push(format!(
-                "An item can have {MOST_POINTS} recovery points; this policy would keep more from {} on. Backups fail then: keep \
+                "An item can have {} recovery points (rule {}); this policy would keep more from {} on. Backups fail then: keep \
                  fewer, or back up less often.",
-                self.most.1
+                limit.most, limit.rule, self.most.1
             ));
         }
         if !self.logs.is_empty() {

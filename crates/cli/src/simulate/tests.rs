@@ -112,6 +112,48 @@ fn ten_years_of_every_four_hours() {
     );
 }
 
+/// The remarks on a policy that is nowhere but here.
+fn remarks(name: &str, spec: &str) -> Vec<String> {
+    let text = format!(
+        "apiVersion: kluis.dev/v1alpha1\nkind: BackupPolicy\nmetadata: {{ namespace: shop, name: {name} }}\nspec:\n  timeZone: UTC\n{spec}"
+    );
+    let file = std::env::temp_dir().join(format!("kluis-{name}-{}.yaml", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    let found = outcome(&SimulateArgs {
+        filename: vec![file.clone()],
+        ..ten_years("short.yaml")
+    });
+    std::fs::remove_file(&file).unwrap();
+    found.unwrap().remarks()
+}
+
+#[test]
+fn every_workload_is_measured_by_its_own_number_of_points() {
+    let weeks = "weekly: { keep: 52, on: [Sunday] }";
+    let disk = format!(
+        "  workload: Disk\n  schedule: {{ hourly: {{ every: 4h, from: \"08:00\" }} }}\n  retention: {{ daily: {{ keep: 75 }}, {weeks} }}\n"
+    );
+    let share = "  workload: FileShare\n  schedule: { daily: { at: \"22:30\" } }\n  retention: { daily: { keep: 150 }, weekly: { keep: 200, on: [Sunday] } }\n";
+    let beyond = |spec: &str, name: &str| {
+        let found = remarks(name, spec);
+        found
+            .into_iter()
+            .find(|remark| remark.starts_with("An item can have"))
+    };
+    let of_disk = beyond(&disk, "disk").unwrap();
+    assert!(
+        of_disk.starts_with("An item can have 450 recovery points (rule 18)"),
+        "{of_disk}"
+    );
+    let of_share = beyond(share, "share").unwrap();
+    assert!(
+        of_share.starts_with("An item can have 200 recovery points (rule 17)"),
+        "{of_share}"
+    );
+    let vaulted = format!("{share}  instantRestore: {{ keepDays: 7 }}\n");
+    assert_eq!(beyond(&vaulted, "vaulted"), None);
+}
+
 #[test]
 fn a_database_with_its_logs() {
     let args = SimulateArgs {

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{BackupPolicySpec, ProtectedVMSpec, Workload};
-use kluis_policy::limits::{self, Case};
-use kluis_policy::{DaylightSaving, Frequency, Strategy, follow, simulate, wall_clock};
+use kluis_policy::{DaylightSaving, Frequency, Strategy, follow, limits, simulate, wall_clock};
 
 use super::document::{Node, Step, dotted};
 use super::{Finding, Severity};
@@ -173,6 +172,14 @@ fn of_policy(policy: &Policy, now: Timestamp) -> Vec<Finding> {
             error.to_string(),
         )];
     }
+    // What the operator could not write into a vault is no warning.
+    if let Err(waiting) = kluis_plan::say(&terms) {
+        return vec![
+            policy
+                .seen
+                .finding(Severity::Error, &["spec"], waiting.to_string()),
+        ];
+    }
     let Ok(strategy) = kluis_plan::strategy(&policy.spec) else {
         return Vec::new();
     };
@@ -249,7 +256,7 @@ fn unkept(policy: &Policy, strategy: &Strategy, now: Timestamp) -> Option<Findin
 
 /// A warning where the policy comes to more recovery points than an item may have.
 fn too_many(policy: &Policy, strategy: &Strategy, now: Timestamp) -> Option<Finding> {
-    let limit = limits::limit(strategy.workload, Case::Always, limits::POINTS)?;
+    let limit = limits::points(strategy.workload, strategy.instant_days)?;
     // What restores to a second, the logs, are no points of their own.
     let strategy = Strategy {
         log: None,

@@ -67,6 +67,7 @@ pub const LIMITS: &[Limit] = &[
     of(FileShare, WINDOW, 4, 24, Unit::Hours, 17, "the published interface"),
     of(FileShare, INSTANT, 1, 30, Unit::Days, 8, "the published interface"),
     of(FileShare, POINTS, 0, 200, Unit::Points, 17, LEARN),
+    Limit { case: Case::InVault, ..of(FileShare, POINTS, 0, 9999, Unit::Points, 1, "S003, S004") },
 
     of(Disk, DAILY, 1, 365, Unit::Days, 18, LEARN),
     of(Disk, WEEKLY, 1, 52, Unit::Weeks, 18, LEARN),

@@ -69,6 +69,8 @@ pub const RULES: &[Rule] = &[
         message: "schedule.hourly.for says for how long after the first backup of a day others follow: set it" },
     Rule { name: "disk points", workloads: &[Disk], rule: 18, source: "Learn",
         message: "schedule.hourly.every and retention.daily.keep come to more than 450 recovery points, the most that a disk can have: make or keep fewer" },
+    Rule { name: "share points", workloads: &[FileShare], rule: 17, source: "Learn",
+        message: "schedule.hourly and retention.daily.keep come to more than 200 recovery points, the most that a share can have as snapshots: make or keep fewer, or set instantRestore, which keeps them in the vault" },
     Rule { name: "differential without daily full", workloads: DATABASES, rule: 10, source: "S002, Learn",
         message: "has no day beside a daily full: remove it, or set schedule.weekly" },
     Rule { name: "differential on another day", workloads: DATABASES, rule: 10, source: "S002, Learn",

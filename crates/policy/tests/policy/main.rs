@@ -11,6 +11,7 @@ mod chain;
 mod follow;
 mod item;
 mod loss;
+mod months;
 mod objective;
 mod policy_changes;
 mod reference;

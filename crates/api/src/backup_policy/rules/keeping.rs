@@ -1,6 +1,6 @@
 //! How long recovery points may be kept, and which of them.
 
-use super::{Rule, Workload, days, of};
+use super::{Rule, Workload, days, of, points};
 use Workload::{Disk, FileShare, Files, PostgreSQL, SAPHana, SQLServer, VirtualMachine};
 
 /// A workload, the least and the most of each tier's days, weeks, months and years, and the rule.
@@ -31,17 +31,13 @@ const KEPT: [Kept; 7] = [
 const WITHOUT_A_DEFAULT_RULE: [Workload; 6] =
     [VirtualMachine, SQLServer, SAPHana, FileShare, Disk, Files];
 
-/// The most points that a disk can have, and so the most days for each distance between its backups.
-const DISK_POINTS: u32 = 450;
-const DISK_HOURS: [u32; 6] = [1, 2, 4, 6, 8, 12];
-
 pub(super) fn rules() -> Vec<Rule> {
     [
         ranges(),
         by_schedule(),
         by_one_tag(),
         instant_restore(),
-        vec![disk_points()],
+        points::rules(),
     ]
     .concat()
 }
@@ -131,15 +127,27 @@ fn by_one_tag() -> Vec<Rule> {
         .about("retention.weekly.on"),
     ];
     for (tier, days, all) in [
-        ("weekly", 7, &ALL_POINTS[..1]),
-        ("monthly", SHORTEST_MONTH, &ALL_POINTS[..]),
-        ("yearly", 365, &ALL_POINTS[..]),
+        (
+            "weekly",
+            "self.retention.weekly.keep * 7".to_owned(),
+            &ALL_POINTS[..1],
+        ),
+        (
+            "monthly",
+            fewest_days("self.retention.monthly.keep"),
+            &ALL_POINTS[..],
+        ),
+        (
+            "yearly",
+            fewest_days("(self.retention.yearly.keep * 12)"),
+            &ALL_POINTS[..],
+        ),
     ] {
         for (every, is_there, least) in all {
             rules.push(
                 of(
                     &[Disk, PostgreSQL],
-                    &format!("!has(self.retention.{tier}) || !({is_there}) || self.retention.{tier}.keep * {days} >= {least}"),
+                    &format!("!has(self.retention.{tier}) || !({is_there}) || {days} >= {least}"),
                     format!("retention.{tier} keeps its recovery points shorter than retention.{every} keeps all of them: keep longer, or remove it (rule 15)"),
                 )
                 .about(format!("retention.{tier}.keep")),
@@ -163,8 +171,13 @@ const ALL_POINTS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Two months may have 59 days.
-const SHORTEST_MONTH: u32 = 29;
+/// The days that so many months have at the least, whichever months they are, counted as the service does
+/// (`kluis_policy::calendar::fewest_days`): one month has 28, two have 59, twelve 365, and more than seven years a leap day.
+fn fewest_days(months: &str) -> String {
+    format!(
+        "({months} / 12 * 365 + ({months} + 11) / 96 + ({months} % 12 == 0 ? 0 : {months} % 12 * 367 / 12 - 2))"
+    )
+}
 
 fn instant_restore() -> Vec<Rule> {
     let ask = |workloads: &[Workload], asks: &str, message: &str| {
@@ -200,23 +213,4 @@ fn instant_restore() -> Vec<Rule> {
             "instantRestore.keepDays is longer than the shortest retention: snapshots cannot outlive the recovery points in the vault (rule 8)",
         ),
     ]
-}
-
-/// How many points the days come to depends on how far apart the backups are.
-fn disk_points() -> Rule {
-    let mut most = format!("{DISK_POINTS}");
-    for hours in DISK_HOURS.into_iter().rev() {
-        most = format!(
-            "self.schedule.hourly.every == '{hours}h' ? {} : {most}",
-            DISK_POINTS * hours / 24
-        );
-    }
-    of(
-        &[Disk],
-        &format!(
-            "!has(self.retention.daily) || self.retention.daily.keep <= (has(self.schedule.hourly) ? ({most}) : {DISK_POINTS})"
-        ),
-        "schedule.hourly.every and retention.daily.keep come to more than 450 recovery points, the most that a disk can have: make or keep fewer (rule 18)",
-    )
-    .about("retention.daily.keep")
 }

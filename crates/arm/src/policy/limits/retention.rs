@@ -1,6 +1,7 @@
 //! How long points may be kept, and which.
 
 use jiff::civil::Weekday;
+use kluis_policy::calendar::fewest_days;
 use kluis_policy::limits as table;
 use kluis_policy::{DayOfMonth, MonthDays, Workload};
 
@@ -19,6 +20,7 @@ pub(super) fn broken(terms: &Terms) -> Option<LimitBroken> {
     presence(terms)
         .or_else(|| lengths(terms))
         .or_else(|| days(terms))
+        .or_else(|| one_tag(terms))
         .or_else(|| snapshots(terms))
         .or_else(|| archive(terms))
 }
@@ -128,6 +130,53 @@ fn days_of_month(on: &MonthDays, terms: &Terms) -> bool {
             !no_dates && !dates.is_empty() && dates.iter().all(fits)
         }
     }
+}
+
+/// In a Backup vault one rule keeps each point: a tag that kept shorter than all points are kept would take its backups from
+/// them. Months are taken at their shortest.
+fn one_tag(terms: &Terms) -> Option<LimitBroken> {
+    if !has_rule(terms, "tags keep longer") {
+        return None;
+    }
+    let retention = &terms.retention;
+    let weekly = retention.weekly.as_ref();
+    let weekly_days = weekly.map(|tier| tier.keep.saturating_mul(7));
+    let keeps_all = |on: &[Weekday]| {
+        scheduled_days(terms).is_some_and(|days| days.iter().all(|day| on.contains(day)))
+    };
+    let all = match (&retention.daily, weekly) {
+        (Some(daily), _) => daily.keep,
+        (None, Some(weekly)) if keeps_all(&weekly.on) => weekly.keep.saturating_mul(7),
+        (None, _) => return None,
+    };
+    let tiers = [
+        (WEEKLY, weekly_days),
+        (
+            MONTHLY,
+            retention
+                .monthly
+                .as_ref()
+                .map(|tier| fewest_days(tier.keep)),
+        ),
+        (
+            YEARLY,
+            retention
+                .yearly
+                .as_ref()
+                .map(|tier| fewest_days(tier.keep.saturating_mul(12))),
+        ),
+    ];
+    let (tier, days) = tiers
+        .into_iter()
+        .filter_map(|(tier, days)| Some((tier, days?)))
+        .find(|(_, days)| *days < all)?;
+    refusal(
+        INVALID_RETENTION,
+        &format!("{tier}.retentionDuration"),
+        format!(
+            "its points may go after {days} days, sooner than the {all} for which all points are kept"
+        ),
+    )
 }
 
 fn snapshots(terms: &Terms) -> Option<LimitBroken> {

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Time, Weekday};
 use kluis_policy::Frequency;
-use kluis_policy::limits::{self as table, Case};
+use kluis_policy::limits as table;
 
 use super::{LimitBroken, has_rule, out_of_range, refusal, start};
 use crate::error::code::INVALID_POLICY;
@@ -67,10 +67,9 @@ fn hours(terms: &Terms, every: u8, window: u8) -> Option<LimitBroken> {
 /// follows from what was really made, and a policy alone cannot break it.
 fn points(terms: &Terms, every: u8, window: u8) -> Option<LimitBroken> {
     let are_snapshots = has_rule(terms, "disk points")
-        || (terms.workload == kluis_policy::Workload::FileShare
-            && terms.instant_restore_days.is_none());
+        || (has_rule(terms, "share points") && terms.instant_restore_days.is_none());
     let daily = terms.retention.daily.as_ref().filter(|_| are_snapshots)?;
-    let limit = table::limit(terms.workload, Case::Always, table::POINTS)?;
+    let limit = table::points(terms.workload, terms.instant_restore_days)?;
     let a_day = u32::from(window.min(23) / every.max(1)) + 1;
     let least = a_day.saturating_mul(daily.keep);
     if least <= limit.most {
