@@ -14,7 +14,10 @@ use terms::Terms;
 
 use crate::simulation::Dice;
 
+/// `KLUIS_CASES` tries more of them.
 const CASES: u64 = 12;
+/// Seeds that once found something.
+const FOUND: [u64; 1] = [31];
 const MOVES: usize = 14;
 pub(crate) const POLICIES: [&str; 2] = ["daily", "other"];
 pub(crate) const MACHINES: [&str; 3] = ["web-1", "web-2", "db-1"];
@@ -66,7 +69,9 @@ fn moves(seed: u64) -> Vec<Move> {
 #[test]
 fn no_point_goes_before_the_day_that_an_approved_policy_gave_it() {
     let mut approved = 0;
-    for seed in 0..CASES {
+    let more = std::env::var("KLUIS_CASES").ok();
+    let cases = more.and_then(|more| more.parse().ok()).unwrap_or(CASES);
+    for seed in FOUND.into_iter().chain(0..cases) {
         let story = moves(seed);
         match told(seed, &story) {
             Ok(changes) => approved += changes,

@@ -5,6 +5,7 @@ use kluis_api::Workload;
 use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Generation, ProtectionPolicy, Terms, differences, keeping, parse};
 use kluis_arm::resource::Resource;
+use kluis_arm::zone;
 
 use super::at_stake::{self, Edit};
 use super::{RESYNC, edits, following};
@@ -291,11 +292,15 @@ fn change(
     }
 }
 
-/// Whether the vault's policy has the times that it had to have before the clocks changed last.
+/// Whether the vault's policy has the times that it had to have before the clocks changed last: those of the declared zone's clocks.
 pub(super) fn is_behind(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
     let found = facts.arm.as_ref().and_then(Observed::found);
     let terms = found.and_then(|found| parse(&found.properties).ok());
-    terms.is_some_and(|terms| following::is_behind(&world.policy.spec, &terms.frequency, world.now))
+    let spec = &world.policy.spec;
+    terms.is_some_and(|terms| {
+        zone::to_azure(&terms.time_zone).ok() == zone::to_azure(&spec.time_zone).ok()
+            && following::is_behind(spec, &terms.frequency, world.now)
+    })
 }
 
 /// While an edit waits for approval what is in force follows the clocks all the same: the edit of its times alone, where they are late.

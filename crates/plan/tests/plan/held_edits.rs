@@ -249,6 +249,19 @@ fn the_clock_is_followed_while_an_approval_is_awaited() {
     }
 }
 
+/// Another zone that waits for approval has other clocks: the policy in force is not edited by them.
+#[test]
+fn the_clocks_of_a_zone_that_is_not_in_force_are_not_followed() {
+    let mut cluster = following();
+    cluster.edit_policy(|policy| policy.spec.time_zone = "Europe/Helsinki".to_owned());
+    keep(&mut cluster, 10);
+    assert!(cluster.asked().is_some());
+    cluster.azure.now = at("2027-03-28T02:00:00Z");
+    cluster.converge(&ALL);
+    assert_eq!(cluster.sent(), "");
+    assert_eq!(in_force(&cluster), "22:30");
+}
+
 /// What is approved and cannot be sent yet was not approved into effect: the event goes with the edit.
 #[test]
 fn an_approved_loss_is_told_when_it_is_sent() {
