@@ -99,6 +99,41 @@ fn a_resume_is_foreseen_by_what_its_policy_is_about_to_be() {
     assert_eq!(plan.stakes[0].loss.total.deleted, 10);
 }
 
+/// What an edit costs is told although an item beside it was not looked at yet: one that has changed, and one that is new. The digest is the
+/// one that is asked for when that has arrived.
+#[test]
+fn what_an_edit_costs_is_told_beside_an_item_that_nobody_looked_at() {
+    for is_new in [false, true] {
+        let mut cluster = Cluster::converged();
+        cluster.azure.live(&item_id(), 20, true);
+        cluster.converge(&ALL);
+        if is_new {
+            // The machine that has the points is another, which nobody here declares; ours is new to the vault.
+            let foreign = key(&item_id()).replace("web-1", "far-1");
+            let item = cluster.azure.items.remove(&key(&item_id())).unwrap();
+            let times = cluster.azure.points.remove(&key(&item_id())).unwrap();
+            cluster.azure.items.insert(foreign.clone(), item);
+            cluster.azure.points.insert(foreign, times);
+            cluster.item = Some(crate::cluster::parse(crate::cluster::ITEM));
+        } else {
+            cluster.edit_item(|item| item.spec.objectives = None);
+        }
+        shorten(&mut cluster);
+        let plan = cluster.plan(Kind::BackupPolicy).unwrap();
+        assert_eq!(plan.steps, [], "{}", cluster.log);
+        let told: Vec<_> = plan
+            .stakes
+            .iter()
+            .map(|stake| (stake.loss.total.deleted, stake.digest.clone()))
+            .collect();
+        cluster.converge(&ALL);
+        let policy = cluster.policy.clone().unwrap().status.unwrap();
+        let asked = policy.vaults[0].approval.clone().expect(&cluster.log);
+        assert_eq!(told, [(asked.deleted, asked.digest)], "new: {is_new}");
+        assert!(asked.deleted > 0);
+    }
+}
+
 /// Both are looked at together: what the policy's edit was judged by is not in the vault yet when the item is on its way.
 #[test]
 fn a_policy_is_not_shortened_past_an_item_that_nobody_looked_at() {
