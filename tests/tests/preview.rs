@@ -93,7 +93,11 @@ impl Reviewed {
     }
 
     fn document(&self, manifest: &Path, code: i32) -> Value {
-        let output = self.plan(&[manifest], &["-o", "json"]);
+        self.document_of(&[manifest], code)
+    }
+
+    fn document_of(&self, manifests: &[&Path], code: i32) -> Value {
+        let output = self.plan(manifests, &["-o", "json"]);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{told}");
         serde_json::from_slice(&output.stdout).unwrap()
@@ -193,7 +197,7 @@ fn told(output: &Output, dir: &Path) -> String {
 
 #[test]
 fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() {
-    let reviewed = Reviewed::after_twelve_days();
+    let mut reviewed = Reviewed::after_twelve_days();
     let (points, now) = reviewed.points();
     let before = reviewed.traces();
 
@@ -306,6 +310,17 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
     });
     let document = reviewed.document(&new, 2);
     assert_eq!(document["created"], json!(1));
+
+    // In one commit with the policy, as most are: what that costs is told all the same.
+    let document = reviewed.document_of(&[&shorter, &new], 2);
+    assert_eq!(document["deleted"], json!(gone));
+    assert_eq!(document["approvalNeeded"], json!(true));
+    let changed = reviewed.edited("vm.yaml", |vm| {
+        vm["spec"]["objectives"] = json!({ "rpo": "48h" });
+    });
+    let document = reviewed.document_of(&[&shorter, &changed], 2);
+    assert_eq!(document["deleted"], json!(gone));
+    assert_eq!(document["objects"][0]["approvedLoss"], json!(digest));
     let moved = reviewed.edited("vm.yaml", |vm| {
         vm["spec"]["vm"]["name"] = json!("idle-1");
     });
@@ -317,4 +332,22 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
     assert_eq!(reviewed.traces(), before);
     let output = reviewed.plan(&[&shorter], &["--no-such-flag"]);
     assert_eq!(output.status.code(), Some(1), "2 is for changes alone");
+
+    // Without the service nothing is known of what it would cost: no number says otherwise, and the code is that of an error.
+    reviewed.world.service.kill().unwrap();
+    let document = reviewed.document(&shorter, 1);
+    for unknown in ["deleted", "shortened", "approvalNeeded"] {
+        let told = document.as_object().unwrap();
+        assert_eq!(told[unknown], Value::Null, "{unknown}");
+    }
+    assert_eq!(document["wouldChange"], json!(true));
+    let unread = document["objects"][0]["unread"].as_str().unwrap();
+    assert!(unread.contains("shop-weu"), "{unread}");
+    let as_it_is = reviewed.document(&example("policy.yaml"), 1);
+    assert_eq!(as_it_is["wouldChange"], Value::Null);
+    let output = reviewed.plan(&[&shorter], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("COULD NOT BE READ"), "{table}");
+    assert!(!table.contains("0 recovery points"), "{table}");
 }

@@ -72,8 +72,8 @@ pub(crate) async fn run(args: &PlanArgs, out: &mut impl Write) -> Result<ExitCod
     }
     Ok(match (document.is_whole(), document.would_change) {
         (false, _) => ExitCode::FAILURE,
-        (true, true) => ExitCode::from(CHANGES),
-        (true, false) => ExitCode::SUCCESS,
+        (true, Some(true)) => ExitCode::from(CHANGES),
+        (true, Some(false) | None) => ExitCode::SUCCESS,
     })
 }
 

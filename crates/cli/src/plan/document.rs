@@ -10,18 +10,19 @@ use serde_json::Value;
 pub(super) struct Document {
     /// `kluis.dev/plan/v1`.
     pub(super) schema: &'static str,
-    /// Whether anything would: an object, or something that the operator does.
-    pub(super) would_change: bool,
+    /// Whether anything would: an object, or something that the operator does. None where that is not known: nothing that could be
+    /// read would, and not all could be.
+    pub(super) would_change: Option<bool>,
     pub(super) created: usize,
     pub(super) changed: usize,
     pub(super) unchanged: usize,
     /// Objects of other kinds, which were not looked at.
     pub(super) others: usize,
-    /// Recovery points that would go, and those that would go sooner, of all edits together.
-    pub(super) deleted: u64,
-    pub(super) shortened: u64,
-    /// Whether an edit would wait for somebody to approve what it costs.
-    pub(super) approval_needed: bool,
+    /// Recovery points that would go, and those that would go sooner, of all edits together; None where not all could be read.
+    pub(super) deleted: Option<u64>,
+    pub(super) shortened: Option<u64>,
+    /// Whether an edit would wait for somebody to approve what it costs; None where that is not known.
+    pub(super) approval_needed: Option<bool>,
     /// The manifests' objects in their order, and policies that they make to be written into another vault.
     pub(super) objects: Vec<Object>,
 }

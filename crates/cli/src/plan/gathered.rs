@@ -55,16 +55,19 @@ fn summed(objects: Vec<Object>, others: usize) -> Document {
     let losses = || objects.iter().flat_map(|object| &object.losses);
     let is_change =
         |object: &Object| object.change != Change::Unchanged || !object.steps.is_empty();
+    // Of what could not be read, none is not zero.
+    let whole = objects.iter().all(|object| object.unread.is_none());
+    let told = |is: bool| (is || whole).then_some(is);
     Document {
         schema: "kluis.dev/plan/v1",
-        would_change: objects.iter().any(is_change),
+        would_change: told(objects.iter().any(is_change)),
         created: count(Change::Created),
         changed: count(Change::Changed),
         unchanged: count(Change::Unchanged),
         others,
-        deleted: losses().map(|loss| loss.deleted).sum(),
-        shortened: losses().map(|loss| loss.shortened).sum(),
-        approval_needed: losses().any(|loss| loss.approval == Approval::Needed),
+        deleted: whole.then(|| losses().map(|loss| loss.deleted).sum()),
+        shortened: whole.then(|| losses().map(|loss| loss.shortened).sum()),
+        approval_needed: told(losses().any(|loss| loss.approval == Approval::Needed)),
         objects,
     }
 }

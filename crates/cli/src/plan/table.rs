@@ -159,17 +159,18 @@ fn sum(document: &Document) -> String {
     if document.others > 0 {
         text.push_str(&format!(", {} of other kinds passed over", document.others));
     }
-    if document.deleted > 0 || document.shortened > 0 {
+    if let (Some(deleted), Some(shortened)) = (document.deleted, document.shortened)
+        && (deleted > 0 || shortened > 0)
+    {
         text.push_str(&format!(
-            "; {} recovery points deleted and {} kept for a shorter time",
-            document.deleted, document.shortened
+            "; {deleted} recovery points deleted and {shortened} kept for a shorter time"
         ));
     }
-    if document.approval_needed {
+    if document.approval_needed == Some(true) {
         text.push_str("; an approval is needed");
     }
     if !document.is_whole() {
-        text.push_str("; not all could be read, so that there may be more");
+        text.push_str("; not all could be read, so that what it would cost is not known");
     }
     text.push('.');
     text
@@ -211,14 +212,14 @@ mod tests {
         };
         let document = Document {
             schema: "kluis.dev/plan/v1",
-            would_change: true,
+            would_change: Some(true),
             created: 0,
             changed: 1,
             unchanged: 0,
             others: 0,
-            deleted: 0,
-            shortened: 0,
-            approval_needed: false,
+            deleted: None,
+            shortened: None,
+            approval_needed: None,
             objects: vec![object],
         };
         let mut out = Vec::new();
@@ -228,7 +229,7 @@ mod tests {
               COULD NOT BE READ: listing the items of shop-weu: no answer (connection refused)
               Not sent until somebody approves it, in this object's spec:
                 approvedLoss: "12345678901234567890123456789012"
-            0 to create, 1 to change, 0 unchanged; not all could be read, so that there may be more.
+            0 to create, 1 to change, 0 unchanged; not all could be read, so that what it would cost is not known.
         "#]]
         .assert_eq(&String::from_utf8(out).unwrap());
         assert!(!document.is_whole());
