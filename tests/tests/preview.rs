@@ -312,6 +312,9 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
     assert_eq!(document["created"], json!(1));
 
     // In one commit with the policy, as most are: what that costs is told all the same.
+    let shorter = reviewed.edited("policy.yaml", |policy| {
+        policy["spec"]["retention"]["daily"]["keep"] = json!(7);
+    });
     let document = reviewed.document_of(&[&shorter, &new], 2);
     assert_eq!(document["deleted"], json!(gone));
     assert_eq!(document["approvalNeeded"], json!(true));

@@ -7,7 +7,7 @@ use kluis_client::{
     operation,
 };
 use kluis_service::shell::Scripted;
-use kluis_service::{ClockMode, Config, Movers, Running, start};
+use kluis_service::{ClockMode, Config, Movers, OnDemand, Running, start};
 use kluis_tests::place::scratch;
 use serde_json::json;
 
@@ -24,6 +24,7 @@ fn service(dir: &Path) -> Running {
         listen_http: None,
         clock: ClockMode::Virtual,
         max_jobs: 1,
+        on_demand: OnDemand::default(),
         passphrase_file: None,
         job_reads_per_hour: None,
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),

@@ -43,6 +43,8 @@ pub enum ConditionType {
     Recoverable,
     /// The newest recovery point is young enough.
     WithinRPO,
+    /// The newest recovery point is as consistent as is declared.
+    ConsistencyMet,
     /// An edit would delete recovery points and was not carried out.
     ApprovalRequired,
 }

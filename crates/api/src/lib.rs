@@ -42,10 +42,11 @@ pub use backup_service::{
 };
 pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use crds::crds;
-pub use operation::{Operation, OperationKind};
+pub use operation::{Held, Operation, OperationKind};
 pub use protected_vm::{
-    DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, Objectives, ObjectivesStatus,
-    PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState, VmRef,
+    ConsistencyObjective, DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, Objectives,
+    ObjectivesStatus, PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState,
+    VmRef,
 };
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{

@@ -33,6 +33,20 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 256)))]
     pub before: Vec<String>,
+    /// Why it was not begun yet: the service takes no more of its kind for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// What the service does not take yet, though nothing is wrong with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// When it is asked again.
+    pub until: Time,
+    /// In the service's words, with the number that it goes by.
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 /// What an operation does.

@@ -175,12 +175,35 @@ pub enum InitialBackup {
 pub struct Objectives {
     /// How old the newest recovery point may become: `26h`. Judged by the condition WithinRPO.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), regex(pattern = r"^([0-9]{1,6}(h|m|s))+$"))]
+    #[schemars(
+        length(min = 2, max = 20),
+        regex(pattern = r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$")
+    )]
+    #[x_kube(validation = Rule::new("self.matches('[1-9]')").message("objectives.rpo is longer than nothing: 26h, 1h30m"))]
     pub rpo: Option<String>,
-    /// How long a restore may take: `4h`.
+    /// How long a restore may take: `4h`. Said for people, and judged by nothing: what a restore took, its Restore tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), regex(pattern = r"^([0-9]{1,6}(h|m|s))+$"))]
+    #[schemars(
+        length(min = 2, max = 20),
+        regex(pattern = r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$")
+    )]
+    #[x_kube(validation = Rule::new("self.matches('[1-9]')").message("objectives.rto is longer than nothing: 4h"))]
     pub rto: Option<String>,
+    /// What the newest recovery point has to be good for, at least. Judged by the condition ConsistencyMet, which is there where this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<ConsistencyObjective>,
+}
+
+/// What a recovery point is to be good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ConsistencyObjective {
+    /// The applications in the machine wrote down what they held. Not to be had of a machine that is off, nor of a Linux machine without
+    /// pre- and post-scripts.
+    ApplicationConsistent,
+    /// Its file systems did. Not to be had of a machine that is off.
+    FileSystemConsistent,
+    /// As after a power cut.
+    CrashConsistent,
 }
 
 /// What becomes of the protection when its object is deleted.
@@ -205,7 +228,7 @@ pub struct ProtectedVMStatus {
     /// The generation of the spec that this status was made from; -1 before the first.
     #[serde(default = "crate::crds::never")]
     pub observed_generation: i64,
-    /// `Ready`, `Recoverable`, `WithinRPO`, `ApprovalRequired`, `Reconciling`, `Stalled`.
+    /// `Ready`, `Recoverable`, `WithinRPO`, `ConsistencyMet` where it is declared, `ApprovalRequired`, `Reconciling`, `Stalled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

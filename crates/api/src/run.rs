@@ -24,6 +24,9 @@ pub struct Run {
     /// How many jobs of the service go before it, itself counted, while it waits for its turn; absent once it has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_place: Option<u32>,
+    /// Whether it takes, or took, more than the day that a daily policy's run has from its snapshot to the vault (rule 36).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over_a_day: bool,
     /// What went wrong and what to do about it, in the service's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
@@ -47,8 +50,6 @@ pub enum RunResult {
     CompletedWithWarnings,
     Failed,
     Cancelled,
-    /// The policy called for a run and none began.
-    Missed,
 }
 
 /// Where a recovery point is.

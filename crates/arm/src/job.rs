@@ -80,6 +80,27 @@ word! {
     }
 }
 
+/// What a job says of itself in its property bag, in the words in which `kluis service` tells it to people.
+pub mod fact {
+    /// How many MiB are done of [`TOTAL`].
+    pub const DONE: &str = "Data Transferred (in MB)";
+    /// How many MiB there are.
+    pub const TOTAL: &str = "Data To Transfer (in MB)";
+    /// Its place in the queue while it waits for its turn: 1 for the one that is next.
+    pub const QUEUE_PLACE: &str = "Queue Place";
+}
+
+impl VmJob {
+    /// What it says of itself; None where it does not say.
+    #[must_use]
+    pub fn told(&self, what: &str) -> Option<&str> {
+        let told = self.extended_info.as_ref()?.property_bag.as_ref()?;
+        let mut told = told.iter();
+        told.find(|(name, _)| name.trim().eq_ignore_ascii_case(what))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
 impl JobStatus {
     /// Whether it will not change any more. A state that is not known is not taken for an end.
     #[must_use]

@@ -113,6 +113,12 @@ pub(crate) struct ServiceArgs {
     /// How many jobs run at once; the rest queue. Default: the number of cores.
     #[arg(long)]
     pub(crate) max_jobs: Option<NonZeroU16>,
+    /// How many backups on demand a machine may have within 24 hours; more are refused, as in Azure.
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub(crate) on_demand_per_day: u16,
+    /// Beyond how many of them a job warns.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) on_demand_advised: u16,
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,

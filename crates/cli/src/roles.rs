@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{ClockMode, Config, Movers};
+use kluis_service::{ClockMode, Config, Movers, OnDemand};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
 use crate::{connection, definitions, manual, person, plan, simulate, validate};
@@ -32,7 +32,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&args, out).map(done),
         Command::Plan(args) => waited(plan::run(&args, out)),
         Command::Points(args) => waited(person::points(&args, out)).map(done),
-        Command::Jobs(args) => waited(person::jobs(&args, out)).map(done),
+        Command::Jobs(args) => waited(person::jobs(&args, out)).map(so),
         Command::Backup(args) => waited(person::backup(&args, out)).map(so),
         Command::Restore(args) => waited(person::restore(&args, out)).map(so),
         Command::Approve(args) => waited(person::approve(&args, out)).map(done),
@@ -82,6 +82,10 @@ fn service(args: ServiceArgs) -> Result<()> {
         max_jobs: args
             .max_jobs
             .map_or_else(cores, |jobs| usize::from(jobs.get())),
+        on_demand: OnDemand {
+            advised: usize::from(args.on_demand_advised),
+            most: usize::from(args.on_demand_per_day),
+        },
         passphrase_file: args.passphrase_file,
         job_reads_per_hour: args.job_reads_per_hour,
         movers: Movers::ThisProgram,

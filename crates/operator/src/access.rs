@@ -28,7 +28,7 @@ const READ: &[&str] = &["get", "list", "watch"];
 /// Finalizers are written by a patch of the object itself.
 const READ_AND_HOLD: &[&str] = &["get", "list", "watch", "patch"];
 /// A backup on demand is removed when its time to live is over.
-const READ_AND_REMOVE: &[&str] = &["get", "list", "watch", "delete"];
+const READ_HOLD_AND_REMOVE: &[&str] = &["get", "list", "watch", "patch", "delete"];
 const REPORT: &[&str] = &["patch"];
 /// A person hears what happened; what happens again is counted in the same event.
 const TELL: &[&str] = &["create", "patch"];
@@ -40,8 +40,8 @@ pub const ACCESS: &[Rule] = &[
     cluster("kluis.dev", "vaults", READ_AND_HOLD),
     cluster("kluis.dev", "backuppolicies", READ_AND_HOLD),
     cluster("kluis.dev", "protectedvms", READ_AND_HOLD),
-    cluster("kluis.dev", "backupjobs", READ_AND_REMOVE),
-    cluster("kluis.dev", "restores", READ),
+    cluster("kluis.dev", "backupjobs", READ_HOLD_AND_REMOVE),
+    cluster("kluis.dev", "restores", READ_AND_HOLD),
     cluster("kluis.dev", "backupservices/status", REPORT),
     cluster("kluis.dev", "vaults/status", REPORT),
     cluster("kluis.dev", "backuppolicies/status", REPORT),

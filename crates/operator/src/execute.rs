@@ -82,10 +82,13 @@ async fn take(
             if let Some(what) = changed(&step.guard, lines).await {
                 return Ok(Outcome::Stale { what });
             }
-            let finalizers = with_finalizer(ctx.objects.known(key).await?.as_deref(), false);
+            let known = ctx.objects.known(key).await?;
+            let finalizers = with_finalizer(known.as_deref(), false);
             let written = ctx.objects.set_finalizers(key, &version, &finalizers).await;
             // Without a finalizer an object under deletion is gone with this very write.
-            execution.gone = written.is_ok() && finalizers.is_empty();
+            let is_going =
+                known.is_none_or(|object| !object["metadata"]["deletionTimestamp"].is_null());
+            execution.gone = is_going && written.is_ok() && finalizers.is_empty();
             written
         }
         Action::DeleteObject => {
@@ -106,6 +109,9 @@ async fn take(
         | Action::DeleteItem { id }
         | Action::StartBackup { item: id, .. } => {
             return write(step, execution, &VaultKey::from(id.vault()), lines, ctx).await;
+        }
+        Action::CancelJob { job } => {
+            return write(step, execution, &VaultKey::from(&job.vault), lines, ctx).await;
         }
         Action::StartRestore { point, .. } | Action::StartFilesRestore { point, .. } => {
             return write(

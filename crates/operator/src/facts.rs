@@ -18,13 +18,23 @@ pub(crate) const FAMILIES: &[(&str, &str)] = &[
         "Protected items, by the tier of their newest recovery point.",
     ),
     (
+        "kluis_newest_runs",
+        "Protected items, by how their newest run stands and whether it takes or took more than a day.",
+    ),
+    (
         "kluis_restores",
         "Restores that there are, by target and by their Succeeded condition.",
     ),
 ];
 
 /// Whose state is counted beside Ready and Succeeded.
-const COUNTED: &[&str] = &["Recoverable", "WithinRPO", "ApprovalRequired", "Stalled"];
+const COUNTED: &[&str] = &[
+    "Recoverable",
+    "WithinRPO",
+    "ConsistencyMet",
+    "ApprovalRequired",
+    "Stalled",
+];
 
 /// The facts of one object: its kind, its status, and of a Restore where to it goes.
 pub(crate) fn facts(kind: &str, status: &Value, target: Option<&str>) -> Vec<Fact> {
@@ -40,12 +50,18 @@ pub(crate) fn facts(kind: &str, status: &Value, target: Option<&str>) -> Vec<Fac
     });
     let tier = status["recoveryPoints"]["newestTier"].as_str();
     let tier = tier.map(|tier| ("kluis_newest_points", format!("tier=\"{tier}\"")));
+    let run = &status["runs"][0];
+    let run = run["result"].as_str().map(|result| {
+        let over = run["overADay"].as_bool().unwrap_or_default();
+        let labels = format!("result=\"{result}\",over_a_day=\"{over}\"");
+        ("kluis_newest_runs", labels)
+    });
     let restore = target.map(|target| {
         let succeeded = state("Succeeded").unwrap_or("Unknown");
         let labels = format!("target=\"{target}\",succeeded=\"{succeeded}\"");
         ("kluis_restores", labels)
     });
-    counted.chain(tier).chain(restore).collect()
+    counted.chain(tier).chain(run).chain(restore).collect()
 }
 
 /// Where a Restore's spec says that it goes.
@@ -69,6 +85,7 @@ mod tests {
                 { "type": "WithinRPO", "status": "False" },
             ],
             "recoveryPoints": { "newestTier": "Vault" },
+            "runs": [{ "result": "InProgress", "overADay": true }, { "result": "Completed" }],
         });
         let told = facts("ProtectedVM", &status, None);
         assert_eq!(
@@ -79,6 +96,10 @@ mod tests {
                     "kind=\"ProtectedVM\",condition=\"WithinRPO\",status=\"False\"".to_owned()
                 ),
                 ("kluis_newest_points", "tier=\"Vault\"".to_owned()),
+                (
+                    "kluis_newest_runs",
+                    "result=\"InProgress\",over_a_day=\"true\"".to_owned()
+                ),
             ]
         );
         let spec = json!({ "to": { "inPlace": {} } });

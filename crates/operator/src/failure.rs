@@ -1,6 +1,7 @@
 //! From what the client met to what a plan can reason about.
 
 use jiff::{SignedDuration, Timestamp};
+use kluis_arm::error::code;
 use kluis_client::{Class, Failure};
 use kluis_plan::{ArmFailure, Cause};
 
@@ -9,6 +10,9 @@ const UNSAID: SignedDuration = SignedDuration::from_mins(1);
 
 /// The same of a vault whose policies were edited as often as they can be in a day.
 const EDITS_SPENT: SignedDuration = SignedDuration::from_hours(1);
+
+/// The same of a machine that was backed up on demand as often as it can be in a day. Azure does not say when it can be again.
+const BACKUPS_SPENT: SignedDuration = SignedDuration::from_hours(1);
 
 fn unsaid(code: &str) -> SignedDuration {
     match code.eq_ignore_ascii_case("UserErrorPolicyEditLimitReached") {
@@ -36,6 +40,16 @@ pub(crate) fn arm_failure(doing: String, failure: &Failure, now: Timestamp) -> A
                     .filter(|_| refusal.class == Class::RetryAfter),
             };
             let now = refusal.date.unwrap_or(now);
+            if refusal.code.eq_ignore_ascii_case(code::ON_DEMAND_LIMIT) {
+                let wait = refusal.retry_after.unwrap_or(BACKUPS_SPENT);
+                return ArmFailure {
+                    doing,
+                    cause: Cause::Spent {
+                        until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+                        message: refusal.message.clone(),
+                    },
+                };
+            }
             match wait {
                 Some(wait) => Cause::Throttled {
                     until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
@@ -67,10 +81,14 @@ mod tests {
     use kluis_client::Refusal;
 
     fn refused(status: u16, class: Class, retry_after: Option<i64>) -> Cause {
+        refused_with("Code", status, class, retry_after)
+    }
+
+    fn refused_with(code: &str, status: u16, class: Class, retry_after: Option<i64>) -> Cause {
         let failure = Failure::Refused(Box::new(Refusal {
             operation: "GET /x".to_owned(),
             status,
-            code: "Code".to_owned(),
+            code: code.to_owned(),
             message: "Message".to_owned(),
             class,
             retry_after: retry_after.map(SignedDuration::from_secs),
@@ -89,6 +107,17 @@ mod tests {
         assert_eq!(refused(429, Class::RetryAfter, Some(324)), until(324));
         assert_eq!(refused(429, Class::RetryAfter, None), until(60));
         assert_eq!(refused(503, Class::RetryAfter, Some(5)), until(5));
+        for (retry_after, seconds) in [(Some(7200), 7200), (None, 3600)] {
+            let spent = refused_with(
+                "CloudDosAbsoluteLimitReached",
+                400,
+                Class::RetryAfter,
+                retry_after,
+            );
+            let message = "Message".to_owned();
+            let until = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+            assert_eq!(spent, Cause::Spent { until, message });
+        }
         let terminal = refused(400, Class::Terminal, Some(5));
         assert!(matches!(terminal, Cause::Refused { status: 400, .. }));
     }

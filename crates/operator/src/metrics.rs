@@ -326,6 +326,8 @@ mod tests {
             # TYPE kluis_conditions gauge
             # HELP kluis_newest_points Protected items, by the tier of their newest recovery point.
             # TYPE kluis_newest_points gauge
+            # HELP kluis_newest_runs Protected items, by how their newest run stands and whether it takes or took more than a day.
+            # TYPE kluis_newest_runs gauge
             # HELP kluis_restores Restores that there are, by target and by their Succeeded condition.
             # TYPE kluis_restores gauge
         "#]]

@@ -190,6 +190,8 @@ fn after_failure(
         Cause::Throttled { until } => until.duration_since(now),
         Cause::Unreachable { .. }
         | Cause::WrongCredentials { .. }
+        // The plan has written down until when it waits.
+        | Cause::Spent { .. }
         | Cause::Refused { .. }
         | Cause::Malformed { .. } => SignedDuration::ZERO,
     };

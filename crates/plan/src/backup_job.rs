@@ -1,6 +1,6 @@
 //! Planning a BackupJob: one backup, begun once, followed to its recovery point.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kluis_api::{BackupJobStatus, ConditionType, Operation, OperationKind, ProtectionState};
 use kluis_arm::backup::{BackupRequest, VmBackupRequest};
 use kluis_arm::job::{JobOperation, VmJob};
@@ -8,8 +8,9 @@ use kluis_arm::resource::Resource;
 
 use crate::bounded::{self, Course, Evidence};
 use crate::conditions::moment;
-use crate::errand::{BEFORE, Errand, State, before, tells_another_moment, want_before};
+use crate::errand::{BEFORE, Errand, State, before, meant, tells_another_moment, want_before};
 use crate::gate::Target;
+use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::plan::{Basis, Next, Plan};
 use crate::point;
@@ -17,6 +18,7 @@ use crate::report::Status;
 use crate::seen::Seen;
 use crate::step::{Action, Slot, Step};
 use crate::waiting::Waiting;
+use crate::withdrawal;
 use crate::world::{BackupJobWorld, Fact, Observed, Want, World};
 
 impl World for BackupJobWorld {
@@ -33,8 +35,14 @@ impl World for BackupJobWorld {
         let Ok(target) = self.target() else {
             return Vec::new();
         };
-        if self.is_over() || self.job.metadata.deletion_timestamp.is_some() {
+        if self.is_over() {
             return Vec::new();
+        }
+        if self.job.metadata.deletion_timestamp.is_some() {
+            return match ids::is_held(&self.job.metadata) {
+                true => self.errand(&target).wants(),
+                false => Vec::new(),
+            };
         }
         let mut wants: Vec<Want> = self
             .work
@@ -88,7 +96,7 @@ impl BackupJobWorld {
     }
 
     fn operation(&self) -> Option<&Operation> {
-        self.job.status.as_ref()?.operation.as_ref()
+        meant(self.job.status.as_ref()?.operation.as_ref(), self.now)
     }
 
     fn target(&self) -> Result<Target<'_>, Waiting> {
@@ -113,18 +121,25 @@ pub fn plan_backup_job(world: &BackupJobWorld) -> Plan {
         before: before.conditions.clone(),
         goes_without: None,
     };
-    if world.is_over() || metadata.deletion_timestamp.is_some() {
-        return rest(world, basis, before);
+    match &metadata.deletion_timestamp {
+        Some(deleted) if ids::is_held(metadata) => {
+            return withdraw(world, deleted.0, basis, before);
+        }
+        Some(_) => return rest(world, basis, before),
+        None if world.is_over() => return rest(world, basis, before),
+        None => {}
     }
     let course = course(world).unwrap_or_else(|waiting| Course {
         operation: before.operation.clone(),
         state: before.state,
         ..Course::blocked(&waiting, world.now)
     });
-    let steps = match world.target() {
-        Ok(target) if course.begin => vec![start(world, &basis, &target)],
-        Ok(_) | Err(_) => Vec::new(),
+    let begin = match world.target() {
+        Ok(target) if course.begin => Some(start(world, &basis, &target)),
+        Ok(_) | Err(_) => None,
     };
+    let steps = course.held(metadata, &basis).into_iter().chain(begin);
+    let steps = steps.collect();
     let evidence = world
         .work
         .job
@@ -153,8 +168,34 @@ pub fn plan_backup_job(world: &BackupJobWorld) -> Plan {
     basis.plan(steps, Status::BackupJob(status), next)
 }
 
+/// What becomes of a backup whose object is deleted.
+fn withdraw(
+    world: &BackupJobWorld,
+    deleted: Timestamp,
+    basis: Basis,
+    before: BackupJobStatus,
+) -> Plan {
+    if world.is_over() || world.operation().is_none() {
+        return basis.farewell(Action::ReleaseFinalizer);
+    }
+    let errand = world.target().map(|target| world.errand(&target));
+    let is_ours = |detail: &VmJob| !is_anothers(world, detail);
+    let withdrawal = withdrawal::of(errand, deleted, &basis, is_ours);
+    withdrawal.plan(basis, |conditions, observed_generation| {
+        Status::BackupJob(BackupJobStatus {
+            conditions,
+            observed_generation,
+            ..before
+        })
+    })
+}
+
 /// A job that has ended stays for its time, and goes.
 fn rest(world: &BackupJobWorld, basis: Basis, before: BackupJobStatus) -> Plan {
+    if ids::is_held(&world.job.metadata) {
+        let release = basis.step(Action::ReleaseFinalizer);
+        return basis.plan(vec![release], Status::BackupJob(before), Next::Soon);
+    }
     let stays = SignedDuration::from_secs(i64::from(world.job.spec.ttl_seconds_after_finished));
     let goes = before
         .completion_time
@@ -266,7 +307,7 @@ fn evidence(world: &BackupJobWorld, detail: &VmJob) -> Evidence {
 }
 
 /// The recovery point that the job made: the first one that is not older than the job and was not there before it was meant.
-fn point(world: &BackupJobWorld, detail: &VmJob) -> Option<(String, jiff::Timestamp)> {
+fn point(world: &BackupJobWorld, detail: &VmJob) -> Option<(String, Timestamp)> {
     let before = world
         .job
         .status
@@ -281,8 +322,8 @@ fn point(world: &BackupJobWorld, detail: &VmJob) -> Option<(String, jiff::Timest
 
 fn made_since(
     world: &BackupJobWorld,
-    since: jiff::Timestamp,
-) -> impl Iterator<Item = (jiff::Timestamp, String)> {
+    since: Timestamp,
+) -> impl Iterator<Item = (Timestamp, String)> {
     let points = world.work.known_points().iter();
     points
         .filter_map(|point| Some((point::time(point)?, point.name.clone()?)))

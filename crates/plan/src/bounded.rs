@@ -2,13 +2,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{
-    Condition, ConditionStatus, ConditionType, Operation, OperationKind, RunResult, Time,
+    Condition, ConditionStatus, ConditionType, ObjectMeta, Operation, OperationKind, RunResult,
+    Time,
 };
 use kluis_arm::job::{JobStatus, VmJob};
 
 use crate::conditions::{Verdict, moment};
 use crate::errand::{BEFORE, State, complaint, patience, percent, queue_place};
-use crate::plan::Next;
+use crate::ids;
+use crate::plan::{Basis, Next};
+use crate::step::{Action, Step};
 use crate::waiting::Waiting;
 
 /// How long after a job's end its evidence is waited for.
@@ -66,6 +69,7 @@ impl Course {
             status_url: None,
             job: None,
             before,
+            held: None,
         };
         Self {
             operation: Some(operation),
@@ -144,6 +148,16 @@ impl Course {
                     Next::Await,
                 )
             },
+            State::Held { until, message } => {
+                let waiting = Waiting::TakenLater {
+                    until,
+                    message: message.to_owned(),
+                };
+                Self {
+                    operation: Some(meant),
+                    ..Self::blocked(&waiting, now)
+                }
+            }
             State::Unknown(failure) => {
                 let waiting = Waiting::Arm(failure);
                 Self {
@@ -238,6 +252,12 @@ impl Course {
                 }
             }
         }
+    }
+
+    /// The step that holds the object while its work is under way, so that who deletes it is heard.
+    pub(crate) fn held(&self, metadata: &ObjectMeta, basis: &Basis) -> Option<Step> {
+        let is_wanted = self.operation.is_some() && !ids::is_held(metadata);
+        is_wanted.then(|| basis.step(Action::HoldFinalizer))
     }
 
     fn at(verdict: Verdict, next: Next) -> Self {

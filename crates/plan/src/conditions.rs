@@ -190,6 +190,8 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
             }
             // The verdict tells of it already.
             ConditionType::ApprovalRequired => false,
+            // Told by who judges it.
+            ConditionType::ConsistencyMet => false,
             ConditionType::Recoverable | ConditionType::WithinRPO => {
                 condition.status != ConditionStatus::Unknown
                     && was(condition).is_some_and(|old| {

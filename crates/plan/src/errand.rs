@@ -9,7 +9,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::Operation;
 use kluis_arm::id::{ItemId, VaultId};
-use kluis_arm::job::{Job, JobDetail, JobOperation, VmJob};
+use kluis_arm::job::{Job, JobDetail, JobOperation, VmJob, fact};
 use kluis_arm::time::from_filter;
 
 use crate::conditions::moment;
@@ -43,6 +43,8 @@ pub(crate) enum State<'a> {
     },
     /// The job has ended, well or badly.
     Over { job: String, detail: &'a VmJob },
+    /// The service takes no more of its kind before then, and says why in these words.
+    Held { until: Timestamp, message: &'a str },
     /// It came to nothing before there was a job.
     Refused { code: String, message: String },
     /// How it stands is not known.
@@ -52,7 +54,7 @@ pub(crate) enum State<'a> {
 impl<'a> Errand<'a> {
     /// What has to be read to know more.
     pub(crate) fn wants(&self) -> Vec<Want> {
-        let Some(operation) = self.operation else {
+        let Some(operation) = self.operation.filter(|meant| meant.held.is_none()) else {
             return Vec::new();
         };
         if let Some(job) = self.job_name() {
@@ -83,6 +85,12 @@ impl<'a> Errand<'a> {
         let Some(operation) = self.operation else {
             return State::NotMeant;
         };
+        if let Some(held) = &operation.held {
+            return State::Held {
+                until: held.until.0,
+                message: &held.message,
+            };
+        }
         if let Some(job) = self.job_name() {
             return match self.job {
                 Some(Observed::Found(found)) => match detail(found) {
@@ -221,6 +229,12 @@ impl<'a> Errand<'a> {
     }
 }
 
+/// What was meant, unless the service did not take it and the time until which it was told to wait is over: that is an answer, so that
+/// whatever was meant is meant anew.
+pub(crate) fn meant(operation: Option<&Operation>, now: Timestamp) -> Option<&Operation> {
+    operation.filter(|meant| meant.held.as_ref().is_none_or(|held| held.until.0 > now))
+}
+
 /// The read that has to come before an intent: the jobs that could be taken for its answer, and are not.
 pub(crate) fn want_before(item: &ItemId, does: JobOperation, now: Timestamp) -> Want {
     Want::Jobs {
@@ -308,28 +322,18 @@ pub(crate) fn complaint(detail: &VmJob) -> Option<String> {
     Some(format!("{said} {advice}").trim().to_owned())
 }
 
-/// What a job says of itself, in the words in which Azure tells it to people; None where it does not say.
-pub(crate) fn told<'a>(detail: &'a VmJob, what: &str) -> Option<&'a str> {
-    let told = detail.extended_info.as_ref()?.property_bag.as_ref()?;
-    let mut told = told.iter();
-    told.find(|(name, _)| name.trim().eq_ignore_ascii_case(what))
-        .map(|(_, value)| value.as_str())
-}
-
 /// Whether a job says another moment than this one. Told to the second; what cannot be read tells nothing.
 pub(crate) fn tells_another_moment(detail: &VmJob, what: &str, than: Timestamp) -> bool {
-    told(detail, what)
+    detail
+        .told(what)
         .and_then(|text| from_filter(text).ok())
         .is_some_and(|told| told.as_second() != than.as_second())
 }
 
 /// Which place in the service's queue the job has, where it says that it waits.
 pub(crate) fn queue_place(detail: &VmJob) -> Option<u32> {
-    told(detail, QUEUE_PLACE)?.trim().parse().ok()
+    detail.told(fact::QUEUE_PLACE)?.trim().parse().ok()
 }
-
-/// What a job that waits for its turn says: a number in its property bag, 1 for the one that is next. Of `kluis service`.
-const QUEUE_PLACE: &str = "Queue Place";
 
 /// How far the job is, where it says: `42%`.
 pub(crate) fn percent(detail: &VmJob) -> Option<String> {

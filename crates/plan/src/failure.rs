@@ -22,6 +22,8 @@ pub enum Cause {
     WrongCredentials { message: String },
     /// The service wants to be left alone until then.
     Throttled { until: Timestamp },
+    /// The service takes no more of this before then: a number is used up, which its message names.
+    Spent { until: Timestamp, message: String },
     /// The service answered with an error.
     Refused {
         status: u16,
@@ -36,7 +38,9 @@ impl ArmFailure {
     /// What a person or the next reconcile can make of it.
     pub fn class(&self) -> Class {
         match &self.cause {
-            Cause::Unreachable { .. } | Cause::Throttled { .. } => Class::RetryAfter,
+            Cause::Unreachable { .. } | Cause::Throttled { .. } | Cause::Spent { .. } => {
+                Class::RetryAfter
+            }
             Cause::WrongCredentials { .. } | Cause::Malformed { .. } => Class::Blocked,
             Cause::Refused { status, code, .. } => classify(code, *status),
         }
@@ -47,7 +51,7 @@ impl ArmFailure {
         match &self.cause {
             Cause::Unreachable { .. } | Cause::Malformed { .. } => true,
             Cause::Refused { status, .. } => *status >= 500,
-            Cause::WrongCredentials { .. } | Cause::Throttled { .. } => false,
+            Cause::WrongCredentials { .. } | Cause::Throttled { .. } | Cause::Spent { .. } => false,
         }
     }
 }
@@ -59,6 +63,9 @@ impl fmt::Display for ArmFailure {
             Cause::Unreachable { message } => write!(f, "{doing}: no answer ({message})"),
             Cause::WrongCredentials { message } => write!(f, "{doing}: not let in ({message})"),
             Cause::Throttled { until } => write!(f, "{doing}: told to wait until {until}"),
+            Cause::Spent { until, message } => {
+                write!(f, "{doing}: not before {until}: {message}")
+            }
             Cause::Refused {
                 status,
                 code,

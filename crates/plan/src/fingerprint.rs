@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::errand::detail;
 use crate::world::{Fact, Observed};
 
 /// The first 16 hexadecimal digits of the SHA-256 of a fact. It is made and compared by the same program, never stored: its form may
@@ -20,7 +21,16 @@ impl Fingerprint {
 }
 
 /// What the fact says. How many items a policy protects is none of what it says: a thousand that begin to use it would each find it changed.
+/// Nor is how far a job is, which is another at every read: how it stands is, and what can be done to it.
 fn said(fact: &Fact) -> String {
+    if let Fact::Job(Observed::Found(job)) = fact
+        && let Some(detail) = detail(job)
+    {
+        return format!(
+            "{:?} {:?} {:?}",
+            job.name, detail.status, detail.actions_info
+        );
+    }
     if let Fact::Policy(Observed::Found(policy)) = fact
         && let Ok(mut document) = serde_json::to_value(policy)
     {

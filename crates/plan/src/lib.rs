@@ -32,6 +32,7 @@ mod step;
 mod terms;
 mod vault;
 mod waiting;
+mod withdrawal;
 mod words;
 mod world;
 

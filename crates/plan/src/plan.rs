@@ -7,7 +7,7 @@ use kluis_api::{Condition, ConditionType};
 
 use crate::approval::Stake;
 use crate::conditions::{self, Extra, Standing, Verdict};
-use crate::failure::ArmFailure;
+use crate::failure::{ArmFailure, Cause};
 use crate::fingerprint::Fingerprint;
 use crate::key::ObjectKey;
 use crate::report::{Event, Report, Status};
@@ -246,6 +246,11 @@ impl Plan {
         let waiting = Waiting::Arm(failure.clone());
         let starts_work = step.action.starts_work();
         if let Some(status) = &mut report.status {
+            if let (true, Cause::Spent { until, message }) = (starts_work, &failure.cause) {
+                // Nothing is wrong: the next look says what is waited for.
+                status.held(step, *until, message);
+                return Next::Soon;
+            }
             if starts_work && !failure.may_have_been_taken() {
                 status.not_taken(step);
             }
@@ -323,6 +328,7 @@ impl Status {
                     status_url: None,
                     job: None,
                     before: Vec::new(),
+                    held: None,
                 });
         *kept = Some(kluis_api::Operation {
             status_url: Some(status_url.to_owned()),
@@ -349,6 +355,7 @@ impl Status {
                 status_url: None,
                 job: None,
                 before: Vec::new(),
+                held: None,
             });
         }
     }
@@ -356,6 +363,18 @@ impl Status {
     fn not_taken(&mut self, step: &Step) {
         if let Some(kept) = step.slot.as_ref().and_then(|slot| self.operation_mut(slot)) {
             *kept = None;
+        }
+    }
+
+    /// Remembers that the service does not take it yet: it is not asked again before then.
+    fn held(&mut self, step: &Step, until: Timestamp, message: &str) {
+        let kept = step.slot.as_ref().and_then(|slot| self.operation_mut(slot));
+        if let Some(meant) = kept.and_then(Option::as_mut) {
+            meant.status_url = None;
+            meant.held = Some(kluis_api::Held {
+                until: conditions::moment(until),
+                message: conditions::cut(message, 1024),
+            });
         }
     }
 

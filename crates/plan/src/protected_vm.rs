@@ -1,6 +1,7 @@
 //! Planning a ProtectedVM: protected as declared, backed up as asked, and a status that says how recoverable it is.
 
 mod backup;
+mod consistency;
 mod history;
 mod leaving;
 mod lock;
@@ -192,11 +193,13 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
     let outlook = outlook::of(world, &history);
     let (verdict, next) = judge(world, &protection, &backup, &outlook);
     let (verdict, locked) = lock::told(world, verdict, &basis.before);
-    let extras = [
-        history.recoverable(),
-        outlook.within_rpo.clone(),
-        asked(&protection),
-    ];
+    let consistency = consistency::of(world, &history);
+    let (consistent, weaker) = consistency.unzip();
+    let extras: Vec<Extra> = [history.recoverable(), outlook.within_rpo.clone()]
+        .into_iter()
+        .chain(consistent)
+        .chain([asked(&protection)])
+        .collect();
     let seen = world.seen();
     let status = ProtectedVMStatus {
         observed_generation: basis.generation,
@@ -248,6 +251,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .chain(history.events)
         .chain(outlook.events)
         .chain(locked)
+        .chain(weaker.flatten())
         .chain(sent);
     let mut plan = basis.plan(steps, Status::ProtectedVm(Box::new(status)), next);
     plan.report.events.extend(told);
@@ -273,13 +277,22 @@ fn judge(
         Next::After(calm)
     };
     match protection {
-        Ok(Protection::AsDeclared { reason, message }) => match &backup.under_way {
-            Some(doing) => (
-                Verdict::busy("BackupInProgress", format!("{message} {doing}")),
-                calm,
-            ),
-            None => (Verdict::settled(reason, message.clone()), calm),
-        },
+        Ok(Protection::AsDeclared { reason, message }) => {
+            match (&backup.waits, &backup.under_way) {
+                (Some(waiting), _) => (
+                    Verdict::busy(
+                        waiting.reason(),
+                        format!("{message} The backup that was asked for waits: {waiting}"),
+                    ),
+                    calm,
+                ),
+                (None, Some(doing)) => (
+                    Verdict::busy("BackupInProgress", format!("{message} {doing}")),
+                    calm,
+                ),
+                (None, None) => (Verdict::settled(reason, message.clone()), calm),
+            }
+        }
         Ok(Protection::ToDo { kind, .. }) => (
             Verdict::working(
                 &format!("{kind}"),

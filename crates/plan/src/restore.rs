@@ -8,19 +8,21 @@ mod goal;
 mod preflight;
 mod staging;
 
+use jiff::Timestamp;
 use kluis_api::{ConditionType, Operation, OperationKind, RestoreStatus, RestoredPoint};
-use kluis_arm::job::JobOperation;
+use kluis_arm::job::{JobOperation, VmJob};
 
 use crate::bounded::{self, Course};
 use crate::conditions::moment;
-use crate::errand::{BEFORE, Errand, State, before, want_before};
+use crate::errand::{BEFORE, Errand, State, before, meant, want_before};
 use crate::gate::Target;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::plan::{Basis, Next, Plan};
 use crate::report::Status;
-use crate::step::Step;
+use crate::step::{Action, Step};
 use crate::waiting::Waiting;
+use crate::withdrawal;
 use crate::world::{Fact, RestoreWorld, Want, World};
 use evidence::Findings;
 use goal::Goal;
@@ -36,12 +38,18 @@ impl World for RestoreWorld {
     }
 
     fn wants(&self) -> Vec<Want> {
-        if self.is_over() || self.restore.metadata.deletion_timestamp.is_some() {
-            return Vec::new();
-        }
         let Ok(target) = self.target() else {
             return Vec::new();
         };
+        if self.is_over() {
+            return Vec::new();
+        }
+        if self.restore.metadata.deletion_timestamp.is_some() {
+            return match ids::is_held(&self.restore.metadata) {
+                true => self.errand(&target).wants(),
+                false => Vec::new(),
+            };
+        }
         let Ok(goal) = Goal::of(self, &target) else {
             return Vec::new();
         };
@@ -109,7 +117,7 @@ impl RestoreWorld {
     }
 
     fn operation(&self) -> Option<&Operation> {
-        self.restore.status.as_ref()?.operation.as_ref()
+        meant(self.restore.status.as_ref()?.operation.as_ref(), self.now)
     }
 
     fn target(&self) -> Result<Target<'_>, Waiting> {
@@ -139,8 +147,16 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         before: before.conditions.clone(),
         goes_without: None,
     };
-    if world.is_over() || metadata.deletion_timestamp.is_some() {
-        return basis.plan(Vec::new(), Status::Restore(before), Next::Await);
+    match &metadata.deletion_timestamp {
+        Some(deleted) if ids::is_held(metadata) => {
+            return withdraw(world, deleted.0, basis, before);
+        }
+        None if world.is_over() && ids::is_held(metadata) => {
+            let release = basis.step(Action::ReleaseFinalizer);
+            return basis.plan(vec![release], Status::Restore(before), Next::Soon);
+        }
+        None if !world.is_over() => {}
+        _ => return basis.plan(Vec::new(), Status::Restore(before), Next::Await),
     }
     let followed = follow(world, &basis);
     let Followed {
@@ -156,6 +172,11 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         };
         Followed::at(course)
     });
+    let steps = course
+        .held(metadata, &basis)
+        .into_iter()
+        .chain(steps)
+        .collect();
     let found = findings
         .filter(|_| course.verdict.is_success())
         .unwrap_or_default();
@@ -176,7 +197,38 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         files: found.files,
         operation: course.operation,
     };
-    basis.plan(steps, Status::Restore(status), course.next)
+    let next = match status.completion_time {
+        Some(_) => Next::Soon,
+        None => course.next,
+    };
+    basis.plan(steps, Status::Restore(status), next)
+}
+
+/// What becomes of a restore whose object is deleted.
+fn withdraw(world: &RestoreWorld, deleted: Timestamp, basis: Basis, before: RestoreStatus) -> Plan {
+    if world.is_over() || world.operation().is_none() {
+        return basis.farewell(Action::ReleaseFinalizer);
+    }
+    let target = world.target();
+    let errand = target.clone().map(|target| world.errand(&target));
+    let is_ours = |detail: &VmJob| {
+        let goal = target
+            .as_ref()
+            .ok()
+            .and_then(|target| Goal::of(world, target).ok());
+        let chosen = world.chosen();
+        !goal
+            .zip(chosen)
+            .is_some_and(|(goal, chosen)| goal.is_anothers(detail, chosen))
+    };
+    let withdrawal = withdrawal::of(errand, deleted, &basis, is_ours);
+    withdrawal.plan(basis, |conditions, observed_generation| {
+        Status::Restore(RestoreStatus {
+            conditions,
+            observed_generation,
+            ..before
+        })
+    })
 }
 
 /// What is to be done about a restore, and what it has come to.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kluis_api::OperationKind;
 use kluis_arm::backup::TriggerBackup;
 use kluis_arm::files::TriggerFilesRestore;
-use kluis_arm::id::{ItemId, PolicyId, RecoveryPointId, VaultId};
+use kluis_arm::id::{ItemId, JobId, PolicyId, RecoveryPointId, VaultId};
 use kluis_arm::item::Item;
 use kluis_arm::policy::Policy;
 use kluis_arm::restore::TriggerRestore;
@@ -122,6 +122,10 @@ pub enum Action {
         prefix: String,
         body: Box<TriggerFilesRestore>,
     },
+    /// The job ends before its work is done.
+    CancelJob {
+        job: JobId,
+    },
 }
 
 /// A call to ARM.
@@ -183,6 +187,7 @@ impl Action {
                 prefix,
                 body,
             } => write(Method::Post, format!("{prefix}{point}/restoreFiles"), body)?,
+            Self::CancelJob { job } => bare(Method::Post, format!("{job}/cancel")),
         };
         Ok(Some(call))
     }
@@ -201,6 +206,7 @@ impl Action {
             Self::StartRestore { point, .. } | Self::StartFilesRestore { point, .. } => {
                 point.to_string()
             }
+            Self::CancelJob { job } => job.to_string(),
         }
     }
 
@@ -210,7 +216,8 @@ impl Action {
             Self::HoldFinalizer
             | Self::ReleaseFinalizer
             | Self::DeleteObject
-            | Self::DeletePolicy { .. } => None,
+            | Self::DeletePolicy { .. }
+            | Self::CancelJob { .. } => None,
             Self::CreateVault { .. } => Some(OperationKind::CreateVault),
             Self::UpdateVault { .. } => Some(OperationKind::UpdateVault),
             Self::DeleteVault { .. } => Some(OperationKind::DeleteVault),

@@ -33,6 +33,8 @@ pub enum Waiting {
     SubscriptionNotFound { subscription: String },
     /// A call to ARM failed.
     Arm(ArmFailure),
+    /// The service takes no more of this before then: a number is used up, which its message names.
+    TakenLater { until: Timestamp, message: String },
     /// A name or an id in the spec cannot be one in Azure.
     InvalidName { what: &'static str, message: String },
     /// A kind of vault, workload, item or restore that no version of Kluis offers yet.
@@ -191,6 +193,7 @@ impl Waiting {
             Self::SecretNotFound { .. } => "SecretNotFound",
             Self::SubscriptionNotFound { .. } => "SubscriptionNotFound",
             Self::Arm(failure) => arm_reason(failure),
+            Self::TakenLater { .. } => LIMIT_REACHED,
             Self::InvalidName { .. } => "InvalidName",
             Self::NotOfferedYet { .. } => "NotOfferedYet",
             Self::VaultNotFound { .. } => "VaultNotFound",
@@ -264,6 +267,7 @@ impl Waiting {
             | Self::LossUnknown { .. }
             | Self::EditsSpent { .. }
             | Self::RunFirst { .. }
+            | Self::TakenLater { .. }
             | Self::PolicyOutOfDate { .. }
             | Self::ItemNotSeen { .. }
             | Self::OperationInProgress { .. }
@@ -329,7 +333,7 @@ impl Waiting {
             | Self::InvalidName { .. }
             | Self::PolicyNotExpressible { .. } => Next::Await,
             Self::Arm(ArmFailure {
-                cause: Cause::Throttled { until },
+                cause: Cause::Throttled { until } | Cause::Spent { until, .. },
                 ..
             })
             | Self::LossUnknown {
@@ -343,7 +347,9 @@ impl Waiting {
             Self::LossUnknown { .. }
             | Self::StillProvisioning { .. }
             | Self::EvidenceMissing { .. } => Next::After(ARM_SOON),
-            Self::EditsSpent { until, .. } | Self::RunFirst { until } => {
+            Self::EditsSpent { until, .. }
+            | Self::TakenLater { until, .. }
+            | Self::RunFirst { until } => {
                 Next::After(now.duration_until(*until).max(SignedDuration::from_secs(1)))
             }
             Self::OperationInProgress { .. } => Next::After(ANOTHER_OBJECT),
@@ -370,6 +376,9 @@ impl Waiting {
     }
 }
 
+/// A number of the service's is used up for now.
+const LIMIT_REACHED: &str = "LimitReached";
+
 fn stance(class: Class) -> Stance {
     match class {
         Class::RetryAfter => Stance::Progressing,
@@ -382,6 +391,7 @@ fn arm_reason(failure: &ArmFailure) -> &'static str {
         Cause::Unreachable { .. } => "ServiceUnreachable",
         Cause::WrongCredentials { .. } => "WrongCredentials",
         Cause::Throttled { .. } => "Throttled",
+        Cause::Spent { .. } => LIMIT_REACHED,
         Cause::Malformed { .. } => "AnswerNotUnderstood",
         Cause::Refused { code, .. } if code.eq_ignore_ascii_case(code::AUTHORIZATION_FAILED) => {
             "NotAuthorized"

@@ -191,6 +191,13 @@ impl fmt::Display for Action {
                     point.item.vault().name
                 )
             }
+            Self::CancelJob { job } => {
+                write!(
+                    f,
+                    "cancel the job {} of the vault {}",
+                    job.name, job.vault.name
+                )
+            }
         }
     }
 }

@@ -15,4 +15,5 @@ pub mod shell;
 pub mod store;
 pub mod vaults;
 
+pub use core::OnDemand;
 pub use shell::{ClockMode, Config, Credentials, Movers, Running, ServiceError, run, start};

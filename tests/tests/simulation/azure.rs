@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::error::{ErrorBody, classify};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, Method, Refusal};
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request,
-    Response, Role, What,
+    self, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query, RepositoryReport,
+    Request, Response, Role, What,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError, Tx};
@@ -492,6 +492,7 @@ fn context<'a>(
         inventory,
         data_dir: Path::new("/data"),
         max_jobs: 2,
+        on_demand: OnDemand::default(),
         facts: files,
         ids,
     }

@@ -60,6 +60,8 @@ pub const AUTHORIZATION_FAILED: &str = "AuthorizationFailed";
 pub const LINKED_AUTHORIZATION_FAILED: &str = "LinkedAuthorizationFailed";
 /// A lock on the resource group forbids it; with status 409.
 pub const SCOPE_LOCKED: &str = "ScopeLocked";
+/// The machine was backed up on demand as often as it can be in a day; with status 400.
+pub const ON_DEMAND_LIMIT: &str = "CloudDosAbsoluteLimitReached";
 /// The job is no longer where it can be stopped.
 pub const JOB_NOT_CANCELLABLE: &str = "UserErrorJobNotCancellable";
 /// The redundancy cannot change once an item is registered.
@@ -88,6 +90,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     (OBJECT_LOCKED, Class::RetryAfter),
     (CONFLICTING_PROTECTION, Class::RetryAfter),
     (THROTTLED, Class::RetryAfter),
+    (ON_DEMAND_LIMIT, Class::RetryAfter),
     (EXPIRED_TOKEN, Class::RetryAfter),
     (INTERNAL, Class::RetryAfter),
     (UNAVAILABLE, Class::RetryAfter),

@@ -57,6 +57,10 @@ pub(crate) struct JobsArgs {
     /// The jobs of every item in the vault.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Cancel this job, and wait until it has ended: a backup can be until its snapshots are taken, a restore until it is done. Exit 1
+    /// when it could not be.
+    #[arg(long, value_name = "JOB")]
+    pub(crate) cancel: Option<String>,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
     /// What is printed.
@@ -117,7 +121,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long)]
     pub(crate) in_place: bool,
     /// Files and folders, by their paths in the machine.
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "no_wait")]
     pub(crate) files: Vec<String>,
     /// With --to-disks: the OS disk, and of the data disks those at these LUNs. With --in-place: these data disks alone.
     #[arg(long, value_name = "LUN", value_delimiter = ',', conflicts_with_all = ["new_vm", "files"])]
@@ -128,6 +132,9 @@ pub(crate) struct RestoreArgs {
     /// With --to-disks or --new-vm: the availability zone, when it is not to be the machine's.
     #[arg(long, value_parser = ["1", "2", "3"], conflicts_with_all = ["in_place", "files"])]
     pub(crate) zone: Option<String>,
+    /// The storage account that it passes through; the first in the vault's region when left out.
+    #[arg(long, value_name = "GROUP/NAME", conflicts_with = "files")]
+    pub(crate) staging_account: Option<GroupAndName>,
     /// With --new-vm: the virtual network.
     #[arg(long, requires = "new_vm")]
     pub(crate) network: Option<String>,

@@ -6,12 +6,11 @@
 use std::fmt::Debug;
 use std::io::Write;
 use std::pin::pin;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use futures::TryStreamExt;
+use futures::StreamExt;
 use kluis_api::{BackupJob, Condition, ConditionStatus, ConditionType, Restore};
-use kube::runtime::watcher;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,24 +67,22 @@ pub(super) async fn to_its_end<K: Bounded>(
     let reached = reach(item, connection).await.ok();
     let progress = Progress::start(&name);
     let mut latest = made.clone();
-    let mut seen = pin!(watcher::watch_object(api.clone(), &name));
+    let mut seen = pin!(watcher::watch_object(api.clone(), &name).default_backoff());
     let mut beat = tokio::time::interval(Pace::of(reached.as_ref()).between_reads());
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            next = seen.try_next() => {
-                let next = next.with_context(|| format!("watching {name}"))?;
-                match next {
-                    Some(Some(object)) => latest = object,
-                    Some(None) => bail!("{name} was deleted while it was waited for"),
-                    None => bail!("the watch on {name} ended"),
+            next = seen.next() => match heard(next, &name)? {
+                Heard::Object(object) => {
+                    latest = *object;
+                    progress.says(latest.course().progress);
+                    if let Some(ended) = ended(&latest) {
+                        progress.finish();
+                        return Ok(ended);
+                    }
                 }
-                progress.percent(latest.course().progress);
-                if let Some(ended) = ended(&latest) {
-                    progress.finish();
-                    return Ok(ended);
-                }
-            }
+                Heard::Hiccup(what) => progress.warn(&what),
+            },
             _ = beat.tick() => {
                 if let (Some(Reached { arm, item }), Some(job)) = (&reached, latest.course().job) {
                     progress.look(arm, item, job).await;
@@ -93,6 +90,41 @@ pub(super) async fn to_its_end<K: Bounded>(
             }
         }
     }
+}
+
+/// What the watch has to say.
+#[derive(Debug)]
+enum Heard<K> {
+    Object(Box<K>),
+    /// It could not be seen just now, and is looked at again: what is waited for goes on.
+    Hiccup(String),
+}
+
+/// A connection that breaks, an API server that starts anew and a version that is too old pass; who may not look, or looks for what is gone,
+/// waits for nothing.
+fn heard<K>(next: Option<watcher::Result<Option<K>>>, name: &str) -> Result<Heard<K>> {
+    match next {
+        Some(Ok(Some(object))) => Ok(Heard::Object(Box::new(object))),
+        Some(Ok(None)) => bail!("{name} was deleted while it was waited for"),
+        Some(Err(error)) if is_final(&error) => {
+            Err(error).with_context(|| format!("watching {name}"))
+        }
+        Some(Err(error)) => Ok(Heard::Hiccup(format!(
+            "watching {name}: {:#}; looking again",
+            anyhow::Error::new(error)
+        ))),
+        None => bail!("the watch on {name} ended"),
+    }
+}
+
+fn is_final(error: &watcher::Error) -> bool {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code,
+        _ => return false,
+    };
+    matches!(code, 401 | 403 | 404)
 }
 
 /// The object at its end, for people in one line.
@@ -159,12 +191,40 @@ impl Bounded for Restore {
     }
 }
 
-impl Pace {
-    /// How often the service is asked how fast it is.
-    fn between_reads(self) -> Duration {
-        match self {
-            Self::Own => Duration::from_secs(2),
-            Self::Azure => Duration::from_secs(60),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16) -> Box<kube::core::Status> {
+        let mut status = kube::core::Status::failure("said so", "Reason");
+        status.code = code;
+        Box::new(status)
+    }
+
+    /// A backup that succeeds is not told as failed because the API server was away for a moment.
+    #[test]
+    fn a_watch_that_breaks_is_taken_up_again() {
+        for error in [
+            watcher::Error::WatchError(status(410)),
+            watcher::Error::WatchError(status(500)),
+            watcher::Error::NoResourceVersion,
+            watcher::Error::WatchStartFailed(kube::Error::Api(status(503))),
+        ] {
+            let told = error.to_string();
+            match heard::<()>(Some(Err(error)), "web-1-x7k2p").unwrap() {
+                Heard::Hiccup(what) => assert!(what.contains("looking again"), "{what}"),
+                Heard::Object(_) => panic!("{told}"),
+            }
         }
+    }
+
+    #[test]
+    fn who_may_not_look_waits_for_nothing() {
+        for code in [401, 403, 404] {
+            let error = watcher::Error::WatchStartFailed(kube::Error::Api(status(code)));
+            assert!(heard::<()>(Some(Err(error)), "web-1-x7k2p").is_err());
+        }
+        assert!(heard::<()>(Some(Ok(None)), "web-1-x7k2p").is_err());
+        assert!(heard::<()>(None, "web-1-x7k2p").is_err());
     }
 }

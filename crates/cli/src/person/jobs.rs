@@ -1,16 +1,23 @@
-//! `kluis jobs`: what a vault did and is doing, as the service tells it.
+//! `kluis jobs`: what a vault did and is doing, as the service tells it; and the end of a job before its work is done.
 
 use std::io::Write;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kluis_arm::api_version::SENT;
-use kluis_arm::job::{Job, JobDetail, VmJob};
-use kluis_client::{ArmRequest, list};
+use kluis_arm::id::{ItemId, Name};
+use kluis_arm::job::{Job, JobDetail, JobStatus, VmJob};
+use kluis_arm::operation::OperationState;
+use kluis_client::{Arm, ArmClient, ArmRequest, Method, list, operation};
 use serde::Serialize;
 
-use super::connection::reach;
+use super::connection::{Reached, reach};
 use crate::args::JobsArgs;
 use crate::output::{self, Format};
+
+/// How long it is waited for that a job ends which is cancelled, where the service says nothing of it: ten minutes.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+const MOST_LOOKS: u32 = 300;
 
 /// A job as it is printed.
 #[derive(Debug, Serialize)]
@@ -26,36 +33,101 @@ struct Listed {
     errors: Vec<String>,
 }
 
-/// Prints the jobs, the newest first.
-pub(crate) async fn jobs(args: &JobsArgs, out: &mut impl Write) -> Result<()> {
+/// Prints the jobs, the newest first, or cancels one; `Ok(false)` when that could not be.
+pub(crate) async fn jobs(args: &JobsArgs, out: &mut impl Write) -> Result<bool> {
     let reached = reach(&args.item, &args.connection).await?;
+    if let Some(job) = &args.cancel {
+        let (job, was_cancelled) = cancelled(&reached, job, args.all).await?;
+        match args.output {
+            Format::Table => table(vec![job], out)?,
+            Format::Json | Format::Yaml => output::value(&job, args.output, out)?,
+        }
+        return Ok(was_cancelled);
+    }
     let vault = reached.item.vault();
     let request = ArmRequest::get(format!("{vault}/backupJobs"), SENT)
         .with_query("$filter", "backupManagementType eq 'AzureIaasVM'");
     let found = list(&reached.arm, request)
         .await
         .with_context(|| format!("listing the jobs of the vault {}", vault.name))?;
-    let machine = reached.item.container.name.clone();
     let mut jobs = Vec::new();
     for value in found {
         let job: Job = serde_json::from_value(value).context("reading a job")?;
         let JobDetail::VirtualMachine(detail) = job.properties else {
             continue;
         };
-        let is_of_item = detail.container_name.as_deref().is_some_and(|name| {
-            machine
-                .to_string()
-                .to_lowercase()
-                .ends_with(&name.to_lowercase())
-        });
-        if args.all || is_of_item {
+        if args.all || is_of(&reached.item, &detail) {
             jobs.push(listed(job.name.unwrap_or_default(), &detail));
         }
     }
     jobs.sort_by(|one, other| other.started.cmp(&one.started));
-    if args.output != Format::Table {
-        return output::value(&jobs, args.output, out);
+    match args.output {
+        Format::Table => table(jobs, out)?,
+        Format::Json | Format::Yaml => output::value(&jobs, args.output, out)?,
     }
+    Ok(true)
+}
+
+/// Asks for the end of a job and waits for it: the job as it is then, and whether it ended so.
+async fn cancelled(reached: &Reached, name: &str, any: bool) -> Result<(Listed, bool)> {
+    let vault = reached.item.vault();
+    let name = Name::new(name).with_context(|| format!("reading the name '{name}' of a job"))?;
+    let id = vault.job(name);
+    let read = || async {
+        let answer = reached
+            .arm
+            .call(&ArmRequest::get(id.to_string(), SENT))
+            .await;
+        let answer = answer.with_context(|| format!("reading the job {}", id.name))?;
+        let job: Job = serde_json::from_value(answer.body.unwrap_or_default())
+            .with_context(|| format!("reading the job {}", id.name))?;
+        match job.properties {
+            JobDetail::VirtualMachine(detail) => Ok(detail),
+            JobDetail::Other(_) => bail!("{} is no job of a virtual machine", id.name),
+        }
+    };
+    let detail = read().await?;
+    if !any && !is_of(&reached.item, &detail) {
+        bail!(
+            "{} is a job of {}: name that item, or add --all",
+            id.name,
+            detail.entity_friendly_name.unwrap_or_default()
+        );
+    }
+    let request = ArmRequest::new(Method::Post, format!("{id}/cancel"), SENT);
+    let answer = reached.arm.call(&request).await;
+    let answer = answer.with_context(|| format!("cancelling the job {}", id.name))?;
+    if let Some(url) = answer.location.or(answer.async_operation) {
+        until_settled(&reached.arm, &url).await?;
+    }
+    let detail = read().await?;
+    let was_cancelled = detail.status == Some(JobStatus::Cancelled);
+    Ok((listed(id.name.to_string(), &detail), was_cancelled))
+}
+
+/// Waits until the service knows what came of the cancelling. That it was too late is known, too.
+async fn until_settled(arm: &ArmClient, url: &str) -> Result<()> {
+    for _ in 0..MOST_LOOKS {
+        match operation(arm, url).await {
+            Ok(reading) if reading.document.status == Some(OperationState::InProgress) => {
+                let wait = reading.retry_after.and_then(|wait| wait.try_into().ok());
+                tokio::time::sleep(wait.unwrap_or(BETWEEN_LOOKS)).await;
+            }
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.status() == Some(400) => return Ok(()),
+            Err(failure) => return Err(failure).context("asking what came of the cancelling"),
+        }
+    }
+    bail!("the service has not said what came of it; look again with `kluis jobs`")
+}
+
+fn is_of(item: &ItemId, job: &VmJob) -> bool {
+    let machine = item.container.name.to_string().to_lowercase();
+    let name = job.container_name.as_deref();
+    name.is_some_and(|name| machine.ends_with(&name.to_lowercase()))
+}
+
+fn table(jobs: Vec<Listed>, out: &mut impl Write) -> Result<()> {
     let rows: Vec<Vec<String>> = jobs
         .into_iter()
         .map(|job| {

@@ -26,9 +26,12 @@ pub(super) struct Listed {
     consistency: String,
     /// Where it can be restored from: `snapshot`, `vault`, `archive`.
     tiers: Vec<&'static str>,
-    /// Until when it is kept, as the service says.
+    /// Until when it is kept, as the service says; absent where it says no day.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_until: Option<String>,
+    /// By what it is kept, in the service's word: a tier of the policy, `OnDemand`, `Newest`, `Stopped`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_by: Option<String>,
 }
 
 /// Prints the recovery points, the newest first.
@@ -46,15 +49,27 @@ pub(crate) async fn points(args: &PointsArgs, out: &mut impl Write) -> Result<()
                 point.time.map_or_else(String::new, |time| time.to_string()),
                 point.tiers.join(", "),
                 point.consistency.clone(),
-                point.kept_until.clone().unwrap_or_default(),
+                point.until(),
+                point.kept_by.clone().unwrap_or_default(),
             ]
         })
         .collect();
     output::table(
-        &["NAME", "TIME", "WHERE", "CONSISTENCY", "KEPT UNTIL"],
+        &["NAME", "TIME", "WHERE", "CONSISTENCY", "KEPT UNTIL", "WHY"],
         &rows,
         out,
     )
+}
+
+impl Listed {
+    /// For people: a rule without a day keeps it for as long as nothing changes; without either nothing is known.
+    fn until(&self) -> String {
+        match (&self.kept_until, &self.kept_by) {
+            (Some(until), _) => until.clone(),
+            (None, Some(_)) => "for ever".to_owned(),
+            (None, None) => "?".to_owned(),
+        }
+    }
 }
 
 /// The item's recovery points, the newest first.
@@ -118,15 +133,14 @@ fn listed(point: RecoveryPoint) -> Option<Listed> {
         .as_ref()
         .and_then(|time| time.moment().ok().flatten());
     let consistency = detail.recovery_point_type.as_ref().map(ToString::to_string);
+    let kept = detail.recovery_point_properties.clone().unwrap_or_default();
     Some(Listed {
         name,
         time,
         consistency: consistency.unwrap_or_default(),
         tiers: tiers(&detail),
-        kept_until: detail
-            .recovery_point_properties
-            .and_then(|properties| properties.expiry_time)
-            .map(|time| time.as_str().to_owned()),
+        kept_until: kept.expiry_time,
+        kept_by: kept.rule_name,
     })
 }
 
@@ -147,4 +161,44 @@ fn tiers(point: &VmRecoveryPoint) -> Vec<&'static str> {
             _ => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn why_a_point_is_kept_and_for_ever_is_not_unknown() {
+        let point = |name: &str, kept: serde_json::Value| {
+            serde_json::from_value(json!({
+                "name": name,
+                "properties": {
+                    "objectType": "IaasVMRecoveryPoint", "recoveryPointTime": "2026-11-22T21:30:00Z",
+                    "recoveryPointType": "CrashConsistent", "recoveryPointProperties": kept,
+                },
+            }))
+            .unwrap()
+        };
+        let points = [
+            point(
+                "daily",
+                json!({ "expiryTime": "2026-12-22T21:30:00Z", "ruleName": "Daily" }),
+            ),
+            point("newest", json!({ "ruleName": "Newest" })),
+            point("silent", json!(null)),
+        ];
+        let rows: Vec<String> = points
+            .into_iter()
+            .filter_map(listed)
+            .map(|point| format!("{} {} {:?}", point.name, point.until(), point.kept_by))
+            .collect();
+        expect![[r#"
+            daily 2026-12-22T21:30:00Z Some("Daily")
+            newest for ever Some("Newest")
+            silent ? None"#]]
+        .assert_eq(&rows.join("\n"));
+    }
 }

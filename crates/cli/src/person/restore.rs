@@ -2,15 +2,17 @@
 //! vault to here.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kluis_api::{
     ItemKind, ItemRef, Restore, RestoreFrom, RestoreInPlace, RestoreNewVm, RestoreSpec, RestoreTo,
-    RestoreToDisks,
+    RestoreToDisks, StagingAccount,
 };
 use kube::Api;
 use kube::api::PostParams;
+use serde::Serialize;
 
 use super::connection::cluster;
 use super::extension::Browser;
@@ -19,7 +21,7 @@ use super::named::Which;
 use super::points::reach_point;
 use super::{download, download::Brought};
 use crate::args::RestoreArgs;
-use crate::output;
+use crate::output::{self, Format};
 
 /// Does it; `Ok(false)` when it did not succeed.
 pub(crate) async fn restore(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
@@ -77,11 +79,17 @@ fn from(which: &Which) -> RestoreFrom {
 
 fn to(args: &RestoreArgs) -> Result<RestoreTo> {
     let luns = || (!args.luns.is_empty()).then(|| args.luns.clone());
+    let staging = || {
+        args.staging_account.as_ref().map(|account| StagingAccount {
+            resource_group: account.group.clone(),
+            name: account.name.clone(),
+        })
+    };
     if let Some(group) = &args.to_disks {
         return Ok(RestoreTo {
             disks: Some(RestoreToDisks {
                 resource_group: group.clone(),
-                staging_account: None,
+                staging_account: staging(),
                 luns: luns(),
                 os_disk_only: args.os_disk_only.then_some(true),
                 zone: args.zone.clone(),
@@ -100,7 +108,7 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
                 network_resource_group: args.network_group.clone(),
                 subnet: subnet.clone(),
                 zone: args.zone.clone(),
-                staging_account: None,
+                staging_account: staging(),
             }),
             ..RestoreTo::default()
         });
@@ -110,7 +118,7 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
             in_place: Some(RestoreInPlace {
                 disks: args.luns.clone(),
                 os_disk_only: args.os_disk_only.then_some(true),
-                staging_account: None,
+                staging_account: staging(),
             }),
             ..RestoreTo::default()
         });
@@ -118,31 +126,56 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
     bail!("a restore needs --to-disks, --new-vm, --in-place or --files")
 }
 
+/// What came, for programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Came<'a> {
+    files: u64,
+    bytes: u64,
+    /// Devices, sockets and pipes.
+    left_out: u64,
+    recovery_point: String,
+    into: &'a Path,
+}
+
 async fn files(args: &RestoreArgs, out: &mut impl Write) -> Result<()> {
     let (arm, point) = reach_point(&args.point, &args.connection).await?;
     let browser = Browser::of(&arm, &point).await?;
-    let mut all = Brought::default();
+    let mut came = Came {
+        files: 0,
+        bytes: 0,
+        left_out: 0,
+        recovery_point: point.name.to_string(),
+        into: &args.into,
+    };
     for path in &args.files {
         let Brought {
             files,
             bytes,
             left_out,
         } = download::bring(&browser, args.volume.as_deref(), path, &args.into).await?;
-        all.files += files;
-        all.bytes += bytes;
-        all.left_out += left_out;
+        came.files += files;
+        came.bytes += bytes;
+        came.left_out += left_out;
     }
-    let left_out = match all.left_out {
+    tell(&came, args.wait.output, out)
+}
+
+fn tell(came: &Came<'_>, format: Format, out: &mut impl Write) -> Result<()> {
+    if format != Format::Table {
+        return output::value(came, format, out);
+    }
+    let left_out = match came.left_out {
         0 => String::new(),
         some => format!("; {some} devices, sockets and pipes left out"),
     };
     writeln!(
         out,
         "{} files, {}, from the recovery point {} into {}{left_out}",
-        all.files,
-        output::bytes(all.bytes),
-        point.name,
-        args.into.display()
+        came.files,
+        output::bytes(came.bytes),
+        came.recovery_point,
+        came.into.display()
     )?;
     Ok(())
 }

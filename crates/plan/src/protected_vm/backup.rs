@@ -7,7 +7,7 @@ use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::resource::Resource;
 
 use crate::conditions::{cut, moment};
-use crate::errand::{Errand, State, before, patience, percent, queue_place};
+use crate::errand::{Errand, State, before, meant, patience, percent, queue_place};
 use crate::gate::Target;
 use crate::plan::{Basis, Next};
 use crate::report::{Event, EventKind};
@@ -28,6 +28,8 @@ pub(super) struct Backup<'a> {
     pub(super) step: Option<Step>,
     /// What is under way, in words.
     pub(super) under_way: Option<String>,
+    /// Why it is not begun yet.
+    pub(super) waits: Option<Waiting>,
     /// The job and what is known of it, for the runs.
     pub(super) job: Option<(String, &'a VmJob)>,
     pub(super) next: Option<SignedDuration>,
@@ -37,7 +39,7 @@ pub(super) struct Backup<'a> {
 /// What is to be read to follow it.
 pub(super) fn errand<'a>(world: &'a ProtectedVmWorld, target: &Target<'_>) -> Errand<'a> {
     Errand {
-        operation: world.status().and_then(|status| status.backup.as_ref()),
+        operation: asked(world),
         does: JobOperation::Backup,
         item: target.item.clone(),
         progress: world.backup_progress.as_ref(),
@@ -46,13 +48,19 @@ pub(super) fn errand<'a>(world: &'a ProtectedVmWorld, target: &Target<'_>) -> Er
     }
 }
 
+/// The backup that was asked for and not refused.
+fn asked(world: &ProtectedVmWorld) -> Option<&Operation> {
+    let kept = world.status().and_then(|status| status.backup.as_ref());
+    meant(kept, world.now)
+}
+
 /// What is to be done. Nothing new begins unless the protection is as declared; what was begun is followed in any case.
 pub(super) fn decide<'a>(
     world: &'a ProtectedVmWorld,
     basis: &Basis,
     may_begin: bool,
 ) -> Backup<'a> {
-    let kept = world.status().and_then(|status| status.backup.clone());
+    let kept = asked(world).cloned();
     let Ok(target) = world.target() else {
         return Backup {
             operation: kept,
@@ -113,6 +121,20 @@ pub(super) fn decide<'a>(
             }),
             ..Backup::default()
         },
+        (State::Held { until, message }, Some(kept)) => Backup {
+            waits: Some(Waiting::TakenLater {
+                until,
+                message: message.to_owned(),
+            }),
+            next: Some(
+                world
+                    .now
+                    .duration_until(until)
+                    .max(SignedDuration::from_secs(1)),
+            ),
+            operation: Some(kept),
+            ..Backup::default()
+        },
         (State::Over { job, detail }, Some(_)) => Backup {
             job: Some((job, detail)),
             echo,
@@ -152,7 +174,7 @@ pub(super) fn is_about_to_begin(world: &ProtectedVmWorld) -> bool {
                 | ProtectionState::ProtectionError
         )
     };
-    let nothing_begun = world.status().is_none_or(|status| status.backup.is_none());
+    let nothing_begun = asked(world).is_none();
     nothing_begun
         && !world.item.spec.suspend
         && world.seen().is_some_and(|seen| active(seen.state))
@@ -177,6 +199,7 @@ fn mean<'a>(world: &ProtectedVmWorld, target: &Target<'_>, token: String) -> Bac
                 status_url: None,
                 job: None,
                 before,
+                held: None,
             }),
             under_way,
             next: Some(SignedDuration::ZERO),

@@ -24,6 +24,8 @@ use crate::world::{Observed, ProtectedVmWorld, Want};
 const RUNS: usize = 3;
 /// How far back the runs of an item are looked for that was never looked at before.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(25);
+/// How long a daily policy's run may take (rule 36).
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What became of the item's backups.
 pub(super) struct History {
@@ -75,7 +77,7 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
             .flatten();
         let ours = listed.filter(|job| is_about(job, &target.item, &JobOperation::Backup));
         for (name, job) in ours.filter_map(|job| Some((job.name.clone()?, detail(job)?))) {
-            take(&mut runs, run(name, job, &known));
+            take(&mut runs, run(name, job, &known, world.now));
         }
     }
     if let Some((name, job)) = &backup.job {
@@ -83,7 +85,7 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
             &mut runs,
             Run {
                 trigger: RunTrigger::OnDemand,
-                ..run(name.clone(), job, &known)
+                ..run(name.clone(), job, &known, world.now)
             },
         );
     }
@@ -100,7 +102,7 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
         (_, Some(Observed::Absent)) => Some(RecoveryPoints::default()),
         (_, Some(Observed::Unknown(_)) | None) => before,
     };
-    let events = ended(&known, &runs);
+    let events = late(&known, &runs).chain(ended(&known, &runs)).collect();
     let last_backup = points.as_ref().and_then(|points| points.newest.clone());
     History {
         runs,
@@ -224,7 +226,7 @@ fn has_run_ended(world: &ProtectedVmWorld) -> bool {
     })
 }
 
-fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {
+fn run(job: String, detail: &VmJob, known: &[Run], now: Timestamp) -> Run {
     let at = |time: &Option<kluis_arm::time::WireTime>| {
         time.as_ref()
             .and_then(|time| time.moment().ok()?)
@@ -238,12 +240,20 @@ fn run(job: String, detail: &VmJob, known: &[Run]) -> Run {
         (_, Some(true)) => RunTrigger::OnDemand,
         (_, Some(false) | None) => RunTrigger::Scheduled,
     };
+    let (start_time, end_time) = (at(&detail.start_time), at(&detail.end_time));
+    let took = start_time.as_ref().map(|start| {
+        end_time
+            .as_ref()
+            .map_or(now, |end| end.0)
+            .duration_since(start.0)
+    });
     Run {
         job,
         trigger,
         result: result(detail.status.as_ref()),
-        start_time: at(&detail.start_time),
-        end_time: at(&detail.end_time),
+        over_a_day: took.is_some_and(|took| took > A_DAY),
+        start_time,
+        end_time,
         queue_place: queue_place(detail),
         message: complaint(detail).map(|message| cut(&message, 1024)),
     }
@@ -257,6 +267,23 @@ fn take(runs: &mut Vec<Run>, run: Run) {
     }
 }
 
+/// What is under way for more than a day is told of once: nothing else would, before it ends.
+fn late<'a>(known: &'a [Run], runs: &'a [Run]) -> impl Iterator<Item = Event> + 'a {
+    let is_late = |run: &Run| run.result == RunResult::InProgress && run.over_a_day;
+    let was_late = move |job: &str| known.iter().any(|run| run.job == job && is_late(run));
+    let news = runs
+        .iter()
+        .filter(move |run| is_late(run) && !was_late(&run.job));
+    news.map(|run| {
+        let note = format!(
+            "The backup {} is under way for more than 24 hours, which a daily policy has from the snapshot to the vault (rule 36); the next \
+             run waits for it. Look at the vault's jobs; leave disks out, back up less often, or let the service have more jobs at once.",
+            run.job
+        );
+        Event::warning("BackupOverADay", note)
+    })
+}
+
 fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
     let was_over = |job: &str| {
         known
@@ -268,10 +295,9 @@ fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
         .map(|run| {
             let kind = match run.result {
                 RunResult::Completed | RunResult::CompletedWithWarnings => EventKind::Normal,
-                RunResult::InProgress
-                | RunResult::Failed
-                | RunResult::Cancelled
-                | RunResult::Missed => EventKind::Warning,
+                RunResult::InProgress | RunResult::Failed | RunResult::Cancelled => {
+                    EventKind::Warning
+                }
             };
             let message = run
                 .message

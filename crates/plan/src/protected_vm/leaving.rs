@@ -51,6 +51,7 @@ pub(super) fn plan(world: &ProtectedVmWorld, basis: Basis) -> Plan {
                 old.type_,
                 ConditionType::Recoverable
                     | ConditionType::WithinRPO
+                    | ConditionType::ConsistencyMet
                     | ConditionType::ApprovalRequired
             )
         })

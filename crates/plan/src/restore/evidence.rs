@@ -8,7 +8,6 @@ use kluis_arm::job::VmJob;
 
 use super::goal::Goal;
 use crate::bounded::{self, Evidence};
-use crate::errand::told;
 use crate::gate::Target;
 use crate::point;
 use crate::waiting::Waiting;
@@ -117,7 +116,7 @@ fn disks(world: &RestoreWorld, detail: &VmJob, luns: Option<&[u32]>) -> Option<F
         .filter(|disk| !was_there(world, disk))
         .collect();
     made.sort();
-    let count = match told(detail, "Restored Disks") {
+    let count = match detail.told("Restored Disks") {
         Some(names) => {
             let names: Vec<&str> = names.split(',').map(str::trim).collect();
             made.retain(|disk| names.iter().any(|name| disk.name == **name));
@@ -139,7 +138,9 @@ fn disks(world: &RestoreWorld, detail: &VmJob, luns: Option<&[u32]>) -> Option<F
 }
 
 fn template(detail: &VmJob) -> Option<String> {
-    told(detail, "Template Blob Uri").map(|told| told.trim().to_owned())
+    detail
+        .told("Template Blob Uri")
+        .map(|told| told.trim().to_owned())
 }
 
 /// The slots of the disks that the chosen recovery point holds, where it is still listed and says so.
@@ -189,7 +190,7 @@ fn in_place(
     }
     let began = bounded::from(detail)?;
     let mut points = world.work.known_points().iter();
-    let before = match told(detail, "Recovery Point Before") {
+    let before = match detail.told("Recovery Point Before") {
         Some(name) => points.find(|point| point.name.as_deref() == Some(name.trim()))?,
         None => points.find(|point| point::time(point).is_some_and(|time| time >= began))?,
     };
@@ -202,9 +203,13 @@ fn in_place(
 }
 
 fn files(detail: &VmJob) -> Option<(String, Findings)> {
-    let number = |what| told(detail, what).and_then(|told| told.trim().parse::<u64>().ok());
+    let number = |what| {
+        detail
+            .told(what)
+            .and_then(|told| told.trim().parse::<u64>().ok())
+    };
     let count = number("Restored Files")?;
-    let path = told(detail, "Target Path").map(str::to_owned);
+    let path = detail.told("Target Path").map(str::to_owned);
     let into = path
         .as_ref()
         .map(|path| format!(" into {path}"))

@@ -4,7 +4,7 @@ use kluis_api::{RestoreTo, RestoredPoint, StagingAccount};
 use kluis_arm::id::{Name, ResourceGroupId, VirtualNetworkId, VmId};
 use kluis_arm::job::VmJob;
 
-use crate::errand::{tells_another_moment, told};
+use crate::errand::tells_another_moment;
 use crate::gate::{self, Target};
 use crate::ids;
 use crate::waiting::Waiting;
@@ -178,8 +178,8 @@ impl<'a> Goal<'a> {
     /// Whether the job says of itself that it does something else: another kind of restore, of another point, to another place. What a
     /// service does not tell, tells nothing.
     pub(super) fn is_anothers(&self, detail: &VmJob, chosen: &RestoredPoint) -> bool {
-        let differs = |what: &str, own: &Name| told(detail, what).is_some_and(|told| *own != *told);
-        let another_kind = told(detail, "Job Type").is_some_and(|told| {
+        let differs = |what: &str, own: &Name| detail.told(what).is_some_and(|told| *own != *told);
+        let another_kind = detail.told("Job Type").is_some_and(|told| {
             KINDS
                 .iter()
                 .any(|kind| kind.eq_ignore_ascii_case(told.trim()) && *kind != self.job_type())
@@ -194,7 +194,9 @@ impl<'a> Goal<'a> {
             Self::Files { group, name, .. } => {
                 let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
                 differs("Target resource group", group_name(group))
-                    || told(detail, "Target Path").is_some_and(|path| *name != *last(path).as_str())
+                    || detail
+                        .told("Target Path")
+                        .is_some_and(|path| *name != *last(path).as_str())
             }
         };
         another_kind

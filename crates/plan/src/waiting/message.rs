@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use kluis_api::OperationKind;
 
 use super::Waiting;
@@ -31,6 +32,7 @@ impl fmt::Display for Waiting {
                  give the identity a role there."
             ),
             Self::Arm(failure) => arm_message(failure, f),
+            Self::TakenLater { until, message } => write!(f, "{}", later(message, *until)),
             Self::InvalidName { what, message } => write!(f, "{what} cannot be used in Azure: {message}."),
             Self::NotOfferedYet { what } => write!(f, "{what} is not offered by this version of Kluis yet."),
             Self::VaultNotFound { vault } => write!(f, "There is no Vault {vault}: create it, or correct vaultRef."),
@@ -237,6 +239,11 @@ pub(crate) fn in_words(kind: OperationKind) -> &'static str {
     }
 }
 
+fn later(message: &str, until: Timestamp) -> String {
+    let until = until.strftime("%Y-%m-%d %H:%MZ");
+    format!("{message} Asked again from {until} on.")
+}
+
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
     rest.next()
@@ -261,6 +268,7 @@ fn arm_message(failure: &ArmFailure, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             "{doing}: the service asks for quiet until {}.",
             until.strftime("%H:%M:%SZ")
         ),
+        Cause::Spent { until, message } => write!(f, "{doing}: {}", later(message, *until)),
         Cause::Malformed { message } => {
             write!(
                 f,

@@ -68,6 +68,8 @@ pub(crate) struct Azure {
     pub(crate) wrong: Vec<String>,
     /// Where the points are.
     pub(crate) tiers: Vec<Tier>,
+    /// What they are good for.
+    pub(crate) consistency: Consistency,
     /// The points that somebody asked for, by name.
     pub(crate) on_demand: Vec<String>,
     /// Until when they asked for them.
@@ -105,6 +107,7 @@ enum Effect {
     Discover,
     Item(ItemId, Box<VmItem>),
     NoItem(ItemId),
+    Cancel(String),
 }
 
 impl Azure {
@@ -152,6 +155,7 @@ impl Azure {
             is_immutable: true,
             wrong: Vec::new(),
             tiers: vec![Tier::HardenedRp],
+            consistency: Consistency::CrashConsistent,
             on_demand: Vec::new(),
             asked_until: None,
             told: BTreeMap::new(),
@@ -393,6 +397,16 @@ impl Azure {
                 let job = self.begin_restore(&point, Making::of_files(&body.properties));
                 self.accept(Effect::None, Some(job))
             }
+            Action::CancelJob { job } => {
+                let found = self
+                    .jobs
+                    .iter_mut()
+                    .find(|(name, _)| job.name == *name.as_str());
+                let (_, found) = found.expect("a job that is there");
+                found.status = Some(JobStatus::Cancelling);
+                found.actions_info = None;
+                self.accept(Effect::Cancel(job.name.to_string()), None)
+            }
         }
     }
 
@@ -470,6 +484,12 @@ impl Azure {
             Effect::Discover => self.discovered = true,
             Effect::Item(id, body) => self.protect(&id, *body),
             Effect::NoItem(id) => self.unprotect(&id),
+            Effect::Cancel(name) => {
+                let found = self.jobs.iter_mut().find(|(known, _)| *known == name);
+                let (_, found) = found.expect("a job that is there");
+                found.status = Some(JobStatus::Cancelled);
+                found.end_time = Some(self.now.into());
+            }
         }
     }
 
@@ -552,7 +572,7 @@ impl Azure {
                 let is_asked = self.on_demand.iter().any(|asked| name == *asked.as_str());
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
-                    recovery_point_type: Some(Consistency::CrashConsistent),
+                    recovery_point_type: Some(self.consistency.clone()),
                     recovery_point_disk_configuration: self.held.clone(),
                     is_source_vm_encrypted: Some(self.keys.is_some()),
                     key_and_secret: self.keys.clone(),

@@ -262,8 +262,16 @@ impl Cluster {
                 metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
                 Outcome::Done
             }
-            Action::ReleaseFinalizer | Action::DeleteObject => {
-                self.remove(kind);
+            Action::ReleaseFinalizer => {
+                let metadata = self.metadata(kind).unwrap();
+                metadata.finalizers = None;
+                if metadata.deletion_timestamp.is_some() {
+                    self.remove(kind);
+                }
+                Outcome::Done
+            }
+            Action::DeleteObject => {
+                self.delete(kind);
                 Outcome::Done
             }
             action => self.azure.call(action),

@@ -154,6 +154,7 @@ fn a_backup_on_demand() {
     cluster.converge(&ALL);
     expect![[r#"
         ── 40 s, BackupJob shop/now
+        step  hold the object by our finalizer
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
@@ -191,6 +192,19 @@ fn a_backup_on_demand() {
         say   Stalled no (Completed)
         event Completed The recovery point rp-1 of 2026-11-22 12:00:45Z exists.
         next  at once
+
+        ── 65 s, BackupJob shop/now
+        step  let the object go
+        say   Succeeded yes (Completed) The recovery point rp-1 of 2026-11-22 12:00:45Z exists.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  at once
+
+        ── 70 s, BackupJob shop/now
+        say   Succeeded yes (Completed) The recovery point rp-1 of 2026-11-22 12:00:45Z exists.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  after 59m 50s
 
     "#]].assert_eq(&cluster.log);
 }
@@ -256,6 +270,7 @@ fn a_restore_of_disks() {
     cluster.converge(&ALL);
     expect![[r#"
         ── 50 s, Restore shop/back
+        step  hold the object by our finalizer
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
@@ -279,6 +294,19 @@ fn a_restore_of_disks() {
         say   Reconciling no (Completed)
         say   Stalled no (Completed)
         event Completed Restored web-1-os-1 into shop-restored.
+        next  at once
+
+        ── 75 s, Restore shop/back
+        step  let the object go
+        say   Succeeded yes (Completed) Restored web-1-os-1 into shop-restored.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  at once
+
+        ── 80 s, Restore shop/back
+        say   Succeeded yes (Completed) Restored web-1-os-1 into shop-restored.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
         next  await a change
 
     "#]].assert_eq(&cluster.log);

@@ -1,11 +1,13 @@
 //! What a status says of runs and points, and what an edit's cost counts.
 
+use expect_test::expect;
 use jiff::SignedDuration;
 use kluis_api::{
-    ConditionStatus, Consistency, DailyRetention, ItemDeletionPolicy, RunResult, StorageTier,
+    ConditionStatus, ConditionType, Consistency, ConsistencyObjective, DailyRetention,
+    ItemDeletionPolicy, Objectives, RunResult, StorageTier,
 };
 use kluis_arm::job::JobStatus;
-use kluis_arm::recovery_point::Tier;
+use kluis_arm::recovery_point::{self as wire, Tier};
 use kluis_plan::Kind;
 
 use crate::azure::{item_id, key};
@@ -142,4 +144,85 @@ fn a_resumption_costs_the_points_on_demand_whose_day_is_over() {
         let asked = status.approval.as_ref().map(|approval| approval.deleted);
         assert_eq!(asked, deleted, "{}", cluster.log);
     }
+}
+
+/// What the newest point is good for is held against what is declared, and told once when it is less.
+#[test]
+fn a_point_that_is_weaker_than_its_objective() {
+    let mut cluster = Cluster::converged();
+    let said = |cluster: &Cluster| {
+        let status = cluster.item.as_ref().unwrap().status.as_ref().unwrap();
+        let mut conditions = status.conditions.iter();
+        let found = conditions.find(|one| one.type_ == ConditionType::ConsistencyMet)?;
+        Some(format!(
+            "{:?} {}: {}",
+            found.status, found.reason, found.message
+        ))
+    };
+    assert_eq!(said(&cluster), None, "nothing is declared");
+    cluster.edit_item(|item| {
+        item.spec.objectives = Some(Objectives {
+            consistency: Some(ConsistencyObjective::ApplicationConsistent),
+            ..Objectives::default()
+        });
+    });
+    cluster.converge(&ALL);
+    let mut told = vec![said(&cluster).unwrap()];
+    for consistency in [
+        wire::Consistency::CrashConsistent,
+        wire::Consistency::FileSystemConsistent,
+        wire::Consistency::AppConsistent,
+    ] {
+        cluster.azure.now += SignedDuration::from_hours(24);
+        cluster.azure.consistency = consistency;
+        cluster.azure.run_schedule(&item_id());
+        cluster.converge(&ALL);
+        told.push(said(&cluster).unwrap());
+    }
+    expect![[r#"
+        Unknown NoRecoveryPoint: There is no recovery point yet that says how consistent it is.
+        False WeakerThanObjective: The newest recovery point is crash-consistent and not consistent for applications: a machine that is off gives no other (rule 32), nor one without an agent, nor a policy that asks for crash consistency alone. Start the machine before its backup, or relax spec.objectives.consistency.
+        False WeakerThanObjective: The newest recovery point is consistent for file systems and not consistent for applications: a Linux machine gives others only with a pre- and a post-script that succeed (rule 33), a Windows machine when its writers do; the job says what failed. Mend that, or relax spec.objectives.consistency.
+        True WithinObjective: The newest recovery point is consistent for applications."#]].assert_eq(&told.join("\n"));
+    assert_eq!(
+        cluster.log.matches("event ! WeakerThanObjective").count(),
+        1,
+        "{}",
+        cluster.log
+    );
+    // The machine is backed up all the while.
+    let ready = &cluster
+        .item
+        .as_ref()
+        .unwrap()
+        .status
+        .as_ref()
+        .unwrap()
+        .conditions[0];
+    assert_eq!(ready.status, ConditionStatus::True);
+}
+
+/// A backup that takes more than a day is told of while it does, and once.
+#[test]
+fn a_backup_over_a_day_is_told_of_before_it_ends() {
+    let mut cluster = Cluster::converged();
+    let began = cluster.azure.now;
+    cluster.azure.back_up(&item_id());
+    let item = cluster.azure.items.get_mut(&key(&item_id())).unwrap();
+    item.last_backup_time = Some(began.into());
+    for hours in [1, 23, 25, 26, 27] {
+        cluster.azure.now = began + SignedDuration::from_hours(hours);
+        cluster.reconcile(Kind::ProtectedVM);
+        let run = cluster.item.as_ref().unwrap().status.as_ref().unwrap().runs[0].clone();
+        assert_eq!(
+            (run.result, run.over_a_day),
+            (RunResult::InProgress, hours > 24)
+        );
+    }
+    assert_eq!(
+        cluster.log.matches("event ! BackupOverADay").count(),
+        1,
+        "{}",
+        cluster.log
+    );
 }

@@ -33,3 +33,5 @@ mod states;
 mod stops;
 #[cfg(test)]
 mod weakening;
+#[cfg(test)]
+mod withdrawals;

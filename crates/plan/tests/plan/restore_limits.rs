@@ -277,5 +277,10 @@ fn rule_29_a_zone_that_the_region_has() {
     }
     let mut cluster = restoring(disks);
     cluster.edit_vault(|vault| vault.spec.location = "ukwest".to_owned());
-    refused(cluster, &expect!["stalled: ZoneNotFound: ukwest has no availability zones, and so no zone 3 (rule 29): leave zone out of spec.to."]);
+    refused(
+        cluster,
+        &expect![
+            "stalled: ZoneNotFound: ukwest has no availability zones, and so no zone 3 (rule 29): leave zone out of spec.to."
+        ],
+    );
 }

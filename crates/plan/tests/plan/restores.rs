@@ -45,6 +45,7 @@ fn a_new_machine() {
     cluster.converge(&[Kind::Restore]);
     expect![[r#"
         ── 50 s, Restore shop/back
+        step  hold the object by our finalizer
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
@@ -68,6 +69,19 @@ fn a_new_machine() {
         say   Reconciling no (Completed)
         say   Stalled no (Completed)
         event Completed Made the machine shop-restored/web-2 with web-2-os, web-2-lun0.
+        next  at once
+
+        ── 75 s, Restore shop/back
+        step  let the object go
+        say   Succeeded yes (Completed) Made the machine shop-restored/web-2 with web-2-os, web-2-lun0.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  at once
+
+        ── 80 s, Restore shop/back
+        say   Succeeded yes (Completed) Made the machine shop-restored/web-2 with web-2-os, web-2-lun0.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
         next  await a change
 
     "#]].assert_eq(&cluster.log);
@@ -92,6 +106,7 @@ fn in_place() {
     cluster.converge(&[Kind::Restore]);
     expect![[r#"
         ── 50 s, Restore shop/back
+        step  hold the object by our finalizer
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
@@ -115,6 +130,19 @@ fn in_place() {
         say   Reconciling no (Completed)
         say   Stalled no (Completed)
         event Completed shop-rg/web-1 now has web-1-os-0, web-1-lun0-0; what was on its disks before is the recovery point rp-2.
+        next  at once
+
+        ── 75 s, Restore shop/back
+        step  let the object go
+        say   Succeeded yes (Completed) shop-rg/web-1 now has web-1-os-0, web-1-lun0-0; what was on its disks before is the recovery point rp-2.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  at once
+
+        ── 80 s, Restore shop/back
+        say   Succeeded yes (Completed) shop-rg/web-1 now has web-1-os-0, web-1-lun0-0; what was on its disks before is the recovery point rp-2.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
         next  await a change
 
     "#]].assert_eq(&cluster.log);
@@ -143,6 +171,7 @@ fn files() {
     cluster.converge(&[Kind::Restore]);
     expect![[r#"
         ── 50 s, Restore shop/back
+        step  hold the object by our finalizer
         say   Succeeded ? (Intended) About to begin.
         say   Reconciling yes (Intended) About to begin.
         say   Stalled no (Intended)
@@ -166,6 +195,19 @@ fn files() {
         say   Reconciling no (Completed)
         say   Stalled no (Completed)
         event Completed Restored 2 files into restored/shop-restored/back.
+        next  at once
+
+        ── 75 s, Restore shop/back
+        step  let the object go
+        say   Succeeded yes (Completed) Restored 2 files into restored/shop-restored/back.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
+        next  at once
+
+        ── 80 s, Restore shop/back
+        say   Succeeded yes (Completed) Restored 2 files into restored/shop-restored/back.
+        say   Reconciling no (Completed)
+        say   Stalled no (Completed)
         next  await a change
 
     "#]].assert_eq(&cluster.log);

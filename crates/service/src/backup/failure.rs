@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::job_words;
 use super::rows::Fault;
+use crate::core::OnDemand;
 use crate::inventory::Disk;
 
 pub(super) use limits::{Limit, limit};
@@ -201,12 +202,13 @@ pub(super) fn vault_gone() -> Fault {
 }
 
 /// More on-demand backups in a day than Azure advises.
-pub(super) fn many_on_demand(count: usize) -> Fault {
+pub(super) fn many_on_demand(count: usize, limits: OnDemand) -> Fault {
+    let OnDemand { advised, most } = limits;
     fault(
         900_020,
         "UserErrorFrequentOnDemandBackups",
         format!(
-            "This is on-demand backup {count} of this machine within a day; no more than 3 are advised and no more than 9 are taken (rule 7)."
+            "This is on-demand backup {count} of this machine within a day; no more than {advised} are advised and no more than {most} are taken (rule 7)."
         ),
         &["Schedule more frequent backups with an enhanced policy instead."],
     )

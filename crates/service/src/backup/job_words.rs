@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::container::BackupManagementType;
-use kluis_arm::job::{JobAction, JobDetail, JobError, JobStatus, VmJob, VmJobExtendedInfo};
+use kluis_arm::job::{JobAction, JobDetail, JobError, JobStatus, VmJob, VmJobExtendedInfo, fact};
 use kluis_arm::resource::Resource;
 use kluis_arm::time::{job_duration, time_remaining};
 use serde_json::Value;
@@ -160,16 +160,13 @@ fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInf
 fn bag(job: &Job, place: Option<usize>) -> BTreeMap<String, String> {
     let mut bag: BTreeMap<String, String> = job.facts.iter().cloned().collect();
     if let Some(place) = place {
-        bag.insert("Queue Place".to_owned(), place.to_string());
+        bag.insert(fact::QUEUE_PLACE.to_owned(), place.to_string());
     }
     if job.copied.total > 0 {
         let megabytes = |bytes: u64| (bytes >> 20).to_string();
         let done = job.copied.done.min(job.copied.total);
-        bag.insert("Data Transferred (in MB)".to_owned(), megabytes(done));
-        bag.insert(
-            "Data To Transfer (in MB)".to_owned(),
-            megabytes(job.copied.total),
-        );
+        bag.insert(fact::DONE.to_owned(), megabytes(done));
+        bag.insert(fact::TOTAL.to_owned(), megabytes(job.copied.total));
     }
     bag
 }

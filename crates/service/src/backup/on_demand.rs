@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use kluis_arm::backup::{BackupRequest, TriggerBackup};
+use kluis_arm::error::code;
 
 use super::items::Named;
 use super::rows::{BackupWork, Cause, Item, Job, Kind, Work};
@@ -14,9 +15,8 @@ use crate::store::{Row as _, Tx};
 const DEFAULT_DAYS: i64 = 30;
 /// Azure keeps nothing longer.
 const MOST_YEARS: i64 = 99;
-/// From this many a day on, a job warns; beyond that many, none is taken.
-const ADVISED: usize = 3;
-const MOST: usize = 9;
+/// Within this time the backups on demand of a machine are counted.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// `POST item/backup`.
 pub(super) fn trigger(
@@ -56,14 +56,19 @@ pub(super) fn trigger(
         .flatten();
     let until = expiry(asked, ctx.now)?;
     let today = on_demand_within_a_day(&item, ctx.now, tx)?;
-    if today >= MOST {
+    let limits = ctx.on_demand;
+    if let Some(until) = room_from(&today, limits.most) {
         return Err(Refusal::bad_request(
-            "CloudDosAbsoluteLimitReached",
+            code::ON_DEMAND_LIMIT,
             format!(
-                "'{}' was backed up on demand {today} times within 24 hours; no more than {MOST} are taken (rule 7). Wait for the next scheduled run.",
-                item.vm
+                "'{}' was backed up on demand {} times within 24 hours; no more than {} are taken (rule 7). The next one is from {} on.",
+                item.vm,
+                today.len(),
+                limits.most,
+                until.strftime("%Y-%m-%d %H:%M:%SZ")
             ),
-        ));
+        )
+        .retry_after(seconds(ctx.now.duration_until(until))));
     }
     let work = BackupWork::new(
         jobs::point_name(&ctx.new_id()),
@@ -75,8 +80,9 @@ pub(super) fn trigger(
         "Recovery Point Expiry Time in UTC",
         job_words::moment(until),
     );
-    if today >= ADVISED {
-        job.warnings.push(failure::many_on_demand(today + 1));
+    if today.len() >= limits.advised {
+        job.warnings
+            .push(failure::many_on_demand(today.len() + 1, limits));
     }
     job.keep(tx)?;
     let effects = queue::dispatch(ctx, tx)?;
@@ -114,10 +120,13 @@ fn expiry(asked: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Refusal
     Ok(until)
 }
 
-fn on_demand_within_a_day(item: &Item, now: Timestamp, tx: &Tx<'_>) -> Result<usize, Refusal> {
-    let since = now
-        .checked_sub(SignedDuration::from_hours(24))
-        .unwrap_or(Timestamp::MIN);
+/// When the machine's backups on demand of the last day began, the oldest first.
+fn on_demand_within_a_day(
+    item: &Item,
+    now: Timestamp,
+    tx: &Tx<'_>,
+) -> Result<Vec<Timestamp>, Refusal> {
+    let since = now.checked_sub(A_DAY).unwrap_or(Timestamp::MIN);
     let asked = |job: &&Job| {
         job.began > since
             && job
@@ -125,5 +134,23 @@ fn on_demand_within_a_day(item: &Item, now: Timestamp, tx: &Tx<'_>) -> Result<us
                 .is_some_and(|work| matches!(work.cause, Cause::Demand { .. }))
     };
     let recent: Vec<Job> = tx.about(&item.key(), Some(since))?;
-    Ok(recent.iter().filter(asked).count())
+    let mut began: Vec<Timestamp> = recent.iter().filter(asked).map(|job| job.began).collect();
+    began.sort_unstable();
+    Ok(began)
+}
+
+/// From when on there is room for one more, given when those of the last day began; None when there is now.
+fn room_from(began: &[Timestamp], most: usize) -> Option<Timestamp> {
+    let last_to_go = began.len().checked_sub(most)?;
+    // Where none at all is taken, there is room a day after the last one.
+    let goes = began.get(last_to_go).or(began.last())?;
+    Some(goes.checked_add(A_DAY).unwrap_or(Timestamp::MAX))
+}
+
+/// Whole seconds, not too few.
+fn seconds(wait: SignedDuration) -> u64 {
+    let more = i64::from(wait.subsec_nanos() > 0);
+    u64::try_from(wait.as_secs() + more)
+        .unwrap_or_default()
+        .max(1)
 }

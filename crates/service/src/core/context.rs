@@ -26,6 +26,25 @@ pub trait Facts {
     }
 }
 
+/// How many backups on demand a machine may have within 24 hours (rule 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnDemand {
+    /// Beyond so many a job warns.
+    pub advised: usize,
+    /// Beyond so many none is taken.
+    pub most: usize,
+}
+
+impl Default for OnDemand {
+    /// Azure's own numbers.
+    fn default() -> Self {
+        Self {
+            advised: 3,
+            most: 9,
+        }
+    }
+}
+
 /// Everything a decision may depend on that is neither in the request nor in the store.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -41,6 +60,8 @@ pub struct Context<'a> {
     pub data_dir: &'a Path,
     /// How many movers may run at once.
     pub max_jobs: usize,
+    /// How many backups on demand are taken.
+    pub on_demand: OnDemand,
     /// Questions about files.
     pub facts: &'a dyn Facts,
     /// Where new ids come from.

@@ -13,7 +13,7 @@ mod request;
 mod response;
 mod router;
 
-pub use context::{Context, Facts, Ids};
+pub use context::{Context, Facts, Ids, OnDemand};
 pub use effect::{Effect, MoverReport, RepositoryReport, What};
 pub use page::{PageKey, page, page_newest_first};
 pub use path::{VaultKey, VaultPath, decode};

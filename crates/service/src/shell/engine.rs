@@ -14,7 +14,9 @@ use super::clock::Clock;
 use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
-use crate::core::{self, Context, Effect, MoverReport, RepositoryReport, Request, Response, What};
+use crate::core::{
+    self, Context, Effect, MoverReport, OnDemand, RepositoryReport, Request, Response, What,
+};
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
 
@@ -29,6 +31,7 @@ pub(super) struct Engine {
     pub(super) inventory: Inventory,
     pub(super) data_dir: PathBuf,
     pub(super) max_jobs: usize,
+    pub(super) on_demand: OnDemand,
     store: Mutex<Store>,
     orders: Sender<Order>,
     /// Told at each commit, with the store's lock: who waits for jobs to end waits here.
@@ -49,6 +52,7 @@ pub(super) struct Parts {
     pub(super) inventory: Inventory,
     pub(super) data_dir: PathBuf,
     pub(super) max_jobs: usize,
+    pub(super) on_demand: OnDemand,
     pub(super) orders: Sender<Order>,
 }
 
@@ -61,6 +65,7 @@ impl Engine {
             inventory: parts.inventory,
             data_dir: parts.data_dir,
             max_jobs: parts.max_jobs,
+            on_demand: parts.on_demand,
             store: Mutex::new(parts.store),
             orders: parts.orders,
             changed: Condvar::new(),
@@ -222,6 +227,7 @@ impl Engine {
             inventory: &self.inventory,
             data_dir: &self.data_dir,
             max_jobs: self.max_jobs,
+            on_demand: self.on_demand,
             facts: &Files,
             ids: &RandomIds,
         }

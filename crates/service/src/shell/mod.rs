@@ -32,6 +32,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
+use crate::core::OnDemand;
+
 pub use clock::ClockMode;
 pub use error::ServiceError;
 pub use identity::Credentials;
@@ -52,6 +54,8 @@ pub struct Config {
     pub clock: ClockMode,
     /// How many jobs run at once; the rest queue.
     pub max_jobs: usize,
+    /// How many backups on demand a machine may have within 24 hours.
+    pub on_demand: OnDemand,
     /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
     pub passphrase_file: Option<PathBuf>,
     /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.

@@ -102,6 +102,7 @@ pub(super) fn prepare(
         inventory,
         data_dir: dir,
         max_jobs: config.max_jobs.max(1),
+        on_demand: config.on_demand,
         orders: orders.clone(),
     }));
     orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use http::Method;
+use kluis_service::core::OnDemand;
 use serde_json::{Value, json};
 
 use super::world::{ITEM, VAULT, WEB_1, World, backup_request, protection, restore_request};
@@ -390,7 +391,46 @@ fn more_than_three_backups_on_demand_warn_and_more_than_nine_are_refused() {
         refused.starts_with("400 CloudDosAbsoluteLimitReached"),
         "{refused}"
     );
+    assert!(
+        refused.contains("no more than 9 are taken (rule 7)"),
+        "{refused}"
+    );
     world.live(24);
+    world.backup_now();
+}
+
+/// The numbers are the service's own to set; who is refused is told from when on there is room, and so it is.
+#[test]
+fn the_days_number_of_backups_on_demand_is_a_setting_and_says_until_when() {
+    let mut world = World::new();
+    world.on_demand = OnDemand {
+        advised: 1,
+        most: 2,
+    };
+    world.protect();
+    let back_up = |world: &mut World| {
+        let job = world.backup_now();
+        world.settle();
+        world.job(&job)
+    };
+    assert_eq!(back_up(&mut world)["status"], "Completed");
+    world.live(5);
+    let second = back_up(&mut world);
+    assert_eq!(second["status"], "CompletedWithWarnings");
+    let warned = second["errorDetails"][0]["errorString"].as_str().unwrap();
+    assert!(
+        warned.contains("no more than 1 are advised and no more than 2"),
+        "{warned}"
+    );
+    world.live(1);
+    let path = format!("{ITEM}/backup");
+    let answer = world.request(Method::POST, &path, Some(&backup_request()));
+    assert_eq!(answer.status, 400);
+    let wait: i64 = answer.header("Retry-After").unwrap().parse().unwrap();
+    assert_eq!(wait, 18 * 3600, "{:?}", answer.body);
+    world.live(17);
+    world.refused(Method::POST, &path, Some(&backup_request()));
+    world.live(1);
     world.backup_now();
 }
 

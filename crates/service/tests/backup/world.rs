@@ -10,8 +10,8 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, MoverReport, Principal, Query, RepositoryReport, Request,
-    Response, Role, What,
+    self, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query, RepositoryReport,
+    Request, Response, Role, What,
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
@@ -64,6 +64,7 @@ pub(super) struct World {
     ids: Counter,
     pub(super) files: Files,
     pub(super) max_jobs: usize,
+    pub(super) on_demand: OnDemand,
     /// The movers that run, by job.
     pub(super) movers: BTreeMap<String, JobFile>,
     /// The jobs whose movers the core wants ended.
@@ -157,6 +158,7 @@ impl World {
                 sizes: Cell::new(1 << 30),
             },
             max_jobs: 2,
+            on_demand: OnDemand::default(),
             movers: BTreeMap::new(),
             killed: BTreeSet::new(),
             snapshots: BTreeMap::new(),
@@ -187,6 +189,7 @@ impl World {
             inventory: &self.inventory,
             data_dir: Path::new("/data"),
             max_jobs: self.max_jobs,
+            on_demand: self.on_demand,
             facts: &self.files,
             ids: &self.ids,
         };
@@ -280,6 +283,7 @@ impl World {
             inventory: &self.inventory,
             data_dir: Path::new("/data"),
             max_jobs: self.max_jobs,
+            on_demand: self.on_demand,
             facts: &self.files,
             ids: &self.ids,
         };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kluis_service::shell::Scripted;
-use kluis_service::{ClockMode, Config, Movers, Running, ServiceError, start};
+use kluis_service::{ClockMode, Config, Movers, OnDemand, Running, ServiceError, start};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
@@ -39,6 +39,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         listen_http: Some("127.0.0.1:0".parse().unwrap()),
         clock: ClockMode::Virtual,
         max_jobs: 1,
+        on_demand: OnDemand::default(),
         passphrase_file: None,
         job_reads_per_hour: None,
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, Principal, Query, Refusal, RepositoryReport, Request,
-    Response, Role,
+    self, Context, Effect, Facts, Ids, OnDemand, Principal, Query, Refusal, RepositoryReport,
+    Request, Response, Role,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError};
@@ -189,6 +189,7 @@ fn context<'a>(now: Timestamp, ids: &'a Counter, inventory: &'a Inventory) -> Co
         inventory,
         data_dir: Path::new("/data"),
         max_jobs: 2,
+        on_demand: OnDemand::default(),
         facts: &Gibibytes,
         ids,
     }
