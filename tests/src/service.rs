@@ -1,6 +1,8 @@
 //! `kluis service`, started from the binary with an inventory and a data directory.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -51,9 +53,19 @@ pub struct Setup {
     /// Environment of the process, for hooks that only tests use.
     pub env: Vec<(String, String)>,
     pub life: Life,
-    /// Puts the vaults on a file system of their own of so many MiB, which only
-    /// this service and its movers see.
-    pub vaults_mib: Option<u32>,
+    /// What lies on a small file system of its own, which only this service and
+    /// its movers see.
+    pub small: Option<Small>,
+}
+
+/// What may lie on a small file system, which has so many MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Small {
+    /// The vaults.
+    Vaults(u32),
+    /// All of the data directory, and the disks that restores make beside the
+    /// inventory's.
+    Everything(u32),
 }
 
 impl Setup {
@@ -69,7 +81,7 @@ impl Setup {
             listen_http: None,
             env: Vec::new(),
             life: Life::WithUs,
-            vaults_mib: None,
+            small: None,
         }
     }
 }
@@ -98,8 +110,12 @@ impl Service {
             &setup.data.with_extension("log"),
             setup.life,
         )?;
+        let data = match setup.small {
+            Some(Small::Everything(_)) => within_process(daemon.id(), &setup.data),
+            Some(Small::Vaults(_)) | None => setup.data.clone(),
+        };
         let (credentials, ca, arm) = daemon.ready(patience(), || {
-            Ok(match reach(&setup.data, before) {
+            Ok(match reach(&data, before) {
                 Ok(reached) => Look::Done(reached),
                 Err(why) => Look::NotYet(format!("{why:#}")),
             })
@@ -133,6 +149,12 @@ impl Service {
 
     pub fn id(&self) -> u32 {
         self.daemon.id()
+    }
+
+    /// A path as the service sees it, whose small file system is its alone: it is
+    /// reached through its process.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        within_process(self.id(), path)
     }
 
     pub fn daemon(&mut self) -> &mut Daemon {
@@ -208,6 +230,23 @@ impl Service {
         signal(id, Signal::KILL)
     }
 
+    /// Holds a mover up where it is, until it is let go on.
+    pub fn hold_mover(&self, id: u32) -> Result<()> {
+        signal(id, Signal::STOP)
+    }
+
+    pub fn let_mover_go_on(&self, id: u32) -> Result<()> {
+        signal(id, Signal::CONT)
+    }
+
+    /// The job file of a mover.
+    pub fn job_of_mover(&self, id: u32) -> Result<Value> {
+        let line = fs::read(format!("/proc/{id}/cmdline")).context("a mover's command line")?;
+        let path = line.split(|byte| *byte == 0).nth(2).unwrap_or_default();
+        let path = self.seen(Path::new(OsStr::from_bytes(path)));
+        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    }
+
     /// Waits until something holds on the wire.
     pub fn until<T>(
         &mut self,
@@ -230,7 +269,11 @@ impl Service {
 
     /// The file with the passphrase that opens every vault.
     pub fn passphrase(&self) -> PathBuf {
-        self.setup.data.join("passphrase")
+        let path = self.setup.data.join("passphrase");
+        match self.setup.small {
+            Some(Small::Everything(_)) => self.seen(&path),
+            Some(Small::Vaults(_)) | None => path,
+        }
     }
 }
 
@@ -249,9 +292,9 @@ impl Drop for Service {
 
 fn command(setup: &Setup) -> Result<Command> {
     let kluis = kluis()?;
-    let mut command = match setup.vaults_mib {
+    let mut command = match setup.small {
         None => Command::new(kluis),
-        Some(mib) => within(mib, &setup.data, &kluis),
+        Some(small) => within(small, setup, &kluis),
     };
     command
         .arg("service")
@@ -281,18 +324,29 @@ fn command(setup: &Setup) -> Result<Command> {
     Ok(command)
 }
 
-/// A command that makes itself a mount namespace with a small file system over
-/// the vaults, and then becomes kluis. (Needs root or user namespaces.)
-fn within(mib: u32, data: &Path, kluis: &Path) -> Command {
-    let script =
-        "mkdir -p \"$1\" && mount -t tmpfs -o size=\"$2\"m none \"$1\" && shift 2 && exec \"$@\"";
+/// A command that makes itself a mount namespace with a small file system, and
+/// then becomes kluis. (Needs root or user namespaces.)
+fn within(small: Small, setup: &Setup, kluis: &Path) -> Command {
+    let vaults =
+        r#"mkdir -p "$1" && mount -t tmpfs -o size="$2"m none "$1" && shift 3 && exec "$@""#;
+    let everything = r#"mkdir -p "$1" "$3" && mount -t tmpfs -o size="$2"m none "$1" && mkdir "$1/restored" &&
+        mount --bind "$1/restored" "$3" && shift 3 && exec "$@""#;
+    let (script, over, mib) = match small {
+        Small::Vaults(mib) => (vaults, setup.data.join("vaults"), mib),
+        Small::Everything(mib) => (everything, setup.data.clone(), mib),
+    };
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
     command
-        .arg(data.join("vaults"))
+        .arg(over)
         .arg(mib.to_string())
+        .arg(setup.inventory.with_file_name("restored"))
         .arg(kluis);
     command
+}
+
+fn within_process(id: u32, path: &Path) -> PathBuf {
+    PathBuf::from(format!("/proc/{id}/root{}", path.display()))
 }
 
 type Reached = (Credentials, String, Https);
