@@ -31,6 +31,13 @@ pub enum Event {
         #[serde(default)]
         output: String,
     },
+    /// The script after a snapshot that was killed was run, so that the machine goes on.
+    Released {
+        outcome: ScriptOutcome,
+        /// The last of what it said, at most 1,000 bytes.
+        #[serde(default)]
+        output: String,
+    },
     /// A disk's snapshot file is at its place and on disk.
     Snapshotted {
         disk: String,
@@ -40,6 +47,9 @@ pub enum Event {
         method: SnapshotMethod,
         /// Whether the dirty bitmap that was asked for was begun: without it the next backup reads the disk whole.
         tracked: bool,
+        /// Whether the disk was written to while it was copied: the file is then no single moment of it.
+        #[serde(default)]
+        touched: bool,
     },
     /// The snapshot is in the vault, and what is in the vault is what was read.
     Saved {

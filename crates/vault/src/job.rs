@@ -166,6 +166,9 @@ pub struct DiskTarget {
     /// The snapshot file that the bytes come from, instead of the vault.
     #[serde(default)]
     pub instant: Option<PathBuf>,
+    /// The bytes that the disk had when the snapshot was taken, where they are known: a file of another size is not it.
+    #[serde(default)]
+    pub size: Option<u64>,
 }
 
 /// What a disk's file is.

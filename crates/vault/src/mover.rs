@@ -59,12 +59,12 @@ fn perform(
 }
 
 /// Removes what a job that was cancelled left half done outside its vault: a restore's hidden files, a snapshot with its
-/// dirty bitmaps; and runs the script after a snapshot if only the one before it was run. What it left inside the vault,
-/// the next backup and the next prune remove. Not while its mover still runs.
+/// dirty bitmaps; and runs the script after a snapshot if only the one before it was run, and tells how it ended. What it
+/// left inside the vault, the next backup and the next prune remove. Not while its mover still runs.
 ///
 /// # Errors
 /// A file that cannot be removed.
-pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
+pub fn clean_up(job: &JobFile, emit: &mut dyn FnMut(Event)) -> Result<(), MoverError> {
     match &job.task {
         Task::Restore(task) => {
             let disks = task.disks.iter().map(|disk| &disk.path);
@@ -73,7 +73,7 @@ pub fn clean_up(job: &JobFile) -> Result<(), MoverError> {
                 .chain(documents)
                 .try_for_each(|path| target::remove_hidden(path, &job.job))
         }
-        Task::Snapshot(task) => instant::clean_up(&job.job, task),
+        Task::Snapshot(task) => instant::clean_up(&job.job, task, emit),
         Task::RestoreFiles(task) => restore_files::remove_hidden(&task.to, &job.job),
         Task::Folder(FolderTask::Restore(task)) => restore_files::remove_hidden(&task.to, &job.job),
         Task::Backup(_) | Task::Folder(_) | Task::Forget(_) | Task::Check => Ok(()),
@@ -137,9 +137,8 @@ fn work(
         Task::Snapshot(task) => instant::run(&job.job, task, emit),
         Task::Backup(task) => backup::run(&open(key)?, &job.job, task, emit),
         Task::Restore(task) => {
-            let needed = restore::needs_vault(task).then(|| open(key)).transpose()?;
             if !task.disks.is_empty() || task.documents.is_empty() {
-                restore::run(needed.as_ref(), &job.job, task, emit)?;
+                restore::run(|| open(key), &job.job, task, emit)?;
             }
             document::write(&task.documents, &job.job, emit)
         }

@@ -460,6 +460,7 @@ impl Inner {
                         format: DiskFormat::Raw,
                         method: SnapshotMethod::Copy,
                         tracked: false,
+                        touched: false,
                     });
                 }
             }

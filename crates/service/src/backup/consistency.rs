@@ -81,9 +81,12 @@ pub(super) fn awaited(scripts: Option<&Scripts>) -> Vec<Which> {
     .collect()
 }
 
-/// What the snapshots are, once they are taken: application consistent only when every script succeeded.
-pub(super) fn reached(planned: Consistency, awaited: &[Which]) -> Consistency {
+/// What the snapshots are, once they are taken: application consistent only when every script succeeded, and nothing that
+/// anybody in the machine had written down when a disk was `touched`, written to while it was copied. There is no word for
+/// less than crash consistent.
+pub(super) fn reached(planned: Consistency, awaited: &[Which], touched: bool) -> Consistency {
     match planned {
+        _ if touched => Consistency::Crash,
         Consistency::Application if !awaited.is_empty() => Consistency::FileSystem,
         reached => reached,
     }

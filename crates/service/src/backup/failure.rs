@@ -236,6 +236,31 @@ pub(super) fn remark(message: &str) -> Fault {
     )
 }
 
+/// A restore of disks has something to say of where they came from.
+pub(super) fn restore_remark(message: &str) -> Fault {
+    fault(
+        900_064,
+        "RestoreRemark",
+        message,
+        &[
+            "What was restored was compared all the same. Look after the disks that the vaults and the snapshots lie on: something there is gone or damaged.",
+        ],
+    )
+}
+
+/// The script that was to let a machine go on, after a snapshot that was killed, did not succeed.
+pub(super) fn not_released(end: &str, output: &str) -> Fault {
+    fault(
+        900_065,
+        "UserErrorMachineMayBeHeldUp",
+        format!(
+            "The snapshot was interrupted after the pre-script, and the post-script that was to put that right {end}: the applications of the machine may still be held up.{}",
+            said(output)
+        ),
+        &["Run the post-script by hand, or start the applications again; then mend the script."],
+    )
+}
+
 /// The agent in the machine does not answer, so that nobody in it is asked before its snapshots.
 pub(super) fn no_agent(vm: &str, consistency: &str) -> Fault {
     fault(
@@ -250,19 +275,23 @@ pub(super) fn no_agent(vm: &str, consistency: &str) -> Fault {
 
 /// A script failed: the point is less consistent than it was to be.
 pub(super) fn script(name: &str, end: &str, output: &str) -> Fault {
-    let said = if output.is_empty() {
-        String::new()
-    } else {
-        format!(" It said: {output}")
-    };
     fault(
         SCRIPT,
         "UserErrorConsistencyScriptFailed",
         format!(
-            "The {name} {end}: the recovery point is file-system consistent, not application consistent.{said}"
+            "The {name} {end}: the recovery point is file-system consistent, not application consistent.{}",
+            said(output)
         ),
         &["Mend the script, or give it more time with the inventory's scripts.timeout."],
     )
+}
+
+fn said(output: &str) -> String {
+    if output.is_empty() {
+        String::new()
+    } else {
+        format!(" It said: {output}")
+    }
 }
 
 /// A disk that nobody chose to leave out can't be backed up.

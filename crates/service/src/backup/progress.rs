@@ -2,7 +2,7 @@
 
 use kluis_vault::Event;
 
-use super::rows::{Copied, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
+use super::rows::{Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
 use super::{endings, failure, instants, queue, restore, scheduler, snapshot, transfer};
 use crate::core::{Context, Effect, MoverReport, What};
 use crate::store::{StoreError, Tx};
@@ -130,7 +130,9 @@ fn heard(
             restore::files_restored(made, job);
         }
         Event::Forgotten { .. } => effects.extend(forgotten(tx, job)?),
-        Event::Script { .. } | Event::Snapshotted { .. } => snapshot::heard(event, job),
+        Event::Script { .. } | Event::Released { .. } | Event::Snapshotted { .. } => {
+            snapshot::heard(event, job);
+        }
         Event::Disk { .. } | Event::Checked { .. } => {}
         Event::Failed {
             code,
@@ -167,12 +169,24 @@ fn started(ctx: &Context<'_>, job: &mut Job) {
 }
 
 /// Adds a remark to those that the job has, as long as they can be read at a glance. A backup warns of it, too: a recovery
-/// point that is no single moment of its disks must not look like one that is. The remark goes before what is known of the
-/// schedule, for a client may show the first warning only.
+/// point that is no single moment of its disks must not look like one that is. So does a restore of disks, which came from
+/// elsewhere than they were to. The remark goes before what is known of the schedule, for a client may show the first
+/// warning only.
 fn note(job: &mut Job, message: &str) {
-    let known = job.warnings.iter().any(|fault| fault.message == message);
-    if job.kind == Kind::Backup && !known && job.warnings.len() < MOST_REMARKS {
-        job.warnings.insert(0, failure::remark(message));
+    let fault = match (job.kind, &job.work) {
+        (Kind::Backup, _) => Some(failure::remark(message)),
+        (_, Work::Restore(_)) => Some(failure::restore_remark(message)),
+        _ => None,
+    };
+    let known = |fault: &Fault| {
+        job.warnings
+            .iter()
+            .any(|known| known.message == fault.message)
+    };
+    if let Some(fault) = fault.filter(|fault| !known(fault))
+        && job.warnings.len() < MOST_REMARKS
+    {
+        job.warnings.insert(0, fault);
     }
     let known = job
         .facts

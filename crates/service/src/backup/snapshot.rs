@@ -141,6 +141,7 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
             format,
             method,
             tracked,
+            touched,
         } => {
             for known in work.disks.iter_mut().filter(|known| known.name == *disk) {
                 known.size = Some(*size);
@@ -151,7 +152,15 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
                     format: *format,
                     method: *method,
                     tracked: *tracked,
+                    touched: *touched,
                 });
+            }
+        }
+        Event::Released { outcome, output } if *outcome != ScriptOutcome::Succeeded => {
+            let end = consistency::script_end(outcome);
+            let fault = failure::not_released(&end, output.trim());
+            if !job.warnings.contains(&fault) {
+                job.warnings.push(fault);
             }
         }
         _ => {}
@@ -204,9 +213,11 @@ pub(super) fn finished(
     let until = time
         .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
         .unwrap_or(Timestamp::MAX);
+    let touched = |shot: &Shot| shot.taken.is_some_and(|taken| taken.touched);
     let reached = consistency::reached(
         work.consistency.unwrap_or(super::rows::Consistency::Crash),
         &work.awaited,
+        work.shots.iter().any(touched),
     );
     work.consistency = Some(reached);
     work.phase = Phase::Taken;

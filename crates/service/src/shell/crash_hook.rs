@@ -37,6 +37,7 @@ fn name(what: &What) -> &'static str {
             Event::Progress { .. } => "Progress",
             Event::Note { .. } => "Note",
             Event::Script { .. } => "Script",
+            Event::Released { .. } => "Released",
             Event::Snapshotted { .. } => "Snapshotted",
             Event::Saved { .. } => "Saved",
             Event::Restored { .. } => "Restored",

@@ -22,7 +22,7 @@ use super::throttle::Throttle;
 use super::token::Tokens;
 use super::{Config, Movers, ServiceError, private, repositories, snapshots};
 use crate::backup;
-use crate::core;
+use crate::core::{self, MoverReport, What};
 use crate::inventory::Inventory;
 use crate::store::{Row, Store};
 
@@ -105,7 +105,11 @@ pub(super) fn prepare(
         on_demand: config.on_demand,
         orders: orders.clone(),
     }));
-    orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;
+    let told = orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;
+    for (job, event) in told {
+        let what = What::Event(event);
+        engine.mover_report(&MoverReport { job, what });
+    }
     go_on(&engine, &keys)?;
     let mover = mover(config.movers, jobs, mover_lock)?;
     let browser = Browser::new(Arc::clone(&keys));

@@ -159,6 +159,85 @@ fn a_script_that_nobody_heard_of_makes_nothing_consistent() {
 }
 
 #[test]
+fn a_disk_that_is_written_to_while_it_is_copied_is_crash_consistent_whatever_else_went_well() {
+    for touched_disk in ["web-1-os", "web-1-lun1"] {
+        let mut world = world(scripted);
+        let job = world.backup_now();
+        world.hear(&job, Event::Started { pid: 1 });
+        for which in [Which::Pre, Which::Post] {
+            let event = Event::Script {
+                which,
+                outcome: ScriptOutcome::Succeeded,
+                output: String::new(),
+            };
+            world.hear(&job, event);
+        }
+        for disk in ["web-1-os", "web-1-lun0", "web-1-lun1"] {
+            let mut event = super::world::snapshotted(disk, kluis_vault::DiskFormat::Raw);
+            if let Event::Snapshotted { touched, .. } = &mut event {
+                *touched = disk == touched_disk;
+            }
+            world.hear(&job, event);
+        }
+        world.hear(&job, Event::Finished);
+        world.exit(&job, Some(0));
+        world.settle();
+        let (made, job) = seen(&mut world, &job);
+        assert_eq!(made, "CrashConsistent");
+        assert_eq!(
+            job["extendedInfo"]["tasksList"][0]["taskExecutionDetails"],
+            "The recovery point is crash consistent."
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_may_still_be_held_up_after_a_killed_snapshot_is_told_of() {
+    let mut world = world(scripted);
+    let job = world.backup_now();
+    world.hear(&job, Event::Started { pid: 1 });
+    let released = Event::Released {
+        outcome: ScriptOutcome::TimedOut,
+        output: "no database".to_owned(),
+    };
+    world.hear(&job, released.clone());
+    world.exit(&job, None);
+    // The next run of the job finds the mark, too; said once, and its snapshots go well.
+    world.hear(&job, released);
+    world.succeed(&job);
+    let (_, job) = seen(&mut world, &job);
+    assert_eq!(job["status"], "CompletedWithWarnings");
+    let details = job["errorDetails"].as_array().unwrap();
+    assert_eq!(details.len(), 1, "{details:?}");
+    assert_eq!(details[0]["errorTitle"], "UserErrorMachineMayBeHeldUp");
+    let told = details[0]["errorString"].as_str().unwrap();
+    assert!(
+        told.contains("no database") && told.contains("did not end in time"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_job_that_is_cancelled_keeps_that_its_machine_may_still_be_held_up() {
+    let mut world = world(scripted);
+    let job = world.backup_now();
+    world.hear(&job, Event::Started { pid: 1 });
+    world.request(Method::POST, &format!("backupJobs/{job}/cancel"), None);
+    let released = Event::Released {
+        outcome: ScriptOutcome::Failed { code: Some(3) },
+        output: String::new(),
+    };
+    world.hear(&job, released);
+    world.exit(&job, None);
+    let job = world.job(&job);
+    assert_eq!(job["status"], "Cancelled");
+    assert_eq!(
+        job["errorDetails"][0]["errorTitle"],
+        "UserErrorMachineMayBeHeldUp"
+    );
+}
+
+#[test]
 fn an_enhanced_policy_may_ask_for_crash_consistency_alone() {
     let mut world = World::new();
     scripted(&mut world.inventory.resource_groups[0].virtual_machines[0]);

@@ -1,7 +1,7 @@
 //! Restores while a newer point is on its way to the vault: what is there can be had, and nothing is done twice.
 
 use http::Method;
-use kluis_vault::Task;
+use kluis_vault::{Event, Task};
 
 use super::restorable::{in_place, new_machine, with_a_point};
 use super::world::{ITEM, World, backup_request, restore_request};
@@ -43,6 +43,33 @@ fn an_older_point_and_the_snapshots_of_the_new_one_can_be_restored_while_it_is_t
     assert_eq!(world.job(&transfer)["status"], "Completed");
     world.succeed(&instant);
     assert_eq!(world.job(&instant)["status"], "Completed");
+}
+
+#[test]
+fn a_snapshot_that_the_vault_had_to_make_up_for_is_a_warning() {
+    let (mut world, point) = with_a_point();
+    let body = restore_request("shop-restored");
+    let restore = world.accept(Method::POST, &point, Some(&body));
+    let Task::Restore(task) = &world.movers[&restore].task else {
+        panic!("{:?}", world.movers[&restore].task);
+    };
+    assert!(!task.snapshot.is_empty(), "what it is proved against");
+    assert!(
+        task.disks
+            .iter()
+            .all(|disk| disk.instant.is_some() && disk.size == Some(1 << 30))
+    );
+    let message = "The snapshot of disk web-1-os is not what it was.".to_owned();
+    world.hear(
+        &restore,
+        Event::Note {
+            message: message.clone(),
+        },
+    );
+    world.succeed(&restore);
+    let job = world.job(&restore);
+    assert_eq!(job["status"], "CompletedWithWarnings");
+    assert_eq!(job["errorDetails"][0]["errorString"], message);
 }
 
 #[test]

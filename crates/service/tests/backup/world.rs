@@ -742,6 +742,7 @@ pub(super) fn snapshotted(disk: &str, format: DiskFormat) -> Event {
         format,
         method: SnapshotMethod::Copy,
         tracked: format == DiskFormat::Qcow2,
+        touched: false,
     }
 }
 

@@ -110,6 +110,7 @@ impl Kluis {
 
     pub(crate) fn restore(&self, snapshot: &str, path: &Path) -> Result<u64> {
         let disks = vec![DiskTarget {
+            size: None,
             name: "disk".to_owned(),
             path: path.to_owned(),
             format: DiskFormat::Raw,

@@ -50,9 +50,9 @@ pub(crate) fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     check_task(task)?;
-    clean_up(job, task)?;
+    clean_up(job, task, emit)?;
     take(job, task, emit).inspect_err(|_| {
-        if let Err(error) = clean_up(job, task) {
+        if let Err(error) = clean_up(job, task, emit) {
             let why = describe(&error);
             emit(Event::Note {
                 message: format!("The snapshot that failed left something behind: {why}."),
@@ -62,9 +62,13 @@ pub(crate) fn run(
 }
 
 /// Puts right what a job left that was killed: its files, its bitmaps, and the machine if it is still held up by the script
-/// before the snapshot. Waits for a tool that is still at work on an image.
-pub(crate) fn clean_up(job: &str, task: &SnapshotTask) -> Result<(), VaultError> {
-    let mut done = stopped::release(job, task);
+/// before the snapshot, of which it tells. Waits for a tool that is still at work on an image.
+pub(crate) fn clean_up(
+    job: &str,
+    task: &SnapshotTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
+    let mut done = stopped::release(job, task, emit);
     for disk in &task.disks {
         done = done.and(clean_up_disk(job, disk));
     }
@@ -161,6 +165,7 @@ fn take(job: &str, task: &SnapshotTask, emit: &mut dyn FnMut(Event)) -> Result<(
             format: disk.image.format(),
             method: copied.method,
             tracked: disk.tracked,
+            touched: copied.touched,
         });
     }
     Ok(())

@@ -77,7 +77,8 @@ impl<'a> Script<'a> {
         ran
     }
 
-    fn outcome(self) -> (ScriptOutcome, String) {
+    /// Runs it: how it ended, and the last of what it said.
+    pub(super) fn outcome(self) -> (ScriptOutcome, String) {
         if let Err(why) = may_run(self.path) {
             return (ScriptOutcome::NotStarted { why }, String::new());
         }

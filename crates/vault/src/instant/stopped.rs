@@ -10,7 +10,12 @@ use std::{
 };
 
 use super::{parent_of, script::Script};
-use crate::{error::VaultError, job::SnapshotTask, store, target};
+use crate::{
+    error::VaultError,
+    event::{Event, ScriptOutcome},
+    job::SnapshotTask,
+    store, target,
+};
 
 /// A mark beside the first disk's place, from before the first script begins until the second has ended.
 #[derive(Debug)]
@@ -39,14 +44,24 @@ impl Stopped {
     }
 }
 
-/// Runs the script after the snapshot if a job that was killed had run the one before and not that.
-pub(super) fn release(job: &str, task: &SnapshotTask) -> Result<(), VaultError> {
+/// Runs the script after the snapshot if a job that was killed had run the one before and not that. The mark stays where it
+/// did not succeed: the job's next run tries again.
+pub(super) fn release(
+    job: &str,
+    task: &SnapshotTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
     let path = path(job, task)?;
     if !path.exists() {
         return Ok(());
     }
     if let Some(post) = Script::post(task.scripts.as_ref()) {
-        post.run(&mut |event| tracing::warn!(job, ?event, "after a snapshot that was killed"));
+        let (outcome, output) = post.outcome();
+        let succeeded = outcome == ScriptOutcome::Succeeded;
+        emit(Event::Released { outcome, output });
+        if !succeeded {
+            return Ok(());
+        }
     }
     Stopped(path).forget();
     Ok(())

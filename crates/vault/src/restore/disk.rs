@@ -49,19 +49,7 @@ impl Disk {
         target: Target,
         shared: bool,
     ) -> Result<Self, VaultError> {
-        let raw = || {
-            let file = target.file.try_clone();
-            file.map(Image::Raw)
-                .map_err(|source| VaultError::io("open", &target.path, source))
-        };
-        let image = match (format, target.is_new()) {
-            (DiskFormat::Raw, _) => raw()?,
-            (DiskFormat::Qcow2, false) => Image::qcow2(target.place(), None)?,
-            (DiskFormat::Qcow2, true) => {
-                qemu::create(target.place(), stored.size)?;
-                Image::new_qcow2(target.place())?
-            }
-        };
+        let image = image(format, &target, stored.size)?;
         let mut disk = Self {
             name: name.to_owned(),
             stored,
@@ -81,6 +69,26 @@ impl Disk {
     pub(super) fn filled(&mut self, ids: Vec<Id>) {
         self.stored.ids = ids;
         self.plan(true);
+    }
+
+    /// Empties the target, which is new, so that it is written out of the vault.
+    pub(super) fn start_over(&mut self, stored: StoredDisk) -> Result<(), VaultError> {
+        let io = |source| VaultError::io("empty", &self.target.path, source);
+        let open = self.image.get_mut();
+        let open = open.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(open @ Image::Qcow2(_)) = open {
+            open.close().map_err(io)?;
+        }
+        self.target.file.set_len(0).map_err(io)?;
+        if self.is_raw() {
+            self.target.file.set_len(stored.size).map_err(io)?;
+        }
+        let image = image(self.format, &self.target, stored.size)?;
+        self.image = RwLock::new(Some(image));
+        self.stored = stored;
+        self.shared = false;
+        self.plan(false);
+        Ok(())
     }
 
     fn plan(&mut self, written: bool) {
@@ -200,5 +208,21 @@ impl Disk {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         false
+    }
+}
+
+/// Opens a target's image: an empty one, or the finished one for reading.
+fn image(format: DiskFormat, target: &Target, size: u64) -> Result<Image, VaultError> {
+    match (format, target.is_new()) {
+        (DiskFormat::Raw, _) => {
+            let file = target.file.try_clone();
+            file.map(Image::Raw)
+                .map_err(|source| VaultError::io("open", &target.path, source))
+        }
+        (DiskFormat::Qcow2, false) => Image::qcow2(target.place(), None),
+        (DiskFormat::Qcow2, true) => {
+            qemu::create(target.place(), size)?;
+            Image::new_qcow2(target.place())
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -33,8 +33,23 @@ pub(super) fn share(source: &Source, target: &Target, format: DiskFormat) -> boo
             .is_some_and(|file| rustix::fs::ioctl_ficlone(&target.file, file).is_ok())
 }
 
-/// Reads the snapshot file, writes what the target does not have yet, and takes the chunks' ids.
-pub(super) fn fill(source: &Source, disk: &mut Disk, meter: &Meter) -> Result<(), VaultError> {
+/// Reads the snapshot file and writes what the target does not have yet; returns the chunks' ids.
+pub(super) fn fill(source: &Source, disk: &Disk, meter: &Meter) -> Result<Vec<Id>, VaultError> {
+    let added = AtomicU64::new(0);
+    let filled = read(source, disk, &|bytes| {
+        added.fetch_add(bytes, Ordering::Relaxed);
+        meter.add(bytes);
+    });
+    // What is in holes, and what is not read any more: the disk is gone through all the same.
+    meter.add(source.size.saturating_sub(added.into_inner()));
+    filled
+}
+
+fn read(
+    source: &Source,
+    disk: &Disk,
+    passed: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Id>, VaultError> {
     let write = disk.target.is_new() && !disk.shared;
     let turns = turns(&source.data()?);
     let ids = Mutex::new(disk.stored.ids.clone());
@@ -59,7 +74,7 @@ pub(super) fn fill(source: &Source, disk: &mut Disk, meter: &Meter) -> Result<()
                     *slot = id;
                 }
                 drop(ids);
-                meter.add(length as u64);
+                passed(length as u64);
             }
         }
         Ok(())
@@ -73,13 +88,7 @@ pub(super) fn fill(source: &Source, disk: &mut Disk, meter: &Meter) -> Result<()
         return Err(error);
     }
     source.check_untouched()?;
-    let read: u64 = turns
-        .iter()
-        .map(|turn| layout::bytes_in(std::slice::from_ref(turn), source.size))
-        .sum();
-    meter.add(source.size - read);
-    disk.filled(ids.into_inner().unwrap_or_else(PoisonError::into_inner));
-    Ok(())
+    Ok(ids.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn turns(runs: &[Range<u64>]) -> Vec<Range<u64>> {

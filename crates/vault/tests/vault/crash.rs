@@ -171,7 +171,7 @@ fn a_restore_that_is_cancelled_leaves_nothing() {
     let directory = place.path("cancelled");
     let job = place.job("r1", Task::Restore(restore(&snapshot, &directory, &["os"])));
     until(&mut start(&place, &job), |event| kind(event) == "progress");
-    mover::clean_up(&job).unwrap();
+    mover::clean_up(&job, &mut |_| {}).unwrap();
     assert_eq!(files(&directory), Vec::<std::path::PathBuf>::new());
 }
 

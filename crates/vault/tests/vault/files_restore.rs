@@ -264,7 +264,7 @@ fn a_job_that_is_killed_at_any_event_is_finished_by_the_next_run() {
     );
     for at in ["progress", "filesRestored"] {
         until(&mut start(&place, &job), |event| kind(event) == at);
-        mover::clean_up(&job).unwrap();
+        mover::clean_up(&job, &mut |_| {}).unwrap();
         mover::discard("another", std::slice::from_ref(&to)).unwrap();
         assert_eq!(
             to.exists(),

@@ -268,6 +268,11 @@ fn an_image_that_changes_while_it_is_copied_is_told_of_or_refused() {
 
     let events = run(of(&place, "os", &os), &|| edit(&os, &[(5 * MIB, 9, 100)]));
     assert!(touched(&events) || reflinks(&events), "{events:?}");
+    assert!(
+        events.iter().any(|event| matches!(event,
+            Event::Snapshotted { touched: said, .. } if *said == touched(&events))),
+        "{events:?}"
+    );
     let events = run(of(&place, "os", &os), &|| {
         fs::File::options()
             .write(true)

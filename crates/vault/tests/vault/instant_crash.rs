@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use kluis_vault::{Event, Scripts, SnapshotSource, SnapshotTask, Task, mover};
+use kluis_vault::{Event, ScriptOutcome, Scripts, SnapshotSource, SnapshotTask, Task, mover};
 
 use crate::{
     crash::{kind, start, until},
@@ -49,7 +49,7 @@ fn a_snapshot_that_is_killed_at_any_event_is_made_by_the_next_run_or_cleaned_up(
 
         let events = until(&mut start(&place, &job), |event| kind(event) == at);
         assert_eq!(kind(events.last().unwrap()), at);
-        mover::clean_up(&job).unwrap();
+        mover::clean_up(&job, &mut |_| {}).unwrap();
         assert_eq!(
             files(&place.path("snapshots")),
             Vec::<std::path::PathBuf>::new(),
@@ -110,14 +110,65 @@ fn a_script_ends_with_its_mover_and_the_machine_goes_on() {
     child.wait().unwrap();
     // Comes to its end when the script and its child are gone.
     assert_eq!(pipe.read_to_end(&mut Vec::new()).unwrap(), 0);
-    mover::clean_up(&job).unwrap();
+    mover::clean_up(&job, &mut |_| {}).unwrap();
     assert_eq!(fs::read_to_string(&log).unwrap(), "post\n");
     assert_eq!(
         files(&place.path("snapshots")),
         Vec::<std::path::PathBuf>::new()
     );
-    mover::clean_up(&job).unwrap();
+    mover::clean_up(&job, &mut |_| {}).unwrap();
     assert_eq!(fs::read_to_string(&log).unwrap(), "post\n", "once");
+}
+
+#[test]
+fn a_script_that_cannot_put_right_a_killed_snapshot_is_told_of_and_tried_again() {
+    let place = Place::new();
+    let os = place.path("os.raw");
+    disk(&os, 8 * MIB, &[(0, 1, 1000)]);
+    let (held, log, mended) = (place.path("held"), place.path("log"), place.path("mended"));
+    Command::new("mkfifo").arg(&held).status().unwrap();
+    let hang = format!("echo begun > {}\nsleep 1000", held.display());
+    let fail = format!(
+        "echo post >> {}\necho no database\ntest -e {} || exit 3",
+        log.display(),
+        mended.display()
+    );
+    let snapshot = SnapshotTask {
+        scripts: Some(Scripts {
+            pre: Some(script(&place, "pre", &hang)),
+            post: Some(script(&place, "post", &fail)),
+            timeout_seconds: 1000,
+        }),
+        ..task(vec![of(&place, "os", &os)])
+    };
+    let job = place.job("s1", Task::Snapshot(snapshot));
+    let mut child = start(&place, &job);
+    let mut line = String::new();
+    BufReader::new(File::open(&held).unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let clean_up = || {
+        let mut told = Vec::new();
+        mover::clean_up(&job, &mut |event| told.push(event)).unwrap();
+        told
+    };
+    let released = |outcome| Event::Released {
+        outcome,
+        output: "no database".to_owned(),
+    };
+    let failed = released(ScriptOutcome::Failed { code: Some(3) });
+    assert_eq!(clean_up(), [failed.clone()]);
+    assert_eq!(clean_up(), [failed], "the mark was kept");
+    fs::write(&mended, "").unwrap();
+    assert_eq!(clean_up(), [released(ScriptOutcome::Succeeded)]);
+    assert_eq!(clean_up(), []);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "post\npost\npost\n");
+    assert_eq!(
+        files(&place.path("snapshots")),
+        Vec::<std::path::PathBuf>::new()
+    );
 }
 
 #[test]

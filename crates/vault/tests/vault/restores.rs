@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,7 @@ use crate::{
     instant::{of, task},
     qcow2::{image, raw, run, write},
     support::{
-        MIB, Place, assert_same, backup, disk, failure, files, noise, notes, restore, saved,
+        MIB, Place, assert_same, backup, disk, edit, failure, files, noise, notes, restore, saved,
         source, sum,
     },
 };
@@ -26,6 +27,7 @@ fn target(name: &str, path: PathBuf, format: DiskFormat, instant: Option<&Path>)
         path,
         format,
         instant: instant.map(Path::to_owned),
+        size: None,
     }
 }
 
@@ -239,7 +241,7 @@ fn a_qcow2_restore_that_is_killed_is_finished_by_the_next_run_or_cleaned_up() {
         let disks = vec![target("os", path.clone(), DiskFormat::Qcow2, None)];
         let job = place.job(&format!("r-{at}"), Task::Restore(of_disks(&id, disks)));
         until(&mut start(&place, &job), |event| kind(event) == at);
-        mover::clean_up(&job).unwrap();
+        mover::clean_up(&job, &mut |_| {}).unwrap();
         // Killed early enough, it has not even made the folder.
         let folder = path.parent().unwrap();
         let left = if folder.exists() {
@@ -260,4 +262,115 @@ fn a_qcow2_restore_that_is_killed_is_finished_by_the_next_run_or_cleaned_up() {
         );
         assert_same(&os, &raw(&place, &path, "restored.raw"));
     }
+}
+
+/// A disk whose snapshot is in the vault too: the snapshot's file, and the vault's.
+fn kept_twice(place: &Place) -> (PathBuf, PathBuf, String) {
+    let os = place.path("os.raw");
+    disk(
+        &os,
+        8 * MIB,
+        &[(0, 1, 3 * MIB as usize), (6 * MIB, 2, 1000)],
+    );
+    place.run("s1", Task::Snapshot(task(vec![of(place, "os", &os)])));
+    let file = place.path("snapshots/os");
+    let (id, ..) = saved(&place.back_up("j1", backup(vec![source("os", &file)])));
+    (os, file, id)
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_is_in_the_vault_is_made_up_for_by_it_and_told() {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 6] = [
+        ("a byte of it is another", |file| {
+            edit(file, &[(MIB + 7, 9, 1)])
+        }),
+        ("a hole is none", |file| edit(file, &[(5 * MIB, 9, 10)])),
+        ("it is cut off", |file| resize(file, 4 * MIB)),
+        ("it is cut off in a sector", |file| {
+            resize(file, 4 * MIB + 1)
+        }),
+        ("it is longer", |file| resize(file, 9 * MIB)),
+        ("it is of another format", |file| {
+            let file = fs::File::options().write(true).open(file).unwrap();
+            file.write_all_at(b"KDMV", 0).unwrap();
+        }),
+    ];
+    for (name, damage) in damages {
+        for format in [DiskFormat::Raw, DiskFormat::Qcow2] {
+            let place = Place::new();
+            let (os, file, id) = kept_twice(&place);
+            damage(&file);
+            let to = place.path("restored/os");
+            let disks = vec![target("os", to.clone(), format, Some(&file))];
+            let events = place.run("r", Task::Restore(of_disks(&id, disks)));
+            assert_eq!(events.last(), Some(&Event::Finished), "{name}: {events:?}");
+            assert_eq!(told(&events, "os"), sum(&os), "{name}");
+            let restored = match format {
+                DiskFormat::Raw => to,
+                DiskFormat::Qcow2 => raw(&place, &to, "restored.raw"),
+            };
+            assert_same(&os, &restored);
+            let notes = notes(&events);
+            assert!(
+                notes.len() == 1 && notes[0].contains("from the vault"),
+                "{name}: {notes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_the_only_copy_is_not_restored_cut_off() {
+    let place = Place::new();
+    let os = place.path("os.raw");
+    disk(&os, 8 * MIB, &[(0, 1, 3 * MIB as usize)]);
+    place.run("s1", Task::Snapshot(task(vec![of(&place, "os", &os)])));
+    let file = place.path("snapshots/os");
+    resize(&file, 4 * MIB);
+    let to = place.path("restored/os");
+    let target = DiskTarget {
+        size: Some(8 * MIB),
+        ..target("os", to.clone(), DiskFormat::Raw, Some(&file))
+    };
+    let events = place.run("r", Task::Restore(of_disks("", vec![target])));
+    assert_eq!(failure(&events), FailureCode::SourceTruncated);
+    assert!(!to.exists());
+}
+
+#[test]
+fn a_snapshot_whose_vault_cannot_be_read_is_restored_and_that_is_told() {
+    let place = Place::new();
+    let (os, file, id) = kept_twice(&place);
+    fs::remove_dir_all(place.vault.join("index")).unwrap();
+    let to = place.path("restored/os");
+    let disks = vec![target("os", to.clone(), DiskFormat::Raw, Some(&file))];
+    let events = place.run("r", Task::Restore(of_disks(&id, disks)));
+    assert_same(&os, &to);
+    let notes = notes(&events);
+    assert!(
+        notes.len() == 1 && notes[0].contains("could not be compared with the vault"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_snapshot_that_agrees_with_the_vault_is_restored_without_a_word() {
+    let place = Place::new();
+    let (os, file, id) = kept_twice(&place);
+    let to = place.path("restored/os");
+    let disks = vec![target("os", to.clone(), DiskFormat::Raw, Some(&file))];
+    let events = place.run("r", Task::Restore(of_disks(&id, disks)));
+    assert_same(&os, &to);
+    assert_eq!(notes(&events), Vec::<&str>::new());
+    assert!(
+        events
+            .iter()
+            .all(|event| !matches!(event, Event::Progress { done, total } if done > total))
+    );
+}
+
+fn resize(file: &Path, size: u64) {
+    let file = fs::File::options().write(true).open(file).unwrap();
+    file.set_len(size).unwrap();
 }

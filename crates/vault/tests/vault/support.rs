@@ -164,6 +164,7 @@ pub(crate) fn restore(snapshot: &str, directory: &Path, disks: &[&str]) -> Resto
         path: directory.join(format!("{name}.raw")),
         format: DiskFormat::Raw,
         instant: None,
+        size: None,
     });
     RestoreTask {
         snapshot: snapshot.to_owned(),

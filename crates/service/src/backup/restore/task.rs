@@ -71,6 +71,7 @@ fn task(work: &RestoreWork, point: &Point, ctx: &Context<'_>) -> Result<RestoreT
             path: disk.path.clone(),
             format: disk.disk.format,
             instant: instant.map(Path::to_owned),
+            size: disk.disk.size,
         });
     }
     let papers = work.papers.iter().flat_map(Papers::all);

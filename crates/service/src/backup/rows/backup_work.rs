@@ -90,6 +90,9 @@ pub(crate) struct Taken {
     pub(crate) format: DiskFormat,
     pub(crate) method: SnapshotMethod,
     pub(crate) tracked: bool,
+    /// Whether the disk was written to meanwhile, so that its snapshot is no single moment of it.
+    #[serde(default)]
+    pub(crate) touched: bool,
 }
 
 /// When a part of a job began and ended, as far as it did.

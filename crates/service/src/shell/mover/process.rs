@@ -213,16 +213,20 @@ pub(in crate::shell) fn end_orphans(jobs: &Path) -> io::Result<(File, Orphans)> 
 
 impl Orphans {
     /// Removes what the jobs left half done that `is_half_done`. What a job had finished, and was heard to have, is somebody's
-    /// by now: a mover that was not there any more to take its job file along left no less for that.
+    /// by now: a mover that was not there any more to take its job file along left no less for that. Returns what is told of
+    /// it, with the jobs.
     pub(in crate::shell) fn clean_up<E>(
         self,
         is_half_done: impl Fn(&JobFile) -> Result<bool, E>,
-    ) -> Result<(), E> {
+    ) -> Result<Vec<(String, Event)>, E> {
+        let mut told = Vec::new();
         for path in self.files {
             let file = has_extension(&path, "json").then(|| read(&path)).flatten();
             if let Some(file) = file
                 && is_half_done(&file)?
-                && let Err(error) = kluis_vault::mover::clean_up(&file)
+                && let Err(error) = kluis_vault::mover::clean_up(&file, &mut |event| {
+                    told.push((file.job.clone(), event));
+                })
             {
                 tracing::warn!(error = %kluis_vault::error::describe(&error), "a job left files behind");
             }
@@ -231,7 +235,7 @@ impl Orphans {
                 tracing::warn!(%error, path = %path.display(), "a job's file could not be removed");
             }
         }
-        Ok(())
+        Ok(told)
     }
 }
 

@@ -44,8 +44,8 @@ impl Witness {
                 self.last_word |= event.is_last();
             }
             What::Exited { .. } if !self.last_word => {
-                self.clean_up();
-                let mut found = self.in_the_vault();
+                let mut found = self.clean_up();
+                found.extend(self.in_the_vault());
                 found.push(what);
                 return found;
             }
@@ -54,11 +54,14 @@ impl Witness {
         vec![what]
     }
 
-    /// What a restore had half written goes with its mover; nobody would ever finish it.
-    fn clean_up(&self) {
-        if let Err(error) = kluis_vault::mover::clean_up(&self.file) {
+    /// What a restore had half written goes with its mover; nobody would ever finish it. Returns what is told of that.
+    fn clean_up(&self) -> Vec<What> {
+        let mut told = Vec::new();
+        let mut tell = |event| told.push(What::Event(event));
+        if let Err(error) = kluis_vault::mover::clean_up(&self.file, &mut tell) {
             tracing::warn!(job = %self.file.job, error = %kluis_vault::error::describe(&error), "a job left files behind");
         }
+        told
     }
 
     /// A backup that died between saving its snapshot and saying so has still been made: the vault knows.
