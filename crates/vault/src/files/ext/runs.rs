@@ -47,7 +47,7 @@ impl Runs {
         let inode = inode(window, shape)?;
         let size = u64::from(u32_at(&inode, 0x4)) | u64::from(u32_at(&inode, 0x6c)) << 32;
         let count = size / shape.block as u64;
-        if u16_at(&inode, 0) & 0xf000 != 0x8000 || count < 2 || count > MOST_BLOCKS {
+        if u16_at(&inode, 0) & 0xf000 != 0x8000 || !(2..=MOST_BLOCKS).contains(&count) {
             return Err(damaged("its journal is no file"));
         }
         let mut walk = Walk {
