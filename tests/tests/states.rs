@@ -2,7 +2,7 @@
 //! operator dying on the way, it comes to what is declared or says what is in the way, and no recovery point goes unasked.
 //!
 //! A case is made from a seed. One that fails is made smaller by leaving out what it fails without; then its seed and what is left of it
-//! are printed.
+//! are printed. Every other case lives in a vault with immutability, where backups can be suspended and no data deleted.
 
 use std::fmt;
 
@@ -29,6 +29,7 @@ enum Move {
     Crash(u64),
     /// Somebody else's calls.
     Stops,
+    Suspends,
     Deletes,
     Protects,
     ChoosesDisks,
@@ -36,15 +37,15 @@ enum Move {
 }
 
 fn throw(dice: &mut Dice) -> Move {
-    let wishes = ["RetainData", "DeleteData", "Orphan"];
+    let wishes = ["RetainData", "DeleteData", "Suspend", "Orphan"];
     let policies = ["daily", "DefaultPolicy", "EnhancedPolicy"];
     let pick = |from: &[&'static str], by: u64| {
         let index = usize::try_from(by).unwrap_or(0) % from.len();
         from.get(index).copied().unwrap_or("daily")
     };
-    match dice.below(14) {
+    match dice.below(15) {
         0 | 1 => Move::Declare,
-        2 | 3 => Move::Withdraw(pick(&wishes, dice.below(3))),
+        2 | 3 => Move::Withdraw(pick(&wishes, dice.below(4))),
         4 => Move::Policy(pick(&policies, dice.below(3))),
         5 => Move::Suspend(dice.below(2) == 0),
         6 => Move::Disks(dice.below(4)),
@@ -54,6 +55,7 @@ fn throw(dice: &mut Dice) -> Move {
         10 => Move::Deletes,
         11 => Move::Protects,
         12 => Move::ChoosesDisks,
+        13 => Move::Suspends,
         _ => Move::BacksUp,
     }
 }
@@ -64,25 +66,26 @@ fn it_comes_to_what_is_declared() {
         let mut dice = Dice(seed);
         let count = 1 + dice.below(LONGEST);
         let mut moves: Vec<Move> = (0..count).map(|_| throw(&mut dice)).collect();
-        let Err(mut why) = lived(&moves) else {
+        let is_immutable = seed % 2 == 1;
+        let Err(mut why) = lived(is_immutable, &moves) else {
             continue;
         };
         let mut index = 0;
         while index < moves.len() {
             let mut fewer = moves.clone();
             fewer.remove(index);
-            match lived(&fewer) {
+            match lived(is_immutable, &fewer) {
                 Err(still) => (moves, why) = (fewer, still),
                 Ok(()) => index += 1,
             }
         }
-        panic!("seed {seed}, after {moves:?}: {why}");
+        panic!("seed {seed}, immutable: {is_immutable}, after {moves:?}: {why}");
     }
 }
 
 /// From a machine that is protected and has a recovery point, through all of it.
-fn lived(moves: &[Move]) -> Result<(), Failure> {
-    let mut story = Story::begin()?;
+fn lived(is_immutable: bool, moves: &[Move]) -> Result<(), Failure> {
+    let mut story = Story::begin(is_immutable)?;
     for next in moves {
         story.go(*next)?;
     }
@@ -97,13 +100,18 @@ struct Story {
     declared: Option<Value>,
     item: Key,
     points: usize,
+    is_immutable: bool,
 }
 
 impl Story {
-    fn begin() -> Result<Self, Failure> {
+    fn begin(is_immutable: bool) -> Result<Self, Failure> {
         let world = Simulation::new(Order::Plain, None);
         for kind in [Kind::BackupService, Kind::Vault, Kind::BackupPolicy] {
-            world.objects.apply(kind, &manifest(kind));
+            let mut object = manifest(kind);
+            if kind == Kind::Vault && is_immutable {
+                object["spec"]["immutability"] = "Unlocked".into();
+            }
+            world.objects.apply(kind, &object);
         }
         let declared = manifest(Kind::ProtectedVM);
         let item = world.objects.apply(Kind::ProtectedVM, &declared);
@@ -112,6 +120,7 @@ impl Story {
             declared: Some(declared),
             item,
             points: 0,
+            is_immutable,
         };
         story.settle()?;
         story.live(1);
@@ -155,6 +164,10 @@ impl Story {
             Move::Crash(steps) => self.world.die_after(steps),
             Move::Stops => {
                 self.put(&json!({ "protectionState": "ProtectionStopped", "policyId": "" }));
+            }
+            Move::Suspends => {
+                let present = self.world.azure.item().unwrap_or_default()["policyId"].clone();
+                self.put(&json!({ "protectionState": "BackupsSuspended", "policyId": present }));
             }
             Move::Deletes => {
                 self.world.azure.ask(Method::Delete, &item_path(), None);
@@ -233,21 +246,45 @@ impl Story {
             .to_owned()
     }
 
-    fn has_ended(&self, wish: &str, found: &str) -> Result<(), Failure> {
-        if self.world.objects.peek(&self.item).is_some() {
-            return Err(self.failed("the object does not go"));
+    fn has_ended(&mut self, wish: &str, found: &str) -> Result<(), Failure> {
+        let mut wish = wish;
+        if let Some(object) = self.world.objects.peek(&self.item) {
+            self.takes_the_way_out(wish, object)?;
+            wish = "Orphan";
         }
         let state = self.state();
         let is_gone = state == "absent" || state == "softly deleted";
         let is_as_wished = match wish {
             "RetainData" => is_gone || state == "ProtectionStopped",
             "DeleteData" => is_gone,
+            "Suspend" => is_gone || state == "ProtectionStopped" || state == "BackupsSuspended",
             _ => state == found,
         };
         if is_as_wished {
             return Ok(());
         }
         Err(self.failed(&format!("{wish} left it {state}, and it was {found}")))
+    }
+
+    /// What immutability stands in the way of, or its absence: the object says so, and names a way out that is one.
+    fn takes_the_way_out(&mut self, wish: &str, mut object: Value) -> Result<(), Failure> {
+        let in_the_way = match (wish, self.is_immutable) {
+            ("Suspend", false) => "VaultNotImmutable",
+            ("DeleteData", true) => "VaultImmutable",
+            _ => return Err(self.failed("the object does not go")),
+        };
+        let ready = &object["status"]["conditions"][0];
+        let told = ready["message"].as_str().unwrap_or_default();
+        if ready["reason"] != in_the_way || !told.ends_with("set spec.deletionPolicy: Orphan.") {
+            return Err(self.failed("it does not say what keeps it, or not the way out"));
+        }
+        object["spec"]["deletionPolicy"] = "Orphan".into();
+        self.world.objects.apply(Kind::ProtectedVM, &object);
+        self.settle()?;
+        match self.world.objects.peek(&self.item) {
+            Some(_) => Err(self.failed("the way out is none")),
+            None => Ok(()),
+        }
     }
 
     fn check(&mut self, may_lose: bool) -> Result<(), Failure> {

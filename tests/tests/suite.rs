@@ -47,6 +47,8 @@ mod image;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod machine_limits;
+#[cfg(test)]
 mod manifests;
 #[cfg(test)]
 mod merge;

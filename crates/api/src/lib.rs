@@ -55,8 +55,8 @@ pub use restore::{
 };
 pub use run::{Consistency, RecoveryPoints, Run, RunResult, RunTrigger, StorageTier};
 pub use vault::{
-    AdoptionPolicy, Redundancy, SoftDelete, SoftDeleteState, Vault, VaultDeletionPolicy, VaultSpec,
-    VaultStatus, VaultType,
+    AdoptionPolicy, Immutability, Redundancy, SoftDelete, SoftDeleteState, Vault,
+    VaultDeletionPolicy, VaultSpec, VaultStatus, VaultType,
 };
 
 /// Kubernetes' own: what every object carries, and a moment to the second.

@@ -32,7 +32,8 @@ use crate::reference::ServiceRef;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.azureName) == has(oldSelf.azureName) && (!has(self.azureName) || self.azureName == oldSelf.azureName)").message("azureName is the vault's identity and cannot change: make another Vault"),
-    validation = Rule::new("oldSelf.softDelete.state != 'AlwaysOn' || self.softDelete.state == 'AlwaysOn'").message("softDelete.state AlwaysOn cannot be taken back (rule 41)")
+    validation = Rule::new("oldSelf.softDelete.state != 'AlwaysOn' || self.softDelete.state == 'AlwaysOn'").message("softDelete.state AlwaysOn cannot be taken back (rule 41)"),
+    validation = Rule::new("!has(oldSelf.immutability) || oldSelf.immutability != 'Locked' || (has(self.immutability) && self.immutability == 'Locked')").message("immutability Locked cannot be taken back")
 )]
 pub struct VaultSpec {
     /// The service that has the vault.
@@ -64,6 +65,9 @@ pub struct VaultSpec {
     /// What happens to recovery points that are deleted.
     #[serde(default)]
     pub soft_delete: SoftDelete,
+    /// Whether recovery points can be lost before their time. Left out, the vault's immutability is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutability: Option<Immutability>,
     /// Other namespaces whose items and policies may use the vault; `'*'` is every namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
@@ -129,6 +133,18 @@ pub enum SoftDeleteState {
     AlwaysOn,
 }
 
+/// Whether recovery points can be lost before their time. In a vault with immutability no data is deleted and no policy keeps points for a
+/// shorter time than before; and there alone backups can be suspended, with points that expire by the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Immutability {
+    /// They can.
+    Disabled,
+    /// They cannot, and this can be taken back.
+    Unlocked,
+    /// They cannot, for ever: nobody can take this back.
+    Locked,
+}
+
 /// Whether a vault that is already there may be taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AdoptionPolicy {
@@ -145,7 +161,8 @@ pub enum VaultDeletionPolicy {
     /// It stays, with all that is in it.
     #[default]
     Retain,
-    /// It is deleted. Azure refuses that while anything is in it, soft-deleted items included.
+    /// It is deleted: softly where its soft delete is on, with what is softly deleted in it, and who declares it again within those days
+    /// has it back. While anything else is in it, it stays, and the object says what.
     Delete,
 }
 
@@ -173,6 +190,10 @@ pub struct VaultStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub soft_delete: Option<String>,
+    /// The immutability it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub immutability: Option<String>,
     /// What is being done to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
@@ -189,6 +210,7 @@ impl Default for VaultStatus {
             azure_id: None,
             redundancy: None,
             soft_delete: None,
+            immutability: None,
             operation: None,
             approval: None,
         }

@@ -8,6 +8,9 @@ pub const OLDEST: &str = "2021-11-15";
 pub const NEWEST: &str = "2026-11-01";
 /// What the operator sends to Microsoft.RecoveryServices.
 pub const SENT: &str = "2024-04-01";
+/// What the operator sends where vaults are softly deleted: the first stable one that lists such vaults, brings them back, and deletes a
+/// vault so, with what is softly deleted in it. By an older one a deletion is for good, and refused while anything is in the vault.
+pub const SOFTLY_DELETED_VAULTS: &str = "2025-08-01";
 
 /// Why a call's `api-version` is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

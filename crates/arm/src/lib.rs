@@ -19,6 +19,7 @@ pub mod backup;
 pub mod config;
 pub mod container;
 pub mod dataprotection;
+pub mod deleted_vault;
 pub mod error;
 pub mod files;
 pub mod filter;

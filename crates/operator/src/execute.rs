@@ -2,7 +2,6 @@
 //! under which condition is all in the step.
 
 use kluis_api::FINALIZER;
-use kluis_arm::api_version::SENT;
 use kluis_client::{Arm, ArmRequest, Method};
 use kluis_plan::{
     self as plan, Action, ArmFailure, Call, Cause, Fingerprint, Outcome, Precondition, Step,
@@ -99,6 +98,7 @@ async fn take(
         Action::CreateVault { id, .. }
         | Action::UpdateVault { id, .. }
         | Action::DeleteVault { id }
+        | Action::UndeleteVault { id, .. }
         | Action::DiscoverContainers { vault: id } => {
             return write(step, execution, &VaultKey::from(id), lines, ctx).await;
         }
@@ -263,7 +263,7 @@ fn request(call: Call, ctx: &Ctx) -> ArmRequest {
         plan::Method::Post => Method::Post,
         plan::Method::Delete => Method::Delete,
     };
-    let mut request = ArmRequest::new(method, call.path, SENT);
+    let mut request = ArmRequest::new(method, call.path, call.api_version);
     request.body = call.body;
     request.with_client_request_id(ctx.ids.unique())
 }

@@ -54,8 +54,8 @@ pub use terms::{say, strategy, terms as policy_terms};
 pub use vault::plan_vault;
 pub use waiting::{Stance, Waiting};
 pub use world::{
-    Access, BackupJobWorld, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed,
-    PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
+    Access, BackupJobWorld, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,
+    Observed, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
     ServiceWorld, StorageAccountFact, SubscriptionFact, VaultItem, VaultWorld, VmDisk, VmFact,
     VmTies, Want, Work, World,
 };

@@ -5,17 +5,19 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kluis_arm::policy::Terms;
 use kluis_arm::recovery_point::RecoveryPoint;
 use kluis_arm::zone;
 use kluis_policy::loss::{Comparison, Cost, InForce, Listed, Ruling, Tagged};
 
 use crate::conditions::moment;
-use crate::point::{asked_until, is_on_demand, is_usable, kept_until, time};
+use crate::point::{is_on_demand, is_snapshot_alone, is_usable, kept_until, own_end, time};
 
 /// How many items a sentence names.
 const NAMED: usize = 5;
+/// What any tier of a machine's policy keeps at least (rule 3).
+const LEAST_RETENTION: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// The points that an edit would cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct ItemLoss {
 pub struct ScheduledPoints {
     /// Those that a policy may prune, the oldest first; what somebody asked for is kept until the day that they said.
     pub listed: Vec<Listed>,
+    /// Those that are a snapshot alone, each with the end that it has of its own.
+    pub snapshots: Vec<Listed>,
     /// When the newest was made that can be used, whoever asked for it: no cleanup takes that one.
     pub newest: Option<Timestamp>,
     /// How many have a time that cannot be read, or none.
@@ -86,29 +90,32 @@ impl Loss {
 /// What is counted of these points.
 pub(crate) fn scheduled(points: &[RecoveryPoint]) -> ScheduledPoints {
     let scheduled = || points.iter().filter(|point| !is_on_demand(point));
-    let mut listed: Vec<Listed> = scheduled()
-        .filter_map(|point| {
-            Some(Listed {
-                made: time(point)?,
-                until: kept_until(point),
-            })
-        })
-        .collect();
-    listed.sort_unstable_by_key(|point| point.made);
+    let dated = scheduled().filter_map(|point| {
+        let listed = Listed {
+            made: time(point)?,
+            until: kept_until(point),
+        };
+        Some((listed, is_snapshot_alone(point)))
+    });
+    let (snapshots, mut listed): (Vec<_>, Vec<_>) = dated.partition(|(_, alone)| *alone);
+    listed.sort_unstable_by_key(|(point, _)| point.made);
+    let plain = |points: Vec<(Listed, bool)>| points.into_iter().map(|(point, _)| point).collect();
+    let dated = snapshots.len().saturating_add(listed.len());
     ScheduledPoints {
-        undated: count(scheduled().count().saturating_sub(listed.len())),
-        listed,
+        undated: count(scheduled().count().saturating_sub(dated)),
+        listed: plain(listed),
+        snapshots: plain(snapshots),
         newest: newest(points),
     }
 }
 
-/// What the end of "for ever" costs of the points that somebody asked for: nothing pruned them meanwhile, and those whose day
-/// is over go at once.
+/// What the end of "for ever" costs of the points that have an end of their own: nothing pruned them meanwhile, and those whose
+/// day is over go at once.
 pub(crate) fn overdue(points: &[RecoveryPoint], now: Timestamp) -> Cost {
     let newest = newest(points);
     let over = points
         .iter()
-        .filter(|point| asked_until(point).is_some_and(|until| until <= now));
+        .filter(|point| own_end(point).is_some_and(|until| until <= now));
     let mut times: Vec<Timestamp> = over
         .filter_map(time)
         .filter(|time| newest.is_some_and(|newest| *time < newest))
@@ -153,34 +160,38 @@ impl Assessment {
 
     /// What it costs one item that has these points.
     pub(crate) fn cost(&self, points: &ScheduledPoints) -> Cost {
-        match self {
-            Self::Compared(comparison) => sum(
-                &comparison.cost(&points.listed, points.newest),
-                &undated(points.undated),
-            ),
-            Self::Everything => {
-                let times: Vec<Timestamp> = points.listed.iter().map(|point| point.made).collect();
-                sum(&everything(&times), &undated(points.undated))
-            }
-        }
+        let undated = undated(points.undated);
+        let Self::Compared(comparison) = self else {
+            let all = points.listed.iter().chain(&points.snapshots);
+            let mut times: Vec<Timestamp> = all.map(|point| point.made).collect();
+            times.sort_unstable();
+            return sum(&everything(&times), &undated);
+        };
+        let listed = sum(&comparison.cost(&points.listed, points.newest), &undated);
+        let snapshots = points
+            .snapshots
+            .iter()
+            .map(|point| of_snapshot(comparison, *point, points.newest));
+        snapshots.fold(listed, |all, one| sum(&all, &one))
+    }
+}
+
+/// What an edit costs a point that goes with its snapshot: nothing where a policy keeps it only for a shorter time than before, for that is
+/// still longer than the snapshot lasts.
+fn of_snapshot(comparison: &Comparison, point: Listed, newest: Option<Timestamp>) -> Cost {
+    let cost = comparison.cost(&[point.made], newest);
+    let lasts = point.until.map(|until| until.duration_since(point.made));
+    let is_short = lasts.is_some_and(|lasts| lasts <= LEAST_RETENTION);
+    match cost.deleted == 0 && is_short {
+        true => Cost::default(),
+        false => cost,
     }
 }
 
 /// Whether any point, at any time, could be kept for a shorter time under the wanted terms: only then are points read. Another zone has
 /// other days.
 pub(crate) fn could_cost(present: &Terms, wanted: &Terms) -> bool {
-    let (old, new) = (&present.retention, &wanted.retention);
-    fn less<T>(old: Option<&T>, new: Option<&T>, keep: impl Fn(&T) -> u32) -> bool {
-        match (old, new) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(old), Some(new)) => keep(new) < keep(old),
-        }
-    }
-    less(old.daily.as_ref(), new.daily.as_ref(), |tier| tier.keep)
-        || less(old.weekly.as_ref(), new.weekly.as_ref(), |tier| tier.keep)
-        || less(old.monthly.as_ref(), new.monthly.as_ref(), |tier| tier.keep)
-        || less(old.yearly.as_ref(), new.yearly.as_ref(), |tier| tier.keep)
+    wanted.retention.is_shorter_than(&present.retention)
         || zone::to_azure(&present.time_zone).ok() != zone::to_azure(&wanted.time_zone).ok()
 }
 
@@ -313,6 +324,7 @@ fn at(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::civil::Time;
+    use kluis_arm::recovery_point::RecoveryPointDetail;
     use kluis_policy::{Daily, Frequency, Retention};
 
     use super::*;
@@ -325,7 +337,47 @@ mod tests {
                 .unwrap();
         let points = scheduled(&[of_another_form]);
         assert_eq!((points.listed.len(), points.undated), (0, 1));
-        let daily = |keep| Terms {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (long, short) = (daily(30), daily(7));
+        let cost = Assessment::of(&Present::Terms(&long), &short, now).cost(&points);
+        assert_eq!(cost.deleted, 1);
+    }
+
+    /// What goes with its snapshot tomorrow is not lost to a policy that keeps seven days of the thirty; to one that keeps none of its
+    /// days it is.
+    #[test]
+    fn a_point_that_is_a_snapshot_alone_is_lost_only_where_it_would_go_before_its_snapshot() {
+        let point = |rule: &str, until: &str| -> RecoveryPoint {
+            serde_json::from_value(serde_json::json!({"properties": {
+                "objectType": "IaasVMRecoveryPoint", "recoveryPointTime": "2026-11-21T22:30:00Z",
+                "recoveryPointProperties": {"ruleName": rule, "expiryTime": until}}}))
+            .unwrap()
+        };
+        let mut newest = point("Daily", "2026-12-22T09:00:00Z");
+        if let RecoveryPointDetail::VirtualMachine(newest) = &mut newest.properties {
+            newest.recovery_point_time = Some("2026-11-22T11:00:00Z".into());
+        }
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (long, short) = (daily(30), daily(7));
+        let none = Terms {
+            retention: Retention::default(),
+            ..daily(30)
+        };
+        let cost = |wanted: &Terms, older: RecoveryPoint| {
+            let assessed = Assessment::of(&Present::Terms(&long), wanted, now);
+            let cost = assessed.cost(&scheduled(&[older, newest.clone()]));
+            (cost.deleted, cost.shortened)
+        };
+        let whole = || point("Daily", "2026-12-21T22:30:00Z");
+        let snapshot = || point("Snapshot", "2026-11-23T22:30:00Z");
+        assert_eq!(cost(&short, whole()), (0, 2), "it and the newest");
+        assert_eq!(cost(&short, snapshot()), (0, 1), "the newest alone");
+        assert_eq!(cost(&none, snapshot()).0, cost(&none, whole()).0);
+        assert_ne!(cost(&none, snapshot()).0, 0);
+    }
+
+    fn daily(keep: u32) -> Terms {
+        Terms {
             workload: kluis_policy::Workload::VirtualMachine,
             generation: kluis_arm::policy::Generation::Standard,
             frequency: Frequency::Daily {
@@ -342,10 +394,6 @@ mod tests {
             instant_restore_days: Some(2),
             archive: None,
             compression: false,
-        };
-        let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        let (long, short) = (daily(30), daily(7));
-        let cost = Assessment::of(&Present::Terms(&long), &short, now).cost(&points);
-        assert_eq!(cost.deleted, 1);
+        }
     }
 }

@@ -61,14 +61,23 @@ pub(crate) fn consistency(point: &RecoveryPoint) -> Option<Consistency> {
 /// Whether somebody asked for it and said until when to keep it: no policy prunes it. Where the rule that keeps a point is not told, it
 /// is taken for a scheduled one.
 pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {
-    let rule = of_vm(point).and_then(|point| {
+    is_kept_by(point, "OnDemand")
+}
+
+/// Whether it is a snapshot that never reached the vault: it goes with its snapshot, whatever the policy would have kept it for.
+pub(crate) fn is_snapshot_alone(point: &RecoveryPoint) -> bool {
+    is_kept_by(point, "Snapshot")
+}
+
+fn is_kept_by(point: &RecoveryPoint, rule: &str) -> bool {
+    let told = of_vm(point).and_then(|point| {
         point
             .recovery_point_properties
             .as_ref()?
             .rule_name
             .as_deref()
     });
-    rule.is_some_and(|rule| rule.eq_ignore_ascii_case("OnDemand"))
+    told.is_some_and(|told| told.eq_ignore_ascii_case(rule))
 }
 
 /// Until when it is kept, as far as the vault says.
@@ -78,9 +87,10 @@ pub(crate) fn kept_until(point: &RecoveryPoint) -> Option<Timestamp> {
     WireTime::from(until).moment().ok().flatten()
 }
 
-/// Until when somebody asked for it; None for a scheduled one, and where it does not say.
-pub(crate) fn asked_until(point: &RecoveryPoint) -> Option<Timestamp> {
-    kept_until(point).filter(|_| is_on_demand(point))
+/// The end that it has whatever a policy says: the day until which somebody asked for it, or that of its snapshot where it is that alone.
+/// None for any other point, and where it does not say.
+pub(crate) fn own_end(point: &RecoveryPoint) -> Option<Timestamp> {
+    kept_until(point).filter(|_| is_on_demand(point) || is_snapshot_alone(point))
 }
 
 /// The LUNs of the data disks that it holds; None where it does not say.

@@ -3,6 +3,7 @@
 mod backup;
 mod consistency;
 mod history;
+mod immutability;
 mod leaving;
 mod lock;
 mod outlook;
@@ -63,6 +64,7 @@ impl World for ProtectedVmWorld {
             wants.push(Want::Item(target.item.clone()));
         }
         if self.is_going() {
+            wants.extend(immutability::wants(self, &target));
             return wants;
         }
         if let (None, Ok(policy)) = (&self.arm_policy, self.policy_id(&target)) {
@@ -90,6 +92,7 @@ impl World for ProtectedVmWorld {
             .and_then(|status| status.backup.as_ref()?.status_url.clone());
         match (want, fact) {
             (Want::Item(_), Fact::Item(item)) => self.arm = Some(item),
+            (Want::Vault(_), Fact::Vault(vault)) => self.arm_vault = Some(vault),
             (Want::Policy(id), Fact::Policy(policy)) if desired.as_ref() == Some(id) => {
                 self.arm_policy = Some(policy);
             }
@@ -290,7 +293,10 @@ fn judge(
                     Verdict::busy("BackupInProgress", format!("{message} {doing}")),
                     calm,
                 ),
-                (None, None) => (Verdict::settled(reason, message.clone()), calm),
+                (None, None) => (
+                    Verdict::settled(reason, immutability::with_doubt(world, message)),
+                    calm,
+                ),
             }
         }
         Ok(Protection::ToDo { kind, .. }) => (

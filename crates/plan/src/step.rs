@@ -4,9 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use kluis_api::OperationKind;
+use kluis_arm::api_version::{SENT, SOFTLY_DELETED_VAULTS};
 use kluis_arm::backup::TriggerBackup;
+use kluis_arm::deleted_vault::{Undelete, UndeleteProperties};
 use kluis_arm::files::TriggerFilesRestore;
-use kluis_arm::id::{ItemId, JobId, PolicyId, RecoveryPointId, VaultId};
+use kluis_arm::id::{ItemId, JobId, Name, PolicyId, RecoveryPointId, VaultId};
 use kluis_arm::item::Item;
 use kluis_arm::policy::Policy;
 use kluis_arm::restore::TriggerRestore;
@@ -86,8 +88,17 @@ pub enum Action {
         id: VaultId,
         body: Box<Vault>,
     },
+    /// Softly, where the vault's soft delete is on: with what is softly deleted in it.
     DeleteVault {
         id: VaultId,
+    },
+    /// A vault that was softly deleted is there again, with all that was in it.
+    UndeleteVault {
+        id: VaultId,
+        /// Its region, which lists it while it is deleted.
+        location: String,
+        /// What it is called there.
+        deleted: Name,
     },
     PutPolicy {
         id: PolicyId,
@@ -134,6 +145,7 @@ pub struct Call {
     pub method: Method,
     /// The path, from `/subscriptions` on, not escaped.
     pub path: String,
+    pub api_version: &'static str,
     pub body: Option<Value>,
 }
 
@@ -164,7 +176,31 @@ impl Action {
             Self::HoldFinalizer | Self::ReleaseFinalizer | Self::DeleteObject => return Ok(None),
             Self::CreateVault { id, body } => write(Method::Put, id.to_string(), body)?,
             Self::UpdateVault { id, body } => write(Method::Patch, id.to_string(), body)?,
-            Self::DeleteVault { id } => bare(Method::Delete, id.to_string()),
+            Self::DeleteVault { id } => Call {
+                api_version: SOFTLY_DELETED_VAULTS,
+                ..bare(Method::Delete, id.to_string())
+            },
+            Self::UndeleteVault {
+                id,
+                location,
+                deleted,
+            } => {
+                let body = Undelete {
+                    properties: Some(UndeleteProperties {
+                        recovery_resource_group_id: Some(id.group().to_string()),
+                        ..UndeleteProperties::default()
+                    }),
+                    ..Undelete::default()
+                };
+                let path = format!(
+                    "/subscriptions/{}/providers/Microsoft.RecoveryServices/locations/{location}/deletedVaults/{deleted}/undelete",
+                    id.subscription
+                );
+                Call {
+                    api_version: SOFTLY_DELETED_VAULTS,
+                    ..write(Method::Post, path, &body)?
+                }
+            }
             Self::PutPolicy { id, body } => write(Method::Put, id.to_string(), body)?,
             Self::DeletePolicy { id } => bare(Method::Delete, id.to_string()),
             Self::DiscoverContainers { vault } => bare(
@@ -198,6 +234,7 @@ impl Action {
             Self::HoldFinalizer | Self::ReleaseFinalizer | Self::DeleteObject => String::new(),
             Self::CreateVault { id, .. }
             | Self::UpdateVault { id, .. }
+            | Self::UndeleteVault { id, .. }
             | Self::DeleteVault { id } => id.to_string(),
             Self::PutPolicy { id, .. } | Self::DeletePolicy { id } => id.to_string(),
             Self::DiscoverContainers { vault } => vault.to_string(),
@@ -221,6 +258,7 @@ impl Action {
             Self::CreateVault { .. } => Some(OperationKind::CreateVault),
             Self::UpdateVault { .. } => Some(OperationKind::UpdateVault),
             Self::DeleteVault { .. } => Some(OperationKind::DeleteVault),
+            Self::UndeleteVault { .. } => Some(OperationKind::Undelete),
             Self::PutPolicy { .. } => Some(OperationKind::UpdatePolicy),
             Self::DiscoverContainers { .. } => Some(OperationKind::DiscoverContainers),
             Self::PutItem { kind, .. } => Some(*kind),
@@ -256,6 +294,7 @@ fn bare(method: Method, path: String) -> Call {
     Call {
         method,
         path,
+        api_version: SENT,
         body: None,
     }
 }
@@ -263,9 +302,8 @@ fn bare(method: Method, path: String) -> Call {
 fn write(method: Method, path: String, body: &impl Serialize) -> Result<Call, CallError> {
     match serde_json::to_value(body) {
         Ok(body) => Ok(Call {
-            method,
-            path,
             body: Some(body),
+            ..bare(method, path)
         }),
         Err(source) => Err(CallError { path, source }),
     }

@@ -1,7 +1,9 @@
 //! Planning a Vault: it is there, it is ours, and it is as declared.
 
 mod body;
+pub(crate) mod immutability;
 mod leaving;
+mod making;
 mod progress;
 mod rival;
 mod soft_delete;
@@ -11,8 +13,7 @@ pub(crate) use body::is_same_location;
 
 use jiff::SignedDuration;
 use kluis_api::{
-    AdoptionPolicy, ConditionType, Operation, OperationKind, VaultDeletionPolicy, VaultStatus,
-    VaultType,
+    ConditionType, Operation, OperationKind, VaultDeletionPolicy, VaultStatus, VaultType,
 };
 use kluis_arm::id::VaultId;
 use kluis_arm::vault::ProvisioningState;
@@ -65,12 +66,15 @@ impl World for VaultWorld {
         let is_other = found.is_some_and(|found| body::is_other_redundancy(&self.vault, found));
         let lock = (is_other && !self.is_going() && self.is_redundancy_locked.is_none())
             .then(|| Want::StorageConfig(id.clone()));
-        let costs = match self.is_going() {
-            true => Vec::new(),
-            false => soft_delete::wants(self, &id),
+        let others: Vec<Want> = match self.is_going() {
+            true => leaving::wants(self, &id).into_iter().collect(),
+            false => making::wants(self, &id)
+                .into_iter()
+                .chain(soft_delete::wants(self, &id))
+                .collect(),
         };
         let rest = progress.into_iter().chain(vault).chain(lock);
-        rest.chain(costs).collect()
+        rest.chain(others).collect()
     }
 
     fn fill(&mut self, want: &Want, fact: Fact) {
@@ -83,6 +87,7 @@ impl World for VaultWorld {
                 }
             }
             Fact::Vault(vault) => self.arm = Some(vault),
+            Fact::DeletedVault(deleted) => self.deleted = Some(deleted),
             Fact::Progress(progress) => self.progress = Some(progress),
             Fact::StorageConfig(locked) => self.is_redundancy_locked = Some(locked),
             _ => {}
@@ -132,6 +137,8 @@ struct Decision {
     meant: Option<Operation>,
     /// What it costs, approved.
     stake: Option<Stake>,
+    /// What is told besides.
+    event: Option<Event>,
 }
 
 /// What follows for a Vault.
@@ -156,6 +163,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         Err(waiting) => Decision {
             steps: Vec::new(),
             meant: None,
+            event: None,
             stake: world.vault_id().ok().and_then(|id| {
                 let asked = matches!(waiting, Waiting::ApprovalRequired(_));
                 soft_delete::assess(world, &id)
@@ -198,6 +206,10 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         soft_delete: found
             .and_then(|found| body::soft_delete_in_words(found))
             .or(before.soft_delete),
+        immutability: found
+            .and_then(|found| immutability::in_force(found))
+            .map(|state| state.to_string())
+            .or(before.immutability),
         operation: decision
             .meant
             .or(before.operation.filter(|_| decision.keeps_operation)),
@@ -207,7 +219,9 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
     let steps = hold.into_iter().chain(decision.steps).collect();
     let mut plan = basis.plan(steps, Status::Vault(status), decision.next);
     let sent = decision.stake.as_ref().and_then(Stake::told);
-    plan.report.events.extend(sent);
+    plan.report
+        .events
+        .extend(sent.into_iter().chain(decision.event));
     plan.stakes = decision.stake.into_iter().collect();
     plan
 }
@@ -229,32 +243,7 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
         None => Err(Waiting::StillProvisioning {
             what: format!("the vault {}", id.name),
         }),
-        // One that takes nothing over has to know its own again after a crash: what it makes, it first says that it means to make.
-        Some(Observed::Absent)
-            if world.vault.spec.adoption_policy == AdoptionPolicy::Never
-                && !standing::is_meant(world) =>
-        {
-            Ok(Decision {
-                meant: Some(standing::intent(&id, world.now)),
-                ..settled(
-                    Verdict::working("Intended", "About to be made."),
-                    Next::Soon,
-                )
-            })
-        }
-        Some(Observed::Absent) => {
-            let body = Box::new(body::create(&world.vault));
-            Ok(begin(
-                world,
-                basis,
-                Action::CreateVault {
-                    id: id.clone(),
-                    body,
-                },
-                OperationKind::CreateVault,
-                &id,
-            ))
-        }
+        Some(Observed::Absent) => making::decide(world, basis, &id, ended),
         Some(Observed::Found(found)) => {
             if !standing::is_ours(world, found) {
                 return Err(standing::foreign(world, found, &id));
@@ -269,12 +258,7 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                 }
                 // A vault that could not be made stays listed, and only asking for it again makes the service try again.
                 Some(ProvisioningState::Failed) => {
-                    let body = Box::new(body::create_again(&world.vault, found));
-                    let action = Action::CreateVault {
-                        id: id.clone(),
-                        body,
-                    };
-                    return Ok(begin(world, basis, action, OperationKind::CreateVault, &id));
+                    return Ok(making::make_again(world, basis, &id, found));
                 }
                 Some(
                     ProvisioningState::Provisioning
@@ -300,7 +284,10 @@ fn keep(world: &VaultWorld, basis: &Basis) -> Result<Decision, Waiting> {
                         Next::After(RESYNC),
                     )),
                 },
-                Some(change) if ended == Some(OperationKind::UpdateVault) => {
+                Some(change)
+                    if ended == Some(OperationKind::UpdateVault)
+                        && !immutability::is_half_way(&world.vault, found) =>
+                {
                     Err(Waiting::ChangeNotTaken { what: change.what })
                 }
                 Some(change) => {
@@ -328,6 +315,10 @@ fn begin(
     let guard = basis.seen([
         (Want::Vault(id.clone()), world.arm.clone().map(Fact::Vault)),
         (
+            making::want(world, id),
+            world.deleted.clone().map(Fact::DeletedVault),
+        ),
+        (
             Want::Items(id.clone()),
             world.items.clone().map(Fact::Items),
         ),
@@ -346,6 +337,7 @@ fn begin(
         keeps_operation: false,
         meant: None,
         stake: None,
+        event: None,
     }
 }
 
@@ -357,6 +349,7 @@ fn settled(verdict: Verdict, next: Next) -> Decision {
         keeps_operation: false,
         meant: None,
         stake: None,
+        event: None,
     }
 }
 

@@ -55,6 +55,19 @@ pub enum Waiting {
     OtherLocation { wanted: String, found: String },
     /// Soft delete is always on and cannot be turned off.
     SoftDeleteAlwaysOn,
+    /// Immutability is locked and cannot be taken back.
+    ImmutabilityLocked { wanted: String },
+    /// Backups can only be suspended in a vault with immutability.
+    SuspendNeedsImmutability { vault: String },
+    /// In a vault with immutability no data are deleted before their time.
+    DataImmutable { vault: String },
+    /// Something is in the vault that is not softly deleted: it cannot be deleted.
+    VaultNotEmpty { vault: String, items: Vec<String> },
+    /// The vault was softly deleted, and may not be taken over.
+    VaultSoftlyDeleted {
+        id: String,
+        until: Option<Timestamp>,
+    },
     /// The redundancy cannot change any more.
     RedundancyLocked { wanted: String, present: String },
     /// Another Vault object declares the same vault in Azure, and has it.
@@ -202,6 +215,11 @@ impl Waiting {
             Self::ForeignVault { .. } => "ForeignVault",
             Self::OtherLocation { .. } => "OtherLocation",
             Self::SoftDeleteAlwaysOn => "SoftDeleteAlwaysOn",
+            Self::ImmutabilityLocked { .. } => "ImmutabilityLocked",
+            Self::SuspendNeedsImmutability { .. } => "VaultNotImmutable",
+            Self::DataImmutable { .. } => "VaultImmutable",
+            Self::VaultNotEmpty { .. } => "VaultNotEmpty",
+            Self::VaultSoftlyDeleted { .. } => "VaultSoftlyDeleted",
             Self::RedundancyLocked { .. } => "RedundancyLocked",
             Self::VaultDeclaredBy { .. } => "DeclaredBy",
             Self::ChangeNotTaken { .. } => "ChangeNotTaken",
@@ -288,6 +306,11 @@ impl Waiting {
             | Self::ForeignVault { .. }
             | Self::OtherLocation { .. }
             | Self::SoftDeleteAlwaysOn
+            | Self::ImmutabilityLocked { .. }
+            | Self::SuspendNeedsImmutability { .. }
+            | Self::DataImmutable { .. }
+            | Self::VaultNotEmpty { .. }
+            | Self::VaultSoftlyDeleted { .. }
             | Self::RedundancyLocked { .. }
             | Self::VaultDeclaredBy { .. }
             | Self::ChangeNotTaken { .. }

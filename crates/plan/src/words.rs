@@ -110,8 +110,11 @@ impl fmt::Display for Action {
                         .and_then(|p| p.redundancy_settings.as_ref())
                         .map(|_| "redundancy"),
                     properties
-                        .and_then(|p| p.security_settings.as_ref())
+                        .and_then(|p| p.security_settings.as_ref()?.soft_delete_settings.as_ref())
                         .map(|_| "soft delete"),
+                    properties
+                        .and_then(|p| p.security_settings.as_ref()?.immutability_settings.as_ref())
+                        .map(|_| "immutability"),
                 ];
                 let what: Vec<&str> = what.into_iter().flatten().collect();
                 write!(
@@ -125,6 +128,11 @@ impl fmt::Display for Action {
             Self::DeleteVault { id } => {
                 write!(f, "delete the vault {}/{}", id.resource_group, id.name)
             }
+            Self::UndeleteVault { id, .. } => write!(
+                f,
+                "bring back the vault {}/{}, with all that was in it",
+                id.resource_group, id.name
+            ),
             Self::PutPolicy { id, .. } => write!(
                 f,
                 "write the policy {} into the vault {}",

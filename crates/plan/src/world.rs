@@ -16,8 +16,8 @@ mod work;
 
 pub use backup_job::BackupJobWorld;
 pub use fact::{
-    DiskFact, Fact, ItemFact, LockFact, NetworkFact, StorageAccountFact, SubscriptionFact,
-    VaultItem, VmDisk, VmFact, VmTies, Want,
+    DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact, StorageAccountFact,
+    SubscriptionFact, VaultItem, VmDisk, VmFact, VmTies, Want,
 };
 pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};

@@ -79,6 +79,25 @@ pub struct Tags {
 const A_DATE: SignedDuration = SignedDuration::from_hours(51);
 
 impl Retention {
+    /// Whether any point, at any time, could be kept for a shorter time than by `before`: a tier is gone, or keeps less. The days that
+    /// qualify for a tier are none of it: an edit of those reaches new points alone.
+    pub fn is_shorter_than(&self, before: &Self) -> bool {
+        fn less<T>(before: Option<&T>, after: Option<&T>, keep: impl Fn(&T) -> u32) -> bool {
+            let kept = before.map_or(0, &keep);
+            after.map_or(0, &keep) < kept
+        }
+        less(before.daily.as_ref(), self.daily.as_ref(), |tier| tier.keep)
+            || less(before.weekly.as_ref(), self.weekly.as_ref(), |tier| {
+                tier.keep
+            })
+            || less(before.monthly.as_ref(), self.monthly.as_ref(), |tier| {
+                tier.keep
+            })
+            || less(before.yearly.as_ref(), self.yearly.as_ref(), |tier| {
+                tier.keep
+            })
+    }
+
     /// The tags of a point of the run that was due at `due`.
     ///
     /// `due` is the scheduled time, not the moment the snapshot was taken: a Sunday run that starts after midnight is

@@ -529,7 +529,10 @@ impl Facts for Files {
         self.0.contains(path)
     }
 
-    fn size(&self, _: &Path) -> Option<u64> {
-        Some(GIB)
+    /// A file that is called `33-tib.raw` has 33 TiB, any other has one GiB.
+    fn size(&self, path: &Path) -> Option<u64> {
+        let name = path.file_stem()?.to_str()?;
+        let told = name.strip_suffix("-tib").and_then(|tib| tib.parse().ok());
+        Some(told.map_or(GIB, |tib: u64| tib * 1024 * GIB))
     }
 }

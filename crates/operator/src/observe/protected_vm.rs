@@ -43,6 +43,7 @@ pub(super) async fn observe(
         access,
         users,
         arm: None,
+        arm_vault: None,
         arm_policy: None,
         present_policy: None,
         vm: None,

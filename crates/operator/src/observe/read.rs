@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::{
-    api_version::SENT,
+    api_version::{SENT, SOFTLY_DELETED_VAULTS},
     config::{StorageConfigResource, StorageTypeState},
-    id::VaultId,
+    deleted_vault::DeletedVault,
+    id::{Name, VaultId},
     operation::OperationState,
+    time::WireTime,
 };
 use kluis_client::{Arm, ArmRequest, Failure, list, operation};
 use kluis_plan::{
-    ArmFailure, Fact, ItemFact, Observed, Progress, SubscriptionFact, VaultItem, Want,
+    ArmFailure, DeletedVaultFact, Fact, ItemFact, Observed, Progress, SubscriptionFact, VaultItem,
+    Want,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,6 +31,12 @@ const KEY_VAULT: &str = "2023-07-01";
 const DISKS: &str = "2024-03-02";
 const STORAGE: &str = "2023-05-01";
 const NETWORK: &str = "2024-05-01";
+/// With what Azure's resource manager says that a provider has no such resource in a version or region.
+const NO_SUCH_LIST: [&str; 3] = [
+    "InvalidResourceType",
+    "NoRegisteredProviderFound",
+    "InvalidApiVersionParameter",
+];
 const METADATA: &str = "2022-09-01";
 
 /// What a failed read is called.
@@ -39,6 +48,7 @@ pub(super) fn doing(want: &Want) -> String {
 pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
     let vault = match want {
         Want::Vault(vault)
+        | Want::DeletedVault { vault, .. }
         | Want::Items(vault)
         | Want::StorageConfig(vault)
         | Want::Protectable { vault, .. }
@@ -68,6 +78,7 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
     match want {
         Want::Subscription { .. } => Fact::Subscription(none.map(absurd)),
         Want::Vault(_) => Fact::Vault(none.map(absurd)),
+        Want::DeletedVault { .. } => Fact::DeletedVault(none.map(absurd)),
         Want::Policy(_) => Fact::Policy(none.map(absurd)),
         Want::Item(_) => Fact::Item(none.map(absurd)),
         Want::Vm(_) => Fact::Vm(none.map(absurd)),
@@ -122,6 +133,9 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
         Want::Vault(id) => {
             let vault = get(arm, &ArmRequest::get(id.to_string(), SENT)).await?;
             Fact::Vault(Observed::Found(Box::new(vault)))
+        }
+        Want::DeletedVault { vault, location } => {
+            Fact::DeletedVault(deleted_vault(arm, vault, location).await?)
         }
         Want::Policy(id) => Fact::Policy(there(line.policy(id, fresh).await?)),
         Want::Item(id) => Fact::Item(there(line.item(id, fresh).await?)),
@@ -202,6 +216,49 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
         Want::Locks { subscription } => Fact::Locks(line.locks(subscription).await?),
         Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
     })
+}
+
+/// The softly deleted vault of a region that had this id; of several the one that was deleted last. A service that says that it has no such
+/// list, for it is of another version or cloud, deletes for good.
+async fn deleted_vault(
+    arm: &dyn Arm,
+    vault: &VaultId,
+    location: &str,
+) -> Result<Observed<DeletedVaultFact>, Failure> {
+    let path = format!(
+        "/subscriptions/{}/providers/Microsoft.RecoveryServices/locations/{location}/deletedVaults",
+        vault.subscription
+    );
+    let request = ArmRequest::get(path, SOFTLY_DELETED_VAULTS);
+    let listed: Vec<DeletedVault> = match each(arm, request.clone()).await {
+        Err(failure) if NO_SUCH_LIST.contains(&failure.code()) => return Ok(Observed::Absent),
+        listed => listed?,
+    };
+    let had = |deleted: &DeletedVault| {
+        let id = deleted.properties.as_ref()?.vault_id.as_deref()?;
+        id.parse::<VaultId>().ok()
+    };
+    let ours = listed
+        .into_iter()
+        .filter(|deleted| had(deleted).as_ref() == Some(vault));
+    let facts: Vec<DeletedVaultFact> = ours
+        .map(|deleted| {
+            let moment = |time: Option<WireTime>| time.and_then(|time| time.moment().ok()?);
+            let properties = deleted.properties.unwrap_or_default();
+            // One that is ours and cannot be named would look as if it were gone.
+            let name = Name::new(deleted.name.unwrap_or_default());
+            Ok(DeletedVaultFact {
+                name: name.map_err(|error| Failure::Unreadable {
+                    operation: request.to_string(),
+                    problem: error.to_string(),
+                })?,
+                deleted: moment(properties.vault_deletion_time),
+                purge_at: moment(properties.purge_at),
+            })
+        })
+        .collect::<Result<_, Failure>>()?;
+    let last = facts.into_iter().max_by_key(|fact| fact.deleted);
+    Ok(last.map_or(Observed::Absent, Observed::Found))
 }
 
 /// A vault's machines, in the order of their ids.

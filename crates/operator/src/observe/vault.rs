@@ -32,6 +32,7 @@ pub(super) async fn observe(
         access,
         users,
         arm: None,
+        deleted: None,
         is_redundancy_locked: None,
         items: None,
         points: HashMap::new(),

@@ -6,7 +6,7 @@ use kluis_api::{
 use kluis_arm::item::{ProtectedItem, VmItem};
 use kluis_arm::resource::Resource;
 
-use super::{keeps_operation, protection, state};
+use super::{immutability, keeps_operation, protection, state};
 use crate::conditions::Verdict;
 use crate::plan::{Basis, Next, Plan};
 use crate::report::{Event, Status};
@@ -131,18 +131,24 @@ fn decide(world: &ProtectedVmWorld) -> Result<Option<(OperationKind, Action)>, W
             put(OperationKind::StopProtection, VmItem::stop(&target.vm))
         }
         (ItemDeletionPolicy::Suspend, _) => match &seen.policy {
-            Some(policy) => put(
-                OperationKind::SuspendProtection,
-                VmItem::suspend(&target.vm, policy),
-            ),
+            Some(policy) => {
+                immutability::allows(world, &target)?;
+                put(
+                    OperationKind::SuspendProtection,
+                    VmItem::suspend(&target.vm, policy),
+                )
+            }
             None => put(OperationKind::StopProtection, VmItem::stop(&target.vm)),
         },
-        (ItemDeletionPolicy::DeleteData, _) => (
-            OperationKind::DeleteBackupData,
-            Action::DeleteItem {
-                id: target.item.clone(),
-            },
-        ),
+        (ItemDeletionPolicy::DeleteData, _) => {
+            immutability::allows(world, &target)?;
+            (
+                OperationKind::DeleteBackupData,
+                Action::DeleteItem {
+                    id: target.item.clone(),
+                },
+            )
+        }
     };
     Ok(Some((kind, action)))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kluis_api::{MANAGED_BY, Redundancy, SoftDeleteState, Vault};
 use kluis_arm::vault as wire;
 
+use super::immutability;
 use crate::ids;
 use crate::waiting::Waiting;
 use crate::world::Observed;
@@ -28,7 +29,11 @@ pub(super) fn create(vault: &Vault) -> wire::Vault {
         properties: Some(wire::VaultProperties {
             public_network_access: Some(wire::Switch::Enabled),
             redundancy_settings: Some(redundancy_settings(vault.spec.redundancy)),
-            security_settings: Some(security_settings(vault, None)),
+            security_settings: Some(wire::SecuritySettings {
+                soft_delete_settings: Some(soft_delete_settings(vault, None)),
+                immutability_settings: immutability::at_first(vault),
+                ..wire::SecuritySettings::default()
+            }),
             ..wire::VaultProperties::default()
         }),
         ..wire::Vault::default()
@@ -51,7 +56,8 @@ pub(super) fn create_again(vault: &Vault, found: &wire::Vault) -> wire::Vault {
 }
 
 /// The change that makes the vault in force the one that is declared. None when it is already. What the service does not tell is not
-/// taken for a difference. `lock`: whether the redundancy can no longer change, where it is to; then all else is changed first. `keeps_soft_delete`: less of it is declared, and not approved.
+/// taken for a difference, and what cannot be changed stands in the way of nothing else. `lock`: whether the redundancy can no longer change,
+/// where it is to. `keeps_soft_delete`: less of it is declared, and not approved.
 pub(super) fn change(
     vault: &Vault,
     found: &wire::Vault,
@@ -61,6 +67,7 @@ pub(super) fn change(
     let is_locked = is_other_redundancy(vault, found) && lock == Some(&Observed::Found(true));
     let mut what = Vec::new();
     let mut properties = wire::VaultProperties::default();
+    let mut security = wire::SecuritySettings::default();
     let mut body = wire::Vault::default();
     if found.tags.as_ref().and_then(|tags| tags.get(MANAGED_BY))
         != Some(&ids::qualified(&vault.metadata))
@@ -74,11 +81,26 @@ pub(super) fn change(
         what.push("its redundancy");
     }
     if differs_in_soft_delete(vault, found)? && !keeps_soft_delete {
-        properties.security_settings = Some(security_settings(vault, soft_delete(found)));
+        security.soft_delete_settings = Some(soft_delete_settings(vault, soft_delete(found)));
         what.push("its soft delete");
+    }
+    let locked = match immutability::next(vault, found) {
+        Ok(None) => None,
+        Ok(next) => {
+            security.immutability_settings = next;
+            what.push("its immutability");
+            None
+        }
+        Err(locked) => Some(locked),
+    };
+    if security != wire::SecuritySettings::default() {
+        properties.security_settings = Some(security);
     }
     if properties != wire::VaultProperties::default() {
         body.properties = Some(properties);
+    }
+    if let Some(locked) = locked.filter(|_| what.is_empty()) {
+        return Err(locked);
     }
     if is_locked && what.is_empty() {
         return Err(Waiting::RedundancyLocked {
@@ -185,10 +207,10 @@ fn redundancy_settings(redundancy: Redundancy) -> wire::RedundancySettings {
 }
 
 /// What is always on stays so in words, too: the service refuses `Enabled` there, other days or not.
-fn security_settings(
+fn soft_delete_settings(
     vault: &Vault,
     present: Option<&wire::SoftDeleteSettings>,
-) -> wire::SecuritySettings {
+) -> wire::SoftDeleteSettings {
     let wanted = &vault.spec.soft_delete;
     let state = present
         .and_then(|present| present.soft_delete_state.clone())
@@ -196,13 +218,10 @@ fn security_settings(
         .unwrap_or_else(|| state_on_wire(wanted.state));
     let days = (wanted.state != SoftDeleteState::Disabled)
         .then(|| i32::try_from(wanted.retention_days).unwrap_or(i32::MAX));
-    wire::SecuritySettings {
-        soft_delete_settings: Some(wire::SoftDeleteSettings {
-            soft_delete_state: Some(state),
-            soft_delete_retention_period_in_days: days,
-            ..wire::SoftDeleteSettings::default()
-        }),
-        ..wire::SecuritySettings::default()
+    wire::SoftDeleteSettings {
+        soft_delete_state: Some(state),
+        soft_delete_retention_period_in_days: days,
+        ..wire::SoftDeleteSettings::default()
     }
 }
 

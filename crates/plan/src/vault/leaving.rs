@@ -1,12 +1,19 @@
 //! The end of a Vault object: what becomes of the vault, as its deletion policy says.
 
 use kluis_api::{OperationKind, VaultDeletionPolicy};
+use kluis_arm::id::VaultId;
 
 use super::{Decision, progress, rival, standing};
 use crate::plan::Basis;
 use crate::step::Action;
 use crate::waiting::Waiting;
-use crate::world::{Observed, VaultWorld};
+use crate::world::{Observed, VaultWorld, Want};
+
+/// What has to be read before the vault is deleted.
+pub(super) fn wants(world: &VaultWorld, id: &VaultId) -> Option<Want> {
+    let is_there = world.arm.as_ref().is_some_and(|arm| arm.found().is_some());
+    (is_there && world.items.is_none()).then(|| Want::Items(id.clone()))
+}
 
 /// Deletes the vault where that is asked for, and lets go.
 pub(super) fn decide(world: &VaultWorld, basis: &Basis) -> Result<Option<Decision>, Waiting> {
@@ -39,12 +46,38 @@ pub(super) fn decide(world: &VaultWorld, basis: &Basis) -> Result<Option<Decisio
         }),
         // What was never ours is not ours to delete.
         Some(Observed::Found(found)) if !standing::is_ours(world, found) => Ok(None),
-        Some(Observed::Found(_)) => Ok(Some(super::begin(
-            world,
-            basis,
-            Action::DeleteVault { id: id.clone() },
-            OperationKind::DeleteVault,
-            &id,
-        ))),
+        Some(Observed::Found(_)) => {
+            is_empty(world, &id)?;
+            Ok(Some(super::begin(
+                world,
+                basis,
+                Action::DeleteVault { id: id.clone() },
+                OperationKind::DeleteVault,
+                &id,
+            )))
+        }
     }
+}
+
+/// Nothing but softly deleted items may be in the vault, which go and come back with it. That somebody kept data is no leave to delete them.
+fn is_empty(world: &VaultWorld, id: &VaultId) -> Result<(), Waiting> {
+    let items = match &world.items {
+        None => {
+            return Err(Waiting::StillProvisioning {
+                what: "the list of items".to_owned(),
+            });
+        }
+        Some(Observed::Unknown(failure)) => return Err(Waiting::Arm(failure.clone())),
+        Some(Observed::Absent) => return Ok(()),
+        Some(Observed::Found(items)) => items,
+    };
+    let kept = items.iter().filter(|item| !item.is_softly_deleted);
+    let named: Vec<String> = kept.map(|item| item.name.clone()).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    Err(Waiting::VaultNotEmpty {
+        vault: id.name.to_string(),
+        items: named,
+    })
 }

@@ -8,6 +8,9 @@ use kluis_api::OperationKind;
 use super::Waiting;
 use crate::failure::{ArmFailure, Cause};
 
+/// How many items a sentence names.
+const NAMED: usize = 5;
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,6 +65,43 @@ impl fmt::Display for Waiting {
             ),
             Self::SoftDeleteAlwaysOn => {
                 f.write_str("Soft delete of this vault is always on and cannot be turned off: set softDelete.state: AlwaysOn.")
+            }
+            Self::ImmutabilityLocked { wanted } => write!(
+                f,
+                "The immutability of this vault is locked for ever and cannot become {wanted}: set immutability: Locked."
+            ),
+            Self::SuspendNeedsImmutability { vault } => write!(
+                f,
+                "Backups can only be suspended, with recovery points that expire by the policy, in a vault with immutability, and the vault \
+                 {vault} has none: set immutability: Unlocked on its Vault, or deletionPolicy: RetainData here, which keeps every point."
+            ),
+            Self::DataImmutable { vault } => write!(
+                f,
+                "The vault {vault} has immutability: no data in it are deleted before their time. Set deletionPolicy: Suspend here, by which \
+                 recovery points expire by the policy, or RetainData; or, unless it is locked, set immutability: Disabled on its Vault first."
+            ),
+            Self::VaultNotEmpty { vault, items } => {
+                let named: Vec<&str> = items.iter().take(NAMED).map(String::as_str).collect();
+                let more = match items.len().saturating_sub(named.len()) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                write!(
+                    f,
+                    "The vault {vault} is not empty, and nobody asked to delete what is in it: {}{more}. Delete its data first, by a \
+                     ProtectedVM with deletionPolicy: DeleteData or by another client of the service.",
+                    named.join(", ")
+                )
+            }
+            Self::VaultSoftlyDeleted { id, until } => {
+                write!(f, "{id} was softly deleted")?;
+                if let Some(until) = until {
+                    write!(f, " and can be brought back until {}", until.strftime("%Y-%m-%d %H:%MZ"))?;
+                }
+                f.write_str(
+                    "; adoptionPolicy is Never, and a vault of that name now would shut the way back. Choose another azureName, or set \
+                     adoptionPolicy: IfTagged to bring it back.",
+                )
             }
             Self::RedundancyLocked { wanted, present } => write!(
                 f,

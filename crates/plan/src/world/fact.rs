@@ -27,6 +27,11 @@ pub enum Want {
         id: String,
     },
     Vault(VaultId),
+    /// Of the softly deleted vaults of a region the one that had this id; where several had, the one that was deleted last.
+    DeletedVault {
+        vault: VaultId,
+        location: String,
+    },
     Policy(PolicyId),
     /// The item; with `filter=expand eq 'extendedinfo'` not needed.
     Item(ItemId),
@@ -81,6 +86,7 @@ pub enum Want {
 pub enum Fact {
     Subscription(Observed<SubscriptionFact>),
     Vault(Observed<Box<Vault>>),
+    DeletedVault(Observed<DeletedVaultFact>),
     Policy(Observed<Box<Policy>>),
     Item(Observed<Box<Item>>),
     Vm(Observed<VmFact>),
@@ -120,6 +126,16 @@ pub struct LockFact {
 pub struct SubscriptionFact {
     /// `displayName`.
     pub name: String,
+}
+
+/// A vault that was softly deleted, and can be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedVaultFact {
+    /// What it is called while it is deleted.
+    pub name: Name,
+    pub deleted: Option<Timestamp>,
+    /// When it goes for good.
+    pub purge_at: Option<Timestamp>,
 }
 
 /// An item of a vault, as far as a loss depends on it: a new backup, another policy or another state makes it another one.
@@ -169,6 +185,8 @@ pub struct VaultItem {
     pub points: Option<ItemId>,
     /// A new one makes it another item.
     pub last_backup: Option<Timestamp>,
+    /// It is on its way to being gone, and can still be had back.
+    pub is_softly_deleted: bool,
 }
 
 impl VaultItem {
@@ -181,6 +199,8 @@ impl VaultItem {
             ProtectedItem::VirtualMachine(_) => Self {
                 name: path.as_ref().map_or_else(|| id.clone(), approval::machine),
                 last_backup: Seen::of(item).and_then(|seen| seen.last_backup),
+                is_softly_deleted: Seen::of(item)
+                    .is_some_and(|seen| seen.state == ProtectionState::SoftDeleted),
                 points: path,
                 id,
             },
@@ -198,6 +218,8 @@ impl VaultItem {
                 Self {
                     name: format!("{} {name}", kind.unwrap_or("item")),
                     last_backup: last.and_then(|last| WireTime::from(last).moment().ok()?),
+                    is_softly_deleted: said.get("isScheduledForDeferredDelete")
+                        == Some(&serde_json::Value::Bool(true)),
                     points: path.filter(|_| is_listed),
                     id,
                 }
@@ -267,6 +289,9 @@ impl fmt::Display for Want {
         match self {
             Self::Subscription { id } => write!(f, "the subscription {id}"),
             Self::Vault(id) => write!(f, "the vault {}", id.name),
+            Self::DeletedVault { vault, .. } => {
+                write!(f, "what was softly deleted of the vault {}", vault.name)
+            }
             Self::Policy(id) => write!(f, "the policy {} of the vault {}", id.name, id.vault.name),
             Self::Item(id) => write!(f, "the item {} of the vault {}", id.name, id.vault().name),
             Self::Vm(id) => write!(f, "the virtual machine {}/{}", id.resource_group, id.name),

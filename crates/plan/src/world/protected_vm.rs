@@ -29,6 +29,8 @@ pub struct ProtectedVmWorld {
     pub rival: Option<ObjectKey>,
     /// From ARM: the protected item.
     pub arm: Option<Observed<Box<Item>>>,
+    /// From ARM, where backups are to be suspended: the vault, which takes that only with immutability.
+    pub arm_vault: Option<Observed<Box<kluis_arm::vault::Vault>>>,
     /// From ARM: the policy in the vault.
     pub arm_policy: Option<Observed<Box<Policy>>>,
     /// From ARM: the policy that protects the item now, when that is another one.

@@ -7,7 +7,7 @@ use kluis_api::Vault;
 use kluis_arm::id::ItemId;
 use kluis_policy::loss::Cost;
 
-use super::fact::VaultItem;
+use super::fact::{DeletedVaultFact, VaultItem};
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
 
@@ -23,9 +23,11 @@ pub struct VaultWorld {
     pub namesakes: Vec<(Vault, Access)>,
     /// From ARM: the vault.
     pub arm: Option<Observed<Box<kluis_arm::vault::Vault>>>,
+    /// From ARM, where the vault is not there: whether it was softly deleted.
+    pub deleted: Option<Observed<DeletedVaultFact>>,
     /// From ARM: whether its redundancy is locked, where another one is declared.
     pub is_redundancy_locked: Option<Observed<bool>>,
-    /// From ARM, where less soft delete is declared: its items of every kind, softly deleted ones too.
+    /// From ARM, where less soft delete is declared, or the vault is to be deleted: its items of every kind, softly deleted ones too.
     pub items: Option<Observed<Vec<VaultItem>>>,
     /// From ARM, where less soft delete is declared: each item's points, all of them kept for a shorter time.
     pub points: HashMap<ItemId, Observed<Cost>>,

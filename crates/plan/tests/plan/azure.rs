@@ -19,10 +19,11 @@ use kluis_arm::recovery_point::{
 use kluis_arm::resource::Resource;
 use kluis_arm::restore::RestoreRequest;
 use kluis_arm::time::WireTime;
-use kluis_arm::vault::{ProvisioningState, Vault};
+use kluis_arm::vault::{Immutability, ProvisioningState, Vault};
 use kluis_plan::{
-    Action, ArmFailure, Cause, DiskFact, Fact, ItemFact, LockFact, NetworkFact, Observed, Outcome,
-    Progress, StorageAccountFact, SubscriptionFact, VaultItem, VmFact, VmTies, Want,
+    Action, ArmFailure, Cause, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,
+    Observed, Outcome, Progress, StorageAccountFact, SubscriptionFact, VaultItem, VmFact, VmTies,
+    Want,
 };
 
 use making::{Making, managed};
@@ -33,6 +34,8 @@ pub(crate) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) struct Azure {
     pub(crate) now: Timestamp,
     pub(crate) vaults: BTreeMap<String, Vault>,
+    /// The vaults that were softly deleted, by the ids that they had.
+    pub(crate) deleted_vaults: BTreeMap<String, (DeletedVaultFact, Vault)>,
     pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) items: BTreeMap<String, VmItem>,
     pub(crate) points: BTreeMap<String, Vec<Timestamp>>,
@@ -104,6 +107,7 @@ enum Effect {
     None,
     Vault(VaultId, Box<Vault>),
     NoVault(VaultId),
+    VaultBack(VaultId),
     Discover,
     Item(ItemId, Box<VmItem>),
     NoItem(ItemId),
@@ -126,6 +130,7 @@ impl Azure {
         Self {
             now,
             vaults: BTreeMap::new(),
+            deleted_vaults: BTreeMap::new(),
             policies: BTreeMap::new(),
             items: BTreeMap::new(),
             points: BTreeMap::new(),
@@ -152,7 +157,7 @@ impl Azure {
             jobs: Vec::new(),
             calls: Vec::new(),
             refuse: None,
-            is_immutable: true,
+            is_immutable: false,
             wrong: Vec::new(),
             tiers: vec![Tier::HardenedRp],
             consistency: Consistency::CrashConsistent,
@@ -229,7 +234,12 @@ impl Azure {
                 }))
             }
             Want::Subscription { .. } => Fact::Subscription(Observed::Absent),
-            Want::Vault(id) => Fact::Vault(found(self.vaults.get(&key(id)).cloned().map(Box::new))),
+            Want::Vault(id) => Fact::Vault(found(self.vault(id).map(Box::new))),
+            Want::DeletedVault { vault, .. } => Fact::DeletedVault(found(
+                self.deleted_vaults
+                    .get(&key(vault))
+                    .map(|(fact, _)| fact.clone()),
+            )),
             Want::Policy(id) => Fact::Policy(found(self.policy(id).map(Box::new))),
             Want::Item(id) => {
                 let item = self.items.get(&key(id)).cloned();
@@ -321,10 +331,10 @@ impl Azure {
             });
         }
         if let Action::DeleteVault { id } = action
-            && self
-                .items
-                .keys()
-                .any(|item| item.starts_with(&format!("{}/", key(id))))
+            && self.items.iter().any(|(item, state)| {
+                item.starts_with(&format!("{}/", key(id)))
+                    && state.is_scheduled_for_deferred_delete != Some(true)
+            })
         {
             let message = "The vault still has items.".to_owned();
             let cause = Cause::Refused {
@@ -352,6 +362,7 @@ impl Azure {
                 self.accept(Effect::Vault(id, body), None)
             }
             Action::DeleteVault { id } => self.accept(Effect::NoVault(id), None),
+            Action::UndeleteVault { id, .. } => self.accept(Effect::VaultBack(id), None),
             Action::PutPolicy { .. } if self.edits == Edits::Ignored => Outcome::Done,
             Action::PutPolicy { .. } if self.edits == Edits::IgnoredInTime => {
                 self.accept(Effect::None, None)
@@ -473,13 +484,21 @@ impl Azure {
                     properties.redundancy_settings = change
                         .redundancy_settings
                         .or(properties.redundancy_settings.take());
-                    properties.security_settings = change
-                        .security_settings
-                        .or(properties.security_settings.take());
+                    let change = change.security_settings.unwrap_or_default();
+                    let security = properties.security_settings.get_or_insert_default();
+                    security.soft_delete_settings = change
+                        .soft_delete_settings
+                        .or(security.soft_delete_settings.take());
+                    security.immutability_settings = change
+                        .immutability_settings
+                        .or(security.immutability_settings.take());
                 }
             }
-            Effect::NoVault(id) => {
-                self.vaults.remove(&key(&id));
+            Effect::NoVault(id) => self.delete_softly(&id),
+            Effect::VaultBack(id) => {
+                if let Some((_, vault)) = self.deleted_vaults.remove(&key(&id)) {
+                    self.vaults.insert(key(&id), vault);
+                }
             }
             Effect::Discover => self.discovered = true,
             Effect::Item(id, body) => self.protect(&id, *body),
@@ -491,6 +510,47 @@ impl Azure {
                 found.end_time = Some(self.now.into());
             }
         }
+    }
+
+    /// The vault, with immutability where the story says so and the vault does not.
+    fn vault(&self, id: &VaultId) -> Option<Vault> {
+        let mut vault = self.vaults.get(&key(id))?.clone();
+        if let Some(security) = vault
+            .properties
+            .as_mut()
+            .and_then(|properties| properties.security_settings.as_mut())
+        {
+            let told = security.immutability_settings.get_or_insert_default();
+            let state = || match self.is_immutable {
+                true => Immutability::Unlocked,
+                false => Immutability::Disabled,
+            };
+            told.state = told.state.take().or_else(|| Some(state()));
+        }
+        Some(vault)
+    }
+
+    /// Whether backups may be suspended.
+    fn is_immutable(&self) -> bool {
+        let vaults = self.vaults.values();
+        let mut states = vaults.filter_map(|vault| {
+            let security = vault.properties.as_ref()?.security_settings.as_ref()?;
+            security.immutability_settings.as_ref()?.state.as_ref()
+        });
+        self.is_immutable || states.any(|state| *state != Immutability::Disabled)
+    }
+
+    /// The vault is deleted, and can be had back.
+    pub(crate) fn delete_softly(&mut self, id: &VaultId) {
+        let Some(vault) = self.vaults.remove(&key(id)) else {
+            return;
+        };
+        let fact = DeletedVaultFact {
+            name: Name::new("deleted-1").unwrap(),
+            deleted: Some(self.now),
+            purge_at: Some(self.now + SignedDuration::from_hours(24 * 14)),
+        };
+        self.deleted_vaults.insert(key(id), (fact, vault));
     }
 
     fn begin_job(&mut self, item: &ItemId, operation: JobOperation, asked: bool) -> String {

@@ -449,6 +449,7 @@ impl Cluster {
                         .map(|vault| (vault.clone(), self.access()))
                         .collect(),
                     arm: None,
+                    deleted: None,
                     is_redundancy_locked: None,
                     items: None,
                     points: HashMap::new(),
@@ -505,6 +506,7 @@ impl Cluster {
                     users: users.collect(),
                     rival: self.rival.clone(),
                     arm: None,
+                    arm_vault: None,
                     arm_policy: None,
                     present_policy: None,
                     vm: None,

@@ -21,7 +21,7 @@ fn from_nothing_to_protected() {
 
         ── 0 s, Vault shop/shop-weu
         step  hold the object by our finalizer
-        step  make the vault shop-rg/shop-weu in westeurope (while the vault shop-weu is as it was read)
+        step  make the vault shop-rg/shop-weu in westeurope (while the vault shop-weu and what was softly deleted of the vault shop-weu are as they were read)
         say   Ready no (CreateVault) Under way: making the vault.
         say   Reconciling yes (CreateVault) Under way: making the vault.
         say   Stalled no (CreateVault)

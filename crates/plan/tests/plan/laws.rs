@@ -121,6 +121,7 @@ proptest! {
         let wish = [ItemDeletionPolicy::RetainData, ItemDeletionPolicy::DeleteData, ItemDeletionPolicy::Suspend, ItemDeletionPolicy::Orphan]
             [usize::from(wish)];
         let mut cluster = Cluster::converged();
+        cluster.azure.is_immutable = wish == ItemDeletionPolicy::Suspend;
         cluster.azure.run_schedule(&item_id());
         cluster.edit_item(|item| item.spec.deletion_policy = wish);
         cluster.converge(&ALL);

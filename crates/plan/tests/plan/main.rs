@@ -32,6 +32,8 @@ mod states;
 #[cfg(test)]
 mod stops;
 #[cfg(test)]
+mod vaults;
+#[cfg(test)]
 mod weakening;
 #[cfg(test)]
 mod withdrawals;

@@ -314,7 +314,7 @@ fn a_vault_that_is_not_empty() {
     cluster.delete(Kind::Vault);
     cluster.reconcile(Kind::Vault);
     let vault = cluster.vault.as_ref().unwrap().status.as_ref().unwrap();
-    expect!["RequestRefused Deleting the vault: the service answers 400 ServiceResourceNotEmptyWithContainerDetails: The vault still has items. To let this object go without it, set spec.deletionPolicy: Retain."].assert_eq(&format!(
+    expect!["VaultNotEmpty The vault shop-weu is not empty, and nobody asked to delete what is in it: machine shop-rg/web-1. Delete its data first, by a ProtectedVM with deletionPolicy: DeleteData or by another client of the service. To let this object go without it, set spec.deletionPolicy: Retain."].assert_eq(&format!(
         "{} {}",
         vault.conditions[0].reason, vault.conditions[0].message
     ));

@@ -24,6 +24,7 @@ fn backed_up() -> Cluster {
 /// Whose object went with this wish, and is declared again.
 fn again(wish: ItemDeletionPolicy, suspend: bool) -> Cluster {
     let mut cluster = backed_up();
+    cluster.azure.is_immutable = wish == ItemDeletionPolicy::Suspend;
     cluster.edit_item(|item| item.spec.deletion_policy = wish);
     cluster.converge(&ALL);
     cluster.delete(Kind::ProtectedVM);
@@ -384,7 +385,7 @@ fn what_is_in_the_way_of_going_names_the_way_out() {
     cluster.converge(&[Kind::ProtectedVM, Kind::BackupPolicy]);
     cluster.delete(Kind::Vault);
     cluster.reconcile(Kind::Vault);
-    expect!["stalled: RequestRefused: Deleting the vault: the service answers 400 ServiceResourceNotEmptyWithContainerDetails: The vault still has items. To let this object go without it, set spec.deletionPolicy: Retain."].assert_eq(&said(&cluster, Kind::Vault));
+    expect!["stalled: VaultNotEmpty: The vault shop-weu is not empty, and nobody asked to delete what is in it: machine shop-rg/web-1. Delete its data first, by a ProtectedVM with deletionPolicy: DeleteData or by another client of the service. To let this object go without it, set spec.deletionPolicy: Retain."].assert_eq(&said(&cluster, Kind::Vault));
     cluster.edit_vault(|vault| vault.spec.deletion_policy = VaultDeletionPolicy::Retain);
     cluster.converge(&ALL);
     assert!(cluster.vault.is_none());

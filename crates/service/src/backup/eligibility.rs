@@ -98,28 +98,33 @@ pub(super) fn elsewhere(
 
 /// Refuses one more machine in a vault that has as many as it can.
 pub(super) fn room(at: &VaultPath, tx: &Tx<'_>) -> Result<(), Refusal> {
-    let full = |most: u64, of: &str| {
-        Refusal::bad_request(
-            "UserErrorVaultItemLimitReached",
-            format!(
-                "The vault '{}' has {most} {of}, as many as a vault can have (rule 38). Use another vault.",
-                at.name
-            ),
-        )
-    };
-    let items = tx.count::<Item>(at.key.as_str())?;
-    if items < MOST_MACHINES {
-        return Ok(());
+    if tx.count::<Item>(at.key.as_str())? >= MOST_ITEMS {
+        return Err(full(at, MOST_ITEMS, "items, soft-deleted ones included"));
     }
-    if items >= MOST_ITEMS {
-        return Err(full(MOST_ITEMS, "items, soft-deleted ones included"));
+    room_to_return(at, tx)
+}
+
+/// The same for a soft-deleted one that comes back: it is among the items already, and among the machines again.
+pub(super) fn room_to_return(at: &VaultPath, tx: &Tx<'_>) -> Result<(), Refusal> {
+    if tx.count::<Item>(at.key.as_str())? < MOST_MACHINES {
+        return Ok(());
     }
     let items: Vec<Item> = tx.list(at.key.as_str())?;
     let protected = items.iter().filter(|item| !item.is_soft_deleted()).count() as u64;
     if protected >= MOST_MACHINES {
-        return Err(full(MOST_MACHINES, "virtual machines"));
+        return Err(full(at, MOST_MACHINES, "virtual machines"));
     }
     Ok(())
+}
+
+fn full(at: &VaultPath, most: u64, of: &str) -> Refusal {
+    Refusal::bad_request(
+        "UserErrorVaultItemLimitReached",
+        format!(
+            "The vault '{}' has {most} {of}, as many as a vault can have (rule 38). Use another vault.",
+            at.name
+        ),
+    )
 }
 
 /// Whether the machine and the disks that are to be backed up are within Azure's limits.

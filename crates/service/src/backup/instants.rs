@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use kluis_policy::State;
 
-use super::locks;
 use super::rows::{Item, Job, Phase, Point};
+use super::{cleanup, locks};
 use crate::core::{Context, Effect};
 use crate::store::{Row as _, StoreError, Tx};
 
@@ -94,21 +94,16 @@ fn expire(
     tx: &mut Tx<'_>,
     mut point: Point,
 ) -> Result<Option<Effect>, StoreError> {
-    if point.removing
-        || in_use(tx, &point)?
-        || locks::keeps(ctx, tx, &point)?
-        || point.hardened.is_none() && !may_vanish(tx, &point)?
-    {
+    if point.removing || in_use(tx, &point)? || locks::keeps(ctx, tx, &point)? {
         return Ok(None);
+    }
+    if point.hardened.is_none() {
+        return vanish(ctx, tx, &point);
     }
     let Some(instant) = point.instant.take() else {
         return Ok(None);
     };
-    if point.hardened.is_some() {
-        tx.put(&point)?;
-    } else {
-        tx.delete::<Point>(&point.key())?;
-    }
+    tx.put(&point)?;
     Ok(Some(Effect::RemoveSnapshots {
         folder: instant.folder,
     }))
@@ -124,20 +119,22 @@ fn in_use(tx: &Tx<'_>, point: &Point) -> Result<bool, StoreError> {
     }))
 }
 
-/// Whether a point that never reached the vault goes with its snapshots: not the last copy that an item has, and nothing of
-/// an item whose data are kept for ever or wait to be undeleted.
-fn may_vanish(tx: &Tx<'_>, point: &Point) -> Result<bool, StoreError> {
+/// A point that never reached the vault goes with its snapshots, unless it is the last copy that an item has, or its item's data are kept for
+/// ever or wait to be undeleted. The cleanup takes it, which says so ([`super::keeping`] judges it the same way).
+fn vanish(ctx: &Context<'_>, tx: &mut Tx<'_>, point: &Point) -> Result<Option<Effect>, StoreError> {
     let Some(item) = tx.get::<Item>(&point.item)? else {
-        return Ok(true);
+        // Nobody's: no cleanup would find it.
+        return remove_point(tx, &point.key());
     };
-    if matches!(
+    let is_kept = matches!(
         item.state,
         State::Stopped { .. } | State::SoftDeleted { .. }
-    ) {
-        return Ok(false);
-    }
+    );
     let newest = Point::of(tx, &point.item)?
         .into_iter()
         .find(|point| !point.removing);
-    Ok(newest.is_some_and(|newest| newest.name != point.name))
+    if !is_kept && newest.is_some_and(|newest| newest.name != point.name) {
+        cleanup::want(ctx, tx, &point.vault)?;
+    }
+    Ok(None)
 }

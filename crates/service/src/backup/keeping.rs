@@ -4,10 +4,12 @@
 //! lose the last copy it has, and the last away from the machine even less. A point
 //! whose removal has begun is no copy any more: it is never the newest, and always goes.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kluis_policy::{Reason, State, Verdict, pruning};
 
-use super::rows::{Item, Over, Point};
+use super::rows::{Item, Job, Over, Point};
 use super::rules::Rules;
 use super::{judgement, scheduler};
 use crate::core::Context;
@@ -30,6 +32,8 @@ pub(super) enum Why {
     Policy(Reason),
     /// Its time is over, but no newer one has taken its place: here, or in the vault.
     Newest,
+    /// It never reached the vault, and goes with its snapshot.
+    Snapshot,
     /// Its item is soft-deleted, and goes with all its points.
     SoftDeleted,
 }
@@ -68,11 +72,12 @@ pub(super) fn judged(
     let seen: Vec<_> = usable.iter().map(|point| point.for_retention()).collect();
     let zone = &rules.schedule.zone;
     let mut verdicts = pruning::verdicts(by, &rules.retention, &seen, zone, ctx.now).into_iter();
+    let at_work = made_now(tx, item, &points)?;
     let mut fate = |point: &Point| {
         if point.removing {
             return going(point, ctx.now);
         }
-        match verdicts.next() {
+        let by_policy = match verdicts.next() {
             Some(Verdict::Kept { until, reason }) => Fate::Kept {
                 until,
                 why: Why::Policy(reason),
@@ -86,6 +91,13 @@ pub(super) fn judged(
                 why: over(point, &rules, before.as_ref(), ctx.now),
             },
             None => going(point, ctx.now),
+        };
+        match &point.instant {
+            Some(instant) if point.hardened.is_none() && !at_work.contains(&point.name) => {
+                let is_newest = last.first() == Some(&Some(point.name.clone()));
+                of_snapshot(by_policy, instant.until, is_newest, ctx.now)
+            }
+            Some(_) | None => by_policy,
         }
     };
     Ok(points
@@ -95,6 +107,44 @@ pub(super) fn judged(
             (point, fate)
         })
         .collect())
+}
+
+/// What becomes of a point that is a snapshot and nothing else, and that no job is bringing into the vault: it goes when the days of its
+/// snapshot are over, whatever the policy would have kept it for; but not while it is the newest, the only copy of its time.
+fn of_snapshot(by_policy: Fate, over: Timestamp, is_newest: bool, now: Timestamp) -> Fate {
+    let Fate::Kept { until, why } = by_policy else {
+        return by_policy;
+    };
+    if until.is_some_and(|until| until <= over) {
+        return by_policy;
+    }
+    match (over > now, is_newest) {
+        (true, _) => Fate::Kept {
+            until: Some(over),
+            why: Why::Snapshot,
+        },
+        (false, true) if until.is_none() => Fate::Kept { until, why },
+        (false, true) => Fate::Kept {
+            until: None,
+            why: Why::Newest,
+        },
+        (false, false) => Fate::Goes {
+            since: over,
+            why: Over::Snapshot,
+        },
+    }
+}
+
+/// The points that an unfinished job is making. None is asked for where all have reached the vault.
+fn made_now(tx: &Tx<'_>, item: &Item, points: &[Point]) -> Result<BTreeSet<String>, StoreError> {
+    if points.iter().all(|point| point.hardened.is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let jobs = Job::of_item(tx, &item.key())?;
+    let made = jobs
+        .iter()
+        .filter_map(|job| Some(job.backup()?.point.clone()));
+    Ok(made.collect())
 }
 
 /// The points that a cleanup removes, each with the reason.

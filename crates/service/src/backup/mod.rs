@@ -21,6 +21,7 @@ mod eligibility;
 mod endings;
 mod export_jobs;
 mod failure;
+mod immutability;
 mod instants;
 mod intents;
 mod items;
@@ -115,8 +116,9 @@ pub fn redundancy_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreErr
 /// Does what has become due: scheduled backups, cleanup, the end of soft-deleted items; then starts what may start.
 pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     scheduler::run_due(ctx, tx)?;
-    cleanup::run_due(ctx, tx)?;
+    // What goes with its snapshot is left to the cleanup.
     let mut effects = instants::run_due(ctx, tx)?;
+    cleanup::run_due(ctx, tx)?;
     effects.extend(queue::dispatch(ctx, tx)?);
     Ok(effects)
 }

@@ -226,20 +226,17 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
 
 /// Until when the point is kept, and why. What is kept for as long as nothing changes has no time to tell.
 ///
-/// A point that a person asked for tells that, and the day until which it was asked for, of a stopped item, too. Nothing goes
-/// while protection is stopped, even past that day; but once it is taken up again that day decides and not the policy, and
-/// who weighs what a resumption would cost has to know it.
+/// A point that has an end of its own tells that of a stopped item, too. Nothing goes while protection is stopped, even past that
+/// day; but once it is taken up again that day decides and not the policy, and who weighs what a resumption would cost has to
+/// know it.
 fn properties(point: &Point, fate: Fate, item: &Item) -> RecoveryPointProperties {
-    let (until, rule) = match (fate, point.origin) {
-        (
-            Fate::Kept {
-                why: Why::Policy(Reason::Stopped),
-                ..
-            },
-            Origin::Demand { until },
-        ) => (Some(until), "OnDemand"),
-        (Fate::Kept { until, why }, _) => (until, rule(why)),
-        (Fate::Goes { since, .. }, _) => (Some(since), "Expired"),
+    let stopped = Why::Policy(Reason::Stopped);
+    let (until, rule) = match fate {
+        Fate::Kept { why, .. } if why == stopped => {
+            own_end(point).map_or((None, rule(stopped)), |(until, rule)| (Some(until), rule))
+        }
+        Fate::Kept { until, why } => (until, rule(why)),
+        Fate::Goes { since, .. } => (Some(since), "Expired"),
     };
     RecoveryPointProperties {
         expiry_time: until.map(|until| WireTime::from(until).to_string()),
@@ -247,6 +244,17 @@ fn properties(point: &Point, fate: Fate, item: &Item) -> RecoveryPointProperties
         is_soft_deleted: Some(item.is_soft_deleted()),
         ..RecoveryPointProperties::default()
     }
+}
+
+/// The end of a point that no policy keeps: the day until which a person asked for it, or that of its snapshot where it is that alone.
+fn own_end(point: &Point) -> Option<(Timestamp, &'static str)> {
+    let asked = match point.origin {
+        Origin::Demand { until } => Some((until, rule(Why::Policy(Reason::OnDemand)))),
+        Origin::Schedule { .. } | Origin::BeforeReplacing { .. } => None,
+    };
+    let instant = point.instant.as_ref().filter(|_| point.hardened.is_none());
+    let snapshot = instant.map(|instant| (instant.until, rule(Why::Snapshot)));
+    [asked, snapshot].into_iter().flatten().min()
 }
 
 fn rule(why: Why) -> &'static str {
@@ -262,6 +270,7 @@ fn rule(why: Why) -> &'static str {
         Why::Policy(Reason::ChainNeeds(_)) => "ChainNeeds",
         Why::Policy(Reason::NoTier) => "NoTier",
         Why::Newest | Why::Policy(Reason::Newest) => "Newest",
+        Why::Snapshot => "Snapshot",
         Why::SoftDeleted => "SoftDeleted",
     }
 }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::job_words::value;
 use super::rows::{Item, Policy};
 use super::rules::Rules;
-use super::{cleanup, edits, refusals};
+use super::{cleanup, edits, immutability, refusals};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
+use crate::vaults::VaultRow;
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupPolicies";
 /// Azure's limits of policies a vault, and of the length of a name.
@@ -106,6 +107,11 @@ pub(super) fn put(
             users.len(),
             "can't become a standard one (V1)",
         ));
+    }
+    if !users.is_empty()
+        && let Some(vault) = tx.get::<VaultRow>(at.key.as_str())?
+    {
+        immutability::keeps_retention(&vault, before.as_ref(), after.as_ref())?;
     }
     // Writing what is there already is no edit.
     if found.is_some_and(|found| found.properties != policy.properties) {

@@ -7,7 +7,7 @@ use kluis_policy::{Event, State};
 
 use super::items::Named;
 use super::rows::{Item, Job, Kind};
-use super::{cleanup, discovery, eligibility, jobs, judgement, refusals};
+use super::{cleanup, discovery, eligibility, immutability, jobs, judgement, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
 use crate::operations::{self, Scope};
@@ -36,7 +36,7 @@ pub(super) fn put(
         refusals::unlocked(tx, item)?;
     }
     let (item, job) = if wanted.is_rehydrate == Some(true) {
-        undelete(existing(found, named, at)?, ctx, tx)?
+        undelete(existing(found, named, at)?, at, ctx, tx)?
     } else {
         match &wanted.protection_state {
             Some(ProtectionState::ProtectionStopped) => stop(existing(found, named, at)?, ctx, tx)?,
@@ -55,8 +55,14 @@ fn existing(found: Option<Item>, named: &Named, at: &VaultPath) -> Result<Item, 
     found.ok_or_else(|| refusals::item_not_found(&named.vm, &at.name))
 }
 
-fn undelete(item: Item, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(Item, Job), Refusal> {
+fn undelete(
+    item: Item,
+    at: &VaultPath,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(Item, Job), Refusal> {
     let item = after(item, Event::Undelete, ctx)?;
+    eligibility::room_to_return(at, tx)?;
     tx.put(&item)?;
     let job = jobs::done(ctx, tx, &item, Kind::Undelete, &[("Undelete flag", "True")])?;
     Ok((item, job))
@@ -77,7 +83,7 @@ fn suspend(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<(Item, Job), Refusal> {
-    let vault_immutable = vault.immutability() != "Disabled";
+    let vault_immutable = vault.is_immutable();
     let mut item = after(item, Event::Suspend { vault_immutable }, ctx)?;
     item.waiting = None;
     tx.put(&item)?;
@@ -151,6 +157,7 @@ fn protect(
     });
     if item.policy != policy.name || !item.state.is_scheduled() {
         eligibility::no_downgrade(&item, &rules, tx)?;
+        immutability::keeps_under(vault, &item, &rules, tx)?;
         // A new policy's first run is the next one: none is due for the time before.
         item.schedule_anew(ctx.now);
         if !is_new {

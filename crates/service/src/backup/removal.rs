@@ -5,7 +5,7 @@ use kluis_policy::Event;
 
 use super::items::Named;
 use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
-use super::{cleanup, jobs, locks, protection, queue, refusals, removed};
+use super::{cleanup, immutability, jobs, locks, protection, queue, refusals, removed};
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -24,18 +24,10 @@ pub(super) fn delete(
         return Ok((Response::empty(204), Vec::new()));
     };
     refusals::unlocked(tx, &item)?;
-    if vault.immutability() == "Locked" {
-        return Err(Refusal::bad_request(
-            code::IMMUTABLE,
-            format!(
-                "The vault '{}' is immutable: the data of '{}' can't be deleted before their retention ends.",
-                at.name, item.vm
-            ),
-        ));
-    }
     let soft = vault.soft_delete();
     let days = u16::try_from(soft.retention_days).unwrap_or(u16::MAX);
     let points = Point::of(tx, &item.key())?;
+    immutability::keeps_data(vault, &item, points.len())?;
     let count = points.len().to_string();
     let facts = [("Number of Recovery Points", count.as_str())];
     let (job, effects) = if soft.enabled {

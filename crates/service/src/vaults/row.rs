@@ -95,6 +95,12 @@ impl VaultRow {
             .unwrap_or("Disabled")
     }
 
+    /// Whether points can't be lost before their time, be that locked or not.
+    #[must_use]
+    pub fn is_immutable(&self) -> bool {
+        !self.immutability().eq_ignore_ascii_case("Disabled")
+    }
+
     /// Azure's word for the redundancy: `GeoRedundant`, `LocallyRedundant` or `ZoneRedundant`.
     #[must_use]
     pub fn redundancy(&self) -> &str {

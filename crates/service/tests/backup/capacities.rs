@@ -153,6 +153,17 @@ fn row_38_a_vault_protects_up_to_1_000_machines() {
         "accepted",
         "one whose data wait for their end makes room for a machine"
     );
+    let back = json!({"properties": {
+        "protectedItemType": "Microsoft.Compute/virtualMachines", "isRehydrate": true,
+        "protectionState": "ProtectionStopped", "policyId": "", "sourceResourceId": WEB_1.replace("web-1", "vm-0"),
+    }});
+    let said = world.refused(Method::PUT, &ITEM.replace("web-1", "vm-0"), Some(&back));
+    assert!(
+        said.starts_with("400") && said.contains("1000 virtual machines"),
+        "and has none to come back to: {said}"
+    );
+    world.accept(Method::DELETE, &ITEM.replace("web-1", "vm-2"), None);
+    world.accept(Method::PUT, &ITEM.replace("web-1", "vm-0"), Some(&back));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::world::{ITEM, VAULT, WEB_1, World, at, protection};
 
 /// A line a point, the newest first: its time, until when it is kept, why.
-fn kept(world: &mut World) -> String {
+pub(super) fn kept(world: &mut World) -> String {
     let page = world.get(&format!("{ITEM}/recoveryPoints"));
     let line = |point: &Value| {
         let point = &point["properties"];
@@ -24,7 +24,7 @@ fn kept(world: &mut World) -> String {
 }
 
 /// What the cleanups said, the oldest first: their facts and their task.
-fn cleanups(world: &mut World) -> String {
+pub(super) fn cleanups(world: &mut World) -> String {
     let page = world.get("backupJobs?$filter=operation eq 'Cleanup'");
     let mut text = String::new();
     for job in page["value"].as_array().unwrap().iter().rev() {

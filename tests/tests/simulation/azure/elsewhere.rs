@@ -44,6 +44,24 @@ impl Azure {
         self.inner().answer(&request).status
     }
 
+    /// Deletes the vault as clients of today do, softly; and says which status came back.
+    pub(crate) fn delete_vault(&self) -> u16 {
+        let request = ArmRequest::new(Method::Delete, self.path_of(""), "2026-07-01");
+        self.inner().answer(&request).status
+    }
+
+    /// The ids that the softly deleted vaults had.
+    pub(crate) fn deleted_vaults(&self) -> Vec<String> {
+        let path = format!(
+            "/subscriptions/{SUBSCRIPTION}/providers/Microsoft.RecoveryServices/locations/westeurope/deletedVaults"
+        );
+        let answer = self.inner().answer(&ArmRequest::get(path, "2026-07-01"));
+        let listed = answer.body.unwrap_or_default();
+        let entries = listed["value"].as_array().into_iter().flatten();
+        let ids = entries.map(|entry| entry["properties"]["vaultId"].as_str());
+        ids.flatten().map(str::to_owned).collect()
+    }
+
     /// Every write of a policy so far: when, and the status that came back.
     pub(crate) fn policies_written(&self) -> Vec<(Timestamp, u16)> {
         self.inner().policies_written.clone()

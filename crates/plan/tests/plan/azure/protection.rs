@@ -29,6 +29,13 @@ impl Azure {
         let why = match State::after(state, event, self.now) {
             Err(refusal) => Some(("UserErrorItemState", refusal.to_string())),
             Ok(_) if event == Event::Protect => self.downgrade(&key(id), policy.as_deref()),
+            Ok(_) if event == delete() && self.is_immutable() && self.has_points(&key(id)) => {
+                let message = "no data in an immutable vault are deleted";
+                Some((
+                    "UserErrorOperationDeniedOnImmutableItem",
+                    message.to_owned(),
+                ))
+            }
             Ok(_) => None,
         };
         let (code, message) = why?;
@@ -47,7 +54,7 @@ impl Azure {
         match body.protection_state {
             Some(ProtectionState::ProtectionStopped) => Event::StopRetain,
             Some(ProtectionState::BackupsSuspended) => Event::Suspend {
-                vault_immutable: self.is_immutable,
+                vault_immutable: self.is_immutable(),
             },
             _ => Event::Protect,
         }
@@ -74,7 +81,7 @@ impl Azure {
     /// The item's state, in the terms of the field.
     pub(crate) fn state(&self, id: &str) -> Option<State> {
         let item = self.items.get(id)?;
-        let recoverable = self.points.get(id).is_some_and(|points| !points.is_empty());
+        let recoverable = self.has_points(id);
         let since = item
             .deferred_delete_time_in_utc
             .as_ref()
@@ -95,9 +102,12 @@ impl Azure {
         })
     }
 
+    fn has_points(&self, id: &str) -> bool {
+        self.points.get(id).is_some_and(|points| !points.is_empty())
+    }
+
     pub(crate) fn protect(&mut self, id: &ItemId, body: VmItem) {
-        let points = self.points.get(&key(id));
-        let has_points = points.is_some_and(|points| !points.is_empty());
+        let has_points = self.has_points(&key(id));
         let item = self.items.entry(key(id)).or_default();
         let active = if has_points {
             ProtectionState::Protected

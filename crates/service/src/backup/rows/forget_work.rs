@@ -51,6 +51,8 @@ pub(crate) enum Over {
     OnDemand,
     /// The policy in force keeps it no longer; the one before would have.
     PolicyChanged,
+    /// It never reached the vault, and the days of its snapshot are over.
+    Snapshot,
     /// Its removal had begun before, when there was a reason.
     #[default]
     BegunBefore,
@@ -81,6 +83,9 @@ impl Over {
             Self::Yearly => "past their yearly retention",
             Self::OnDemand => "past the day that they were asked for until",
             Self::PolicyChanged => "no longer kept by the policy, which was changed",
+            Self::Snapshot => {
+                "that never reached the vault, past the days of instant restore of their snapshots"
+            }
             Self::BegunBefore => "left by a removal that was begun before",
             Self::Purged => "of a soft-deleted item whose time is over",
             Self::Deleted => "deleted on request",
