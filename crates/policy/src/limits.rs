@@ -94,13 +94,14 @@ pub struct Rule {
 /// The field of a limit on how many recovery points an item may have. No field of a policy says it: it follows from all.
 pub const POINTS: &str = "recovery points";
 
-/// The limit of a field; that of the case where it depends on one.
+/// The limit of a field; that of the case where it has one of its own.
 pub fn limit(workload: Workload, case: Case, field: &str) -> Option<&'static Limit> {
-    LIMITS.iter().find(|limit| {
-        limit.workload == workload
-            && limit.field == field
-            && (limit.case == case || limit.case == Case::Always)
-    })
+    let of = |case| {
+        LIMITS
+            .iter()
+            .find(|limit| limit.workload == workload && limit.field == field && limit.case == case)
+    };
+    of(case).or_else(|| of(Case::Always))
 }
 
 /// How many recovery points an item may have. Those of a share are snapshots, unless the policy keeps snapshots for some days
