@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Back an item up now, and wait for its recovery point.
     Backup(BackupArgs),
     /// Restore an item: disks, a new machine, in place, or files and folders.
-    Restore(RestoreArgs),
+    Restore(Box<RestoreArgs>),
     /// Show which recovery points an edit would cost, and approve that.
     Approve(ApproveArgs),
     /// List a folder of a recovery point, straight out of the vault.

@@ -32,7 +32,7 @@ fn with(mut restore: Restore, to: &str) -> Restore {
 }
 
 pub(crate) fn status(cluster: &Cluster) -> &RestoreStatus {
-    cluster.restore.as_ref().unwrap().status.as_ref().unwrap()
+    &cluster.restore.as_slice()[0].status.as_slice()[0]
 }
 
 fn succeeded(status: &RestoreStatus) -> ConditionStatus {

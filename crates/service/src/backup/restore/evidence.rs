@@ -77,7 +77,7 @@ fn take_effect(ctx: &Context<'_>, tx: &mut Tx<'_>, job: &mut Job) -> Result<(), 
         Goal::Machine(made) => {
             tx.put(&MadeMachine {
                 created: ctx.now,
-                ..made
+                ..*made
             })?;
             true
         }

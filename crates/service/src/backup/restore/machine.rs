@@ -42,7 +42,7 @@ pub(super) fn planned(
     };
     let disks = choice::targets(chosen, &group, name, ctx)?;
     let made = made(&group, vm, subnet, &disks, shape, wanted, asked, ctx);
-    Ok((group, disks, Goal::Machine(made)))
+    Ok((group, disks, Goal::Machine(Box::new(made))))
 }
 
 /// What the machine was; of a point that nobody wrote it down of, what it is now.

@@ -46,7 +46,7 @@ pub(crate) enum Goal {
     #[default]
     Disks,
     /// A new machine has them.
-    Machine(MadeMachine),
+    Machine(Box<MadeMachine>),
     /// The machine they are of has them from then on.
     InPlace(InPlace),
 }
