@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     /// As the service tells it; the names are Azure's style, and nothing else finds out when they change.
-    fn job(bag: serde_json::Value) -> VmJob {
+    fn job(bag: &serde_json::Value) -> VmJob {
         serde_json::from_value(json!({ "extendedInfo": { "propertyBag": bag } })).unwrap()
     }
 
@@ -158,7 +158,7 @@ mod tests {
             (progress.bar.position(), progress.bar.length()),
             (42, Some(100))
         );
-        let (done, total) = amount(&job(json!({
+        let (done, total) = amount(&job(&json!({
             "Data Transferred (in MB)": "10", "Data To Transfer (in MB)": "1024",
         })))
         .unwrap();
@@ -180,7 +180,7 @@ mod tests {
             json!({ "Data Transferred (in MB)": "0", "Data To Transfer (in MB)": "0" }),
             json!({ "Data Transferred (in MB)": "ten", "Data To Transfer (in MB)": "20" }),
         ] {
-            assert_eq!(amount(&job(bag)), None);
+            assert_eq!(amount(&job(&bag)), None);
         }
     }
 

@@ -159,7 +159,7 @@ fn a_script_that_cannot_put_right_a_killed_snapshot_is_told_of_and_tried_again()
         output: "no database".to_owned(),
     };
     let failed = released(ScriptOutcome::Failed { code: Some(3) });
-    assert_eq!(clean_up(), [failed.clone()]);
+    assert_eq!(clean_up(), std::slice::from_ref(&failed));
     assert_eq!(clean_up(), [failed], "the mark was kept");
     fs::write(&mended, "").unwrap();
     assert_eq!(clean_up(), [released(ScriptOutcome::Succeeded)]);

@@ -283,12 +283,12 @@ fn a_snapshot_that_is_not_what_is_in_the_vault_is_made_up_for_by_it_and_told() {
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 6] = [
         ("a byte of it is another", |file| {
-            edit(file, &[(MIB + 7, 9, 1)])
+            edit(file, &[(MIB + 7, 9, 1)]);
         }),
         ("a hole is none", |file| edit(file, &[(5 * MIB, 9, 10)])),
         ("it is cut off", |file| resize(file, 4 * MIB)),
         ("it is cut off in a sector", |file| {
-            resize(file, 4 * MIB + 1)
+            resize(file, 4 * MIB + 1);
         }),
         ("it is longer", |file| resize(file, 9 * MIB)),
         ("it is of another format", |file| {
