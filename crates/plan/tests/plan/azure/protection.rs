@@ -130,14 +130,14 @@ impl Azure {
         item.policy_id = Some(String::new());
     }
 
-    /// How many points of an item a cleanup would take now.
-    pub(crate) fn due_for_cleanup(&self, id: &str) -> usize {
-        self.expired(id).len()
+    /// How many points of an item a cleanup would take at this time.
+    pub(crate) fn due_for_cleanup(&self, id: &str, at: Timestamp) -> usize {
+        self.expired(id, at).len()
     }
 
     /// Takes what is due, as the service does by itself; and an item whose days after its deletion are over.
     pub(crate) fn clean_up(&mut self, id: &str) {
-        let expired = self.expired(id);
+        let expired = self.expired(id, self.now);
         if let Some(points) = self.points.get_mut(id) {
             points.retain(|time| !expired.contains(time));
         }
@@ -148,7 +148,7 @@ impl Azure {
         }
     }
 
-    fn expired(&self, id: &str) -> Vec<Timestamp> {
+    fn expired(&self, id: &str, at: Timestamp) -> Vec<Timestamp> {
         let (Some(item), Some(points)) = (self.items.get(id), self.points.get(id)) else {
             return Vec::new();
         };
@@ -176,7 +176,7 @@ impl Azure {
                 }
             })
             .collect();
-        let verdicts = terms.retention.verdicts(&judged, &schedule.zone, self.now);
+        let verdicts = terms.retention.verdicts(&judged, &schedule.zone, at);
         // The newest one never goes by its age.
         let newest = points.iter().max();
         let expired = points.iter().zip(verdicts);
