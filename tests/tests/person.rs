@@ -81,6 +81,8 @@ fn a_person_backs_up_looks_and_restores_in_one_line_each() {
         .collect();
     assert_eq!(backups.len(), 1, "{jobs}");
     assert_eq!(backups[0]["status"], "Completed");
+    let of_all = json(&cluster(&world, &["jobs", "-o", "json"]));
+    assert_eq!(of_all, jobs, "the namespace has no other item");
 
     // A restore waits for its end, and its bytes are the machine's.
     let before = world.estate.restored("shop-restored");

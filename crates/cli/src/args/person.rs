@@ -52,14 +52,14 @@ pub(crate) struct PointsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArgs {
-    /// A ProtectedVM: NAME or NAMESPACE/NAME. Azure allows 150 reads of jobs an hour.
-    pub(crate) item: ItemName,
+    /// A ProtectedVM: NAME or NAMESPACE/NAME; every one of the namespace when left out. Azure allows 150 reads of jobs an hour.
+    pub(crate) item: Option<ItemName>,
     /// The jobs of every item in the vault.
     #[arg(long)]
     pub(crate) all: bool,
     /// Cancel this job, and wait until it has ended: a backup can be until its snapshots are taken, a restore until it is done. Exit 1
     /// when it could not be.
-    #[arg(long, value_name = "JOB")]
+    #[arg(long, value_name = "JOB", requires = "item")]
     pub(crate) cancel: Option<String>,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,

@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kluis_api::{BackupService, CredentialType, ProtectedVM, Vault};
 use kluis_arm::id::{ItemId, Name, ResourceGroupId, VmId};
 use kluis_client::{ArmClient, Credential, Endpoint, Secret};
+use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, ResourceExt};
 use serde::Deserialize;
 
 use super::named::ItemName;
@@ -47,6 +48,37 @@ pub(super) async fn reach(item: &ItemName, args: &ConnectionArgs) -> Result<Reac
         Some(file) => by_credentials(item, file, args.ca.as_deref()).await,
         None => by_cluster(item, args).await,
     }
+}
+
+/// Finds every item of the namespace that is in a vault, and for each vault one client: vault by vault, the items in each.
+pub(super) async fn reach_all(args: &ConnectionArgs) -> Result<Vec<(ArmClient, Vec<ItemId>)>> {
+    if args.credentials.is_some() {
+        bail!("with --credentials an item has to be named: VAULT-GROUP/VAULT/VM-GROUP/VM");
+    }
+    let cluster = cluster(args).await?;
+    let machines: Api<ProtectedVM> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let machines = machines
+        .list(&ListParams::default())
+        .await
+        .with_context(|| format!("listing the ProtectedVMs of {}", cluster.namespace))?;
+    let mut vaults: Vec<(ArmClient, Vec<ItemId>)> = Vec::new();
+    for machine in machines {
+        let id = machine.status.as_ref();
+        let id = id.and_then(|status| status.azure_id.as_ref()?.parse::<ItemId>().ok());
+        let known = vaults.iter_mut().find(|(_, items)| {
+            let vault = items.first().map(ItemId::vault);
+            vault.is_some() && vault == id.as_ref().map(ItemId::vault)
+        });
+        match (known, id) {
+            (Some((_, items)), Some(id)) => items.push(id),
+            _ => {
+                let reached =
+                    of_machine(machine, &cluster.client, &args.operator_namespace).await?;
+                vaults.extend(reached.map(|reached| (reached.arm, vec![reached.item])));
+            }
+        }
+    }
+    Ok(vaults)
 }
 
 /// The cluster of the kubeconfig, or of the pod this runs in.
@@ -93,36 +125,50 @@ async fn by_cluster(item: &ItemName, args: &ConnectionArgs) -> Result<Reached> {
         .get(name)
         .await
         .with_context(|| format!("reading ProtectedVM {namespace}/{name}"))?;
-    let status = machine.status.unwrap_or_default();
-    let id = status.azure_id.as_deref().ok_or_else(|| {
+    let reached = of_machine(machine, &cluster.client, &args.operator_namespace).await?;
+    reached.ok_or_else(|| {
         anyhow!("ProtectedVM {namespace}/{name} is in no vault yet: see its conditions")
-    })?;
+    })
+}
+
+/// The item in its vault; `None` for one that is in none yet.
+async fn of_machine(
+    machine: ProtectedVM,
+    client: &Client,
+    operator_namespace: &str,
+) -> Result<Option<Reached>> {
+    let name = machine.name_any();
+    let namespace = machine.namespace().unwrap_or_default();
+    let status = machine.status.unwrap_or_default();
+    let Some(id) = status.azure_id else {
+        return Ok(None);
+    };
     let item: ItemId = id
         .parse()
         .with_context(|| format!("reading status.azureId of ProtectedVM {namespace}/{name}"))?;
     let vault_ref = &machine.spec.vault_ref;
-    let home = vault_ref.namespace.as_deref().unwrap_or(namespace);
-    let vaults: Api<Vault> = Api::namespaced(cluster.client.clone(), home);
+    let home = vault_ref.namespace.as_deref().unwrap_or(&namespace);
+    let vaults: Api<Vault> = Api::namespaced(client.clone(), home);
     let vault = vaults
         .get(&vault_ref.name)
         .await
         .with_context(|| format!("reading Vault {home}/{}", vault_ref.name))?;
-    let services: Api<BackupService> = Api::all(cluster.client.clone());
+    let services: Api<BackupService> = Api::all(client.clone());
     let named = &vault.spec.service_ref.name;
     let service = services
         .get(named)
         .await
         .with_context(|| format!("reading BackupService {named}"))?;
     let endpoint = Endpoint {
-        credential: credential(&service, &cluster.client, &args.operator_namespace).await?,
+        credential: credential(&service, client, operator_namespace).await?,
         url: service.spec.endpoint,
         ca_bundle: service.spec.ca_bundle,
         tenant_id: Some(service.spec.tenant_id),
     };
-    Ok(Reached {
+    Ok(Some(Reached {
         arm: connect(&endpoint).await?,
         item,
-    })
+    }))
 }
 
 async fn credential(

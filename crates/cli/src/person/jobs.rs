@@ -11,7 +11,7 @@ use kluis_arm::operation::OperationState;
 use kluis_client::{Arm, ArmClient, ArmRequest, Method, list, operation};
 use serde::Serialize;
 
-use super::connection::{Reached, reach};
+use super::connection::{Reached, reach, reach_all};
 use crate::args::JobsArgs;
 use crate::output::{self, Format};
 
@@ -35,19 +35,41 @@ struct Listed {
 
 /// Prints the jobs, the newest first, or cancels one; `Ok(false)` when that could not be.
 pub(crate) async fn jobs(args: &JobsArgs, out: &mut impl Write) -> Result<bool> {
-    let reached = reach(&args.item, &args.connection).await?;
-    if let Some(job) = &args.cancel {
-        let (job, was_cancelled) = cancelled(&reached, job, args.all).await?;
-        match args.output {
-            Format::Table => table(vec![job], out)?,
-            Format::Json | Format::Yaml => output::value(&job, args.output, out)?,
+    let vaults = match &args.item {
+        Some(item) => {
+            let reached = reach(item, &args.connection).await?;
+            if let Some(job) = &args.cancel {
+                let (job, was_cancelled) = cancelled(&reached, job, args.all).await?;
+                match args.output {
+                    Format::Table => table(vec![job], out)?,
+                    Format::Json | Format::Yaml => output::value(&job, args.output, out)?,
+                }
+                return Ok(was_cancelled);
+            }
+            vec![(reached.arm, vec![reached.item])]
         }
-        return Ok(was_cancelled);
+        None => reach_all(&args.connection).await?,
+    };
+    let mut jobs = Vec::new();
+    for (arm, items) in &vaults {
+        jobs.extend(of_vault(arm, items, args.all).await?);
     }
-    let vault = reached.item.vault();
+    jobs.sort_by(|one, other| other.started.cmp(&one.started));
+    match args.output {
+        Format::Table => table(jobs, out)?,
+        Format::Json | Format::Yaml => output::value(&jobs, args.output, out)?,
+    }
+    Ok(true)
+}
+
+/// The jobs of these items of one vault, or of whatever is in it.
+async fn of_vault(arm: &ArmClient, items: &[ItemId], all: bool) -> Result<Vec<Listed>> {
+    let Some(vault) = items.first().map(ItemId::vault) else {
+        return Ok(Vec::new());
+    };
     let request = ArmRequest::get(format!("{vault}/backupJobs"), SENT)
         .with_query("$filter", "backupManagementType eq 'AzureIaasVM'");
-    let found = list(&reached.arm, request)
+    let found = list(arm, request)
         .await
         .with_context(|| format!("listing the jobs of the vault {}", vault.name))?;
     let mut jobs = Vec::new();
@@ -56,16 +78,11 @@ pub(crate) async fn jobs(args: &JobsArgs, out: &mut impl Write) -> Result<bool> 
         let JobDetail::VirtualMachine(detail) = job.properties else {
             continue;
         };
-        if args.all || is_of(&reached.item, &detail) {
+        if all || items.iter().any(|item| is_of(item, &detail)) {
             jobs.push(listed(job.name.unwrap_or_default(), &detail));
         }
     }
-    jobs.sort_by(|one, other| other.started.cmp(&one.started));
-    match args.output {
-        Format::Table => table(jobs, out)?,
-        Format::Json | Format::Yaml => output::value(&jobs, args.output, out)?,
-    }
-    Ok(true)
+    Ok(jobs)
 }
 
 /// Asks for the end of a job and waits for it: the job as it is then, and whether it ended so.
