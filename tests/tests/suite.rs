@@ -53,6 +53,8 @@ mod manifests;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]
+mod missed_run;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod outlook;
@@ -74,6 +76,8 @@ mod sign_in;
 mod simulation;
 #[cfg(test)]
 mod soft_delete;
+#[cfg(test)]
+mod stalled_vault;
 #[cfg(test)]
 mod states;
 #[cfg(test)]

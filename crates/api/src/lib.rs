@@ -46,7 +46,7 @@ pub use operation::{Held, Operation, OperationKind};
 pub use protected_vm::{
     ConsistencyObjective, DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, Objectives,
     ObjectivesStatus, PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState,
-    VmRef,
+    ScheduleInForce, VmRef,
 };
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{

@@ -258,6 +258,9 @@ pub struct ProtectedVMStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub next_backup: Option<String>,
+    /// The schedule that it is backed up by: that of the policy that protects it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleInForce>,
     /// The last `spec.backupRequest` that a backup was started for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -298,6 +301,18 @@ pub struct LastTerms {
     pub tags: String,
 }
 
+/// The schedule that an item is backed up by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleInForce {
+    /// When backups run, on Azure's own clock: `daily at 22:30 (Europe/Amsterdam)`.
+    #[schemars(length(max = 256))]
+    pub runs: String,
+    /// Since when that is known to be in force. A run that was due later and did not begin is told as missing, whatever else is in the way
+    /// of the object.
+    pub since: Time,
+}
+
 /// How the item stands against its objective; times on the policy's clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -314,6 +329,11 @@ pub struct ObjectivesStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub broken_at: Option<String>,
+    /// The longest time that the schedule leaves between two backups of the coming year, where the objective is no longer than that: it
+    /// will be broken although every backup succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub longest_gap: Option<String>,
 }
 
 /// The state of a protection.
@@ -347,6 +367,7 @@ impl Default for ProtectedVMStatus {
             azure_id: None,
             last_backup_time: None,
             next_backup: None,
+            schedule: None,
             backup_request: None,
             runs: Vec::new(),
             recovery_points: None,

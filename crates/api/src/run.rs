@@ -81,7 +81,7 @@ pub enum Consistency {
 ///
 /// They are counted when a backup ends and when the protection's state changes, not each time that some expire: to list the points of
 /// thousands of items costs more calls than Azure allows. So `total` and `oldest` may lag behind a cleanup until the next backup; the
-/// newest point never goes by its age, and what is said of it holds.
+/// newest point never goes by its age, and its snapshot is looked for again when it should have gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecoveryPoints {
@@ -97,6 +97,10 @@ pub struct RecoveryPoints {
     /// Where the newest one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_tier: Option<StorageTier>,
+    /// When it was seen there, where it has a snapshot: that goes after some days, and is looked for again then. Of a machine whose
+    /// protection is stopped, where nothing says when it goes, once a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_tier_as_of: Option<Time>,
     /// What the newest one is good for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_consistency: Option<Consistency>,

@@ -178,7 +178,7 @@ pub struct VaultStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The vault's resource id in Azure, once it is ours.
+    /// The vault's resource id in Azure, while it is there and ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub azure_id: Option<String>,

@@ -1,6 +1,8 @@
-//! The checks that stand before everything: does what is named exist, is it ready, does it consent.
+//! The checks that stand before everything: does what is named exist, can it be used, does it consent.
 //!
 //! A chain of small checks, each with the cause it finds; the first one that fails is what the object says.
+
+mod presence;
 
 use std::collections::BTreeMap;
 
@@ -28,12 +30,12 @@ pub(crate) struct Target<'a> {
 
 /// How much what is named has to be there.
 ///
-/// What is deleted while it is used stays until its users are gone, and is not Ready meanwhile; they still have to be able to go.
+/// What is deleted while it is used stays until its users are gone; they still have to be able to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// To begin or keep something: it has to be Ready.
-    Ready,
-    /// To end something: it has to exist.
+    /// To begin or keep something: the service has to be Ready, and the vault there and ours.
+    Usable,
+    /// To end or follow something: it has to exist.
     Existing,
 }
 
@@ -43,7 +45,7 @@ impl Need {
         if is_going {
             Self::Existing
         } else {
-            Self::Ready
+            Self::Usable
         }
     }
 }
@@ -102,7 +104,7 @@ pub(crate) fn consents(
     })
 }
 
-/// The vault, when it exists, lets the namespace use it, is of a type that is offered, and is ready.
+/// The vault, when its object exists, lets the namespace use it and is of a type that is offered, and the vault itself is there and ours.
 pub(crate) fn vault<'a>(
     vault: Option<&'a Vault>,
     named: &VaultRef,
@@ -125,18 +127,14 @@ pub(crate) fn vault<'a>(
             what: "A vault of type Backup".to_owned(),
         });
     }
-    is_ready(
-        need,
-        vault
-            .status
-            .as_ref()
-            .map_or(&[], |status| &status.conditions),
-    )
-    .map_err(|message| Waiting::VaultNotReady {
-        vault: full,
-        message,
-    })?;
-    Ok(vault)
+    match presence::check(vault) {
+        Err(obstacle) if need == Need::Usable => Err(Waiting::VaultNotReady {
+            vault: full,
+            message: obstacle.message,
+            is_stalled: obstacle.is_stalled,
+        }),
+        Err(_) | Ok(()) => Ok(vault),
+    }
 }
 
 /// Everything that an item names, in Azure's terms.

@@ -8,6 +8,7 @@ mod leaving;
 mod lock;
 mod outlook;
 mod protection;
+mod snapshot;
 
 use jiff::SignedDuration;
 use kluis_api::{ConditionType, ItemDeletionPolicy, OperationKind, ProtectedVMStatus};
@@ -220,6 +221,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
             .or(before.azure_id),
         last_backup_time: history.last_backup.clone(),
         next_backup: outlook.next_backup.clone(),
+        schedule: outlook.schedule.clone(),
         backup_request: backup.echo.clone().or(before.backup_request),
         runs: history.runs.clone(),
         recovery_points: history.points.clone(),

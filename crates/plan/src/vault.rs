@@ -198,7 +198,8 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
             .ok()
             .filter(|_| is_ours)
             .map(|id| id.to_string())
-            .or(before.azure_id),
+            // What is gone for good is nobody's: who makes it next, has it.
+            .or(before.azure_id.filter(|_| !making::is_lost(world))),
         redundancy: found
             .and_then(|found| body::redundancy(found))
             .map(ToString::to_string)

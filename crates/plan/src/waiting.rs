@@ -41,8 +41,12 @@ pub enum Waiting {
     NotOfferedYet { what: String },
     /// The Vault that is named does not exist.
     VaultNotFound { vault: String },
-    /// It exists, and is not Ready.
-    VaultNotReady { vault: String, message: String },
+    /// It exists, and the vault in Azure is not there, or not ours. `is_stalled` where it stays so until a person does something.
+    VaultNotReady {
+        vault: String,
+        message: String,
+        is_stalled: bool,
+    },
     /// It exists, and does not let this namespace use it.
     NamespaceNotAllowed { vault: String, namespace: String },
     /// The vault is there already and is not ours.
@@ -280,7 +284,9 @@ impl Waiting {
     pub fn stance(&self) -> Stance {
         match self {
             Self::ServiceNotReady { .. }
-            | Self::VaultNotReady { .. }
+            | Self::VaultNotReady {
+                is_stalled: false, ..
+            }
             | Self::PolicyNotInVault { ours: true, .. }
             | Self::LossUnknown { .. }
             | Self::EditsSpent { .. }
@@ -302,6 +308,9 @@ impl Waiting {
             | Self::InvalidName { .. }
             | Self::NotOfferedYet { .. }
             | Self::VaultNotFound { .. }
+            | Self::VaultNotReady {
+                is_stalled: true, ..
+            }
             | Self::NamespaceNotAllowed { .. }
             | Self::ForeignVault { .. }
             | Self::OtherLocation { .. }

@@ -1,6 +1,11 @@
-//! Whether the newest recovery point is young enough: the recovery point objective (RPO).
+//! Whether the newest recovery point is young enough: the recovery point objective (RPO), and whether a schedule can meet it at all.
 
 use jiff::{SignedDuration, Timestamp};
+
+use crate::follow;
+use crate::retention::Retention;
+use crate::simulate;
+use crate::strategy::Strategy;
 
 /// How old the newest recovery point may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,12 @@ impl Objective {
             }
         }
     }
+
+    /// The longest time that a strategy leaves between two backups within a year and a month of `now`, where that is no
+    /// shorter than the objective: it is then broken although every backup succeeds. `None` where it can be met.
+    pub fn out_of_reach(&self, strategy: &Strategy, now: Timestamp) -> Option<SignedDuration> {
+        longest_gap(strategy, now).filter(|gap| *gap >= self.rpo)
+    }
 }
 
 impl Standing {
@@ -68,3 +79,42 @@ impl Standing {
         matches!(self, Standing::Within { .. })
     }
 }
+
+/// The longest time between two backups of whatever kind, within a year and a month of `now`; `None` where there are
+/// never two.
+///
+/// A schedule repeats itself week by week as long as no clock changes, so the coming days and those around each change
+/// are all that has to be looked at.
+fn longest_gap(strategy: &Strategy, now: Timestamp) -> Option<SignedDuration> {
+    // How long points are kept makes no difference.
+    let strategy = Strategy {
+        retention: Retention::default(),
+        ..strategy.clone()
+    };
+    let next = |at: &Timestamp| {
+        let (change, _) = follow::next_change(&strategy.zone, *at)?;
+        (change.duration_since(now) <= WATCHED).then_some(change)
+    };
+    std::iter::successors(next(&now), next)
+        .take(CHANGES)
+        .map(|change| change.checked_sub(A_WEEK).unwrap_or(change).max(now))
+        .chain([now])
+        .filter_map(|from| {
+            let to = from.checked_add(A_WEEK * 2).unwrap_or(Timestamp::MAX);
+            let due: Vec<Timestamp> = simulate::timeline(&strategy, from, to)
+                .map(|made| made.due)
+                .collect();
+            let gaps = due.iter().zip(due.iter().skip(1));
+            gaps.map(|(one, other)| other.duration_since(*one)).max()
+        })
+        .max()
+}
+
+/// So long a schedule has to be watched to have seen each of its gaps.
+const WATCHED: SignedDuration = SignedDuration::from_hours(24 * 396);
+
+/// A week, and what the clocks, and a zone that changes sides of the date line, may move a run by.
+const A_WEEK: SignedDuration = SignedDuration::from_hours(24 * 9);
+
+/// No zone changes its clocks more often within [`WATCHED`].
+const CHANGES: usize = 8;

@@ -112,6 +112,11 @@ impl Azure {
         inner.write(|ctx, tx| Ok(((), core::tick(ctx, tx)?)));
     }
 
+    /// Lets time pass, and what is due in it wait.
+    pub(crate) fn sleep(&self, by: SignedDuration) {
+        self.inner().now += by;
+    }
+
     /// How many things could happen now.
     pub(crate) fn pending(&self) -> usize {
         self.inner().to_come.len()

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{BackupPolicySpec, ProtectedVMSpec, Workload};
-use kluis_policy::{DaylightSaving, Frequency, Strategy, follow, limits, simulate, wall_clock};
+use kluis_policy::{
+    DaylightSaving, Frequency, Objective, Strategy, follow, limits, simulate, wall_clock,
+};
 
 use super::document::{Node, Step, dotted};
 use super::{Finding, Severity};
@@ -126,21 +128,26 @@ impl Outlook {
                 message,
             )];
         }
-        let gap = || longest_gap(&kluis_plan::strategy(&policy.spec).ok()?, now);
-        let objective = machine
-            .spec
-            .objectives
-            .as_ref()
-            .and_then(|objectives| objectives.rpo.as_ref());
-        let Some((rpo, gap)) = objective.zip(gap()) else {
+        let objectives = machine.spec.objectives.as_ref();
+        let Some(rpo) = objectives.and_then(|objectives| objectives.rpo.as_ref()) else {
             return Vec::new();
         };
-        let is_met = rpo
-            .parse::<SignedDuration>()
-            .is_ok_and(|length| gap < length);
-        if is_met {
+        let Ok(length) = rpo.parse::<SignedDuration>() else {
+            let message = format!(
+                "{rpo} is no length of time: say hours, minutes and seconds in this order, each once"
+            );
+            return vec![machine.seen.finding(
+                Severity::Error,
+                &["spec", "objectives", "rpo"],
+                message,
+            )];
+        };
+        let strategy = kluis_plan::strategy(&policy.spec).ok();
+        let Some(gap) =
+            strategy.and_then(|strategy| Objective { rpo: length }.out_of_reach(&strategy, now))
+        else {
             return Vec::new();
-        }
+        };
         let message = format!(
             "the policy {name} leaves up to {} between two backups, so that an objective of {rpo} is broken although every backup \
              succeeds: ask for more than that, or back up more often",
@@ -299,20 +306,6 @@ fn longest_days(strategy: &Strategy) -> i64 {
             .map(|tier| i64::from(tier.keep) * 366),
     ];
     tiers.into_iter().flatten().max().unwrap_or_default()
-}
-
-/// The longest time between two backups, whatever their kind.
-fn longest_gap(strategy: &Strategy, now: Timestamp) -> Option<SignedDuration> {
-    let until = now.checked_add(WATCHED).ok()?;
-    let mut longest = None;
-    let mut last: Option<Timestamp> = None;
-    for made in simulate::timeline(strategy, now, until) {
-        if let Some(last) = last {
-            longest = longest.max(Some(made.due.duration_since(last)));
-        }
-        last = Some(made.due);
-    }
-    longest
 }
 
 /// `24h`, `7h 30m`.

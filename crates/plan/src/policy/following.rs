@@ -155,7 +155,8 @@ fn is_same(one: &Frequency, other: &Frequency) -> bool {
     }
 }
 
-fn in_words(frequency: &Frequency) -> String {
+/// When backups run, in words.
+pub(crate) fn in_words(frequency: &Frequency) -> String {
     match frequency {
         Frequency::Daily { at } => format!("daily at {}", at.strftime("%H:%M")),
         Frequency::Weekly { on, at } => {

@@ -11,7 +11,8 @@ use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::recovery_point::RecoveryPoint;
 
 use super::backup::{self, Backup};
-use super::outlook;
+use super::outlook::{self, in_force};
+use super::snapshot;
 use crate::bounded::result;
 use crate::conditions::{Extra, cut, moment};
 use crate::errand::{complaint, detail, is_about, queue_place, want_before};
@@ -31,12 +32,17 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) struct History {
     pub(super) runs: Vec<Run>,
     pub(super) points: Option<RecoveryPoints>,
+    /// Whether that is how it is now, and not only how it was when the vault last told.
+    pub(super) is_current: bool,
     pub(super) last_backup: Option<Time>,
     pub(super) events: Vec<Event>,
 }
 
 /// What has to be read to know more.
 pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> {
+    if let Some(policy) = in_force::wants(world, target) {
+        return vec![policy];
+    }
     let mut wants = backup::errand(world, target).wants();
     if world.jobs.is_none() && backup::is_about_to_begin(world) {
         wants.push(want_before(&target.item, JobOperation::Backup, world.now));
@@ -98,15 +104,21 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
     let points = match (&world.arm, &world.points) {
         // Without the item there are no points to ask for: those that were counted went with it.
         (Some(Observed::Absent), _) => before.map(|_| RecoveryPoints::default()),
-        (_, Some(Observed::Found(points))) => Some(count(points, last.clone())),
+        (_, Some(Observed::Found(points))) => Some(count(points, last.clone(), world.now)),
         (_, Some(Observed::Absent)) => Some(RecoveryPoints::default()),
         (_, Some(Observed::Unknown(_)) | None) => before,
+    };
+    let is_current = match (&world.arm, &world.points) {
+        (Some(Observed::Absent), _) => true,
+        (Some(Observed::Found(_)), points) => !matches!(points, Some(Observed::Unknown(_))),
+        (Some(Observed::Unknown(_)) | None, _) => false,
     };
     let events = late(&known, &runs).chain(ended(&known, &runs)).collect();
     let last_backup = points.as_ref().and_then(|points| points.newest.clone());
     History {
         runs,
         points,
+        is_current,
         last_backup,
         events,
     }
@@ -192,7 +204,7 @@ fn jobs_since(world: &ProtectedVmWorld) -> Option<Timestamp> {
 }
 
 /// Points are read after the item's last backup changed (law 6); besides, when its state has, because another state keeps other points;
-/// and when a run has ended, because its point is then elsewhere too.
+/// when a run has ended, because its point is then elsewhere too; and when the newest one's snapshot may have gone.
 fn is_recount_due(world: &ProtectedVmWorld) -> bool {
     let (Some(seen), status) = (world.seen(), world.status()) else {
         return false;
@@ -204,6 +216,7 @@ fn is_recount_due(world: &ProtectedVmWorld) -> bool {
     counted.as_of != seen.last_backup.map(moment)
         || was.is_some_and(|was| was != seen.state)
         || has_run_ended(world)
+        || snapshot::may_have_gone(world)
 }
 
 /// Whether a run that was under way is over, by what was read just now.
@@ -316,13 +329,14 @@ fn ended(known: &[Run], runs: &[Run]) -> Vec<Event> {
         .collect()
 }
 
-fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
+fn count(points: &[RecoveryPoint], as_of: Option<Time>, now: Timestamp) -> RecoveryPoints {
     let usable = || points.iter().filter(|point| point::is_usable(point));
     let mut times: Vec<(Timestamp, &RecoveryPoint)> = usable()
         .filter_map(|point| Some((point::time(point)?, point)))
         .collect();
     times.sort_unstable_by_key(|(time, point)| (*time, point.name.as_deref()));
     let newest = times.last().map(|(_, point)| *point);
+    let newest_tier = newest.and_then(point::tier);
     let of = |wanted: Consistency| {
         let matching = usable().filter(|point| point::consistency(point) == Some(wanted));
         u32::try_from(matching.count()).unwrap_or(u32::MAX)
@@ -331,7 +345,10 @@ fn count(points: &[RecoveryPoint], as_of: Option<Time>) -> RecoveryPoints {
         total: u32::try_from(usable().count()).unwrap_or(u32::MAX),
         newest: times.last().map(|(time, _)| moment(*time)),
         newest_name: newest.and_then(|point| point.name.clone()),
-        newest_tier: newest.and_then(point::tier),
+        newest_tier,
+        newest_tier_as_of: newest_tier
+            .is_some_and(snapshot::is_snapshot)
+            .then(|| moment(now)),
         newest_consistency: newest.and_then(point::consistency),
         oldest: times.first().map(|(time, _)| moment(*time)),
         app_consistent: of(Consistency::Application),

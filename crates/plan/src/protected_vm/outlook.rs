@@ -1,21 +1,19 @@
 //! What is to be expected of the item's backups: the next run, whether one is missing, and whether the objective is met.
 
+pub(super) mod in_force;
 mod objective;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{
-    Condition, ConditionStatus, ConditionType, ObjectivesStatus, ProtectionState, Time,
-};
-use kluis_arm::id::PolicyId;
-use kluis_arm::policy::{Policy, parse};
+use kluis_api::{BackupPolicySpec, ObjectivesStatus, ScheduleInForce, Time};
 use kluis_policy::runs::{GRACE, LastRun, last_run};
-use kluis_policy::{Schedule, wall_clock};
+use kluis_policy::{Schedule, Strategy, wall_clock};
 
 use super::history::History;
 use crate::conditions::{Extra, moment};
 use crate::policy::following;
 use crate::report::{Event, EventKind};
+use crate::terms;
 use crate::world::{Observed, ProtectedVmWorld};
 
 /// How long after a due time the first look for its run is taken, and how often it is repeated until the grace is over: at most 25 lists
@@ -27,6 +25,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 pub(super) struct Outlook {
     /// The next run, on the clock that the policy goes by: `2026-11-23 22:30 +01:00`.
     pub(super) next_backup: Option<String>,
+    pub(super) schedule: Option<ScheduleInForce>,
     pub(super) within_rpo: Extra,
     pub(super) objectives: Option<ObjectivesStatus>,
     pub(super) missed_run: Option<Time>,
@@ -37,7 +36,9 @@ pub(super) struct Outlook {
 
 /// What is known of the runs to come.
 pub(super) struct Expected<'a> {
-    pub(super) schedule: Option<&'a Schedule>,
+    pub(super) strategy: Option<&'a Strategy>,
+    /// Whether the schedule is only not known for now.
+    pub(super) is_unknown: bool,
     pub(super) clock: Option<&'a Clock>,
     pub(super) next_run: Option<Timestamp>,
     pub(super) missed: Option<Timestamp>,
@@ -45,7 +46,9 @@ pub(super) struct Expected<'a> {
 
 /// What is to be expected, given what became of the backups so far.
 pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
-    let schedule = schedule(world);
+    let schedule = in_force::schedule(world);
+    let in_force = in_force::status(world);
+    let strategy = strategy(world);
     let followed = followed_run(world);
     let next_run = followed.or_else(|| schedule.as_ref()?.next_after(world.now));
     let clock = schedule
@@ -68,13 +71,14 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
         world,
         history,
         &Expected {
-            schedule: schedule.as_ref(),
+            strategy: strategy.as_ref(),
+            is_unknown: strategy.is_none() && in_force.is_some(),
             clock: clock.as_ref(),
             next_run,
             missed,
         },
     );
-    events.extend(standing.event);
+    events.extend(standing.events);
     let due_soon = next_run.map(|due| world.now.duration_until(due).saturating_add(LOOK_AFTER));
     let looking = due_without_run(world).is_some()
         && !history
@@ -90,6 +94,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
             .as_ref()
             .zip(next_run)
             .map(|(clock, due)| clock.shows(due)),
+        schedule: in_force,
         within_rpo: standing.within_rpo,
         objectives: standing.objectives,
         missed_run: missed.map(moment).or(told),
@@ -100,7 +105,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
 
 /// The due time that has passed without a run that is known; None when there is none, or when its absence was told already.
 pub(super) fn due_without_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
-    let schedule = schedule(world)?;
+    let schedule = in_force::schedule(world)?;
     let due = schedule.previous_at_or_before(world.now.checked_sub(LOOK_AFTER).ok()?)?;
     let status = world.status()?;
     let is_known = status.runs.iter().any(|run| is_after(run, Some(due)));
@@ -108,7 +113,7 @@ pub(super) fn due_without_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
         .missed_run
         .as_ref()
         .is_some_and(|missed| missed.0 >= due);
-    (due > since(world)? && !is_known && !is_told).then_some(due)
+    (due > in_force::status(world)?.since.0 && !is_known && !is_told).then_some(due)
 }
 
 fn is_after(run: &kluis_api::Run, due: Option<Timestamp>) -> bool {
@@ -118,65 +123,27 @@ fn is_after(run: &kluis_api::Run, due: Option<Timestamp>) -> bool {
         .is_some_and(|(start, due)| start.0 >= due)
 }
 
-/// The schedule that is in force for the item; None when no backups are made.
-fn schedule(world: &ProtectedVmWorld) -> Option<Schedule> {
-    let seen = world.seen()?;
-    if !matches!(
-        seen.state,
-        ProtectionState::IrPending | ProtectionState::Protected | ProtectionState::ProtectionError
-    ) {
-        return None;
+/// What the item is backed up by, with what becomes of that where the clocks change.
+fn strategy(world: &ProtectedVmWorld) -> Option<Strategy> {
+    let in_force = in_force::schedule(world)?;
+    match declared(world, &in_force) {
+        Some(spec) => terms::strategy(spec).ok(),
+        None => in_force::terms(world)?.strategy().ok(),
     }
-    let in_force = |policy: &Option<Observed<Box<Policy>>>| {
-        let policy = policy.as_ref()?.found()?;
-        let id: Option<PolicyId> = policy.id.as_deref().and_then(|id| id.parse().ok());
-        // The answer may leave its id out; then the name has to do.
-        let is_it = match (&id, &seen.policy) {
-            (Some(id), Some(wanted)) => id == wanted,
-            (None, Some(wanted)) => policy
-                .name
-                .as_deref()
-                .is_some_and(|name| wanted.name == *name),
-            (_, None) => false,
-        };
-        is_it
-            .then(|| parse(&policy.properties).ok()?.schedule().ok())
-            .flatten()
-    };
-    in_force(&world.arm_policy).or_else(|| in_force(&world.present_policy))
 }
 
-/// The next run of an item whose policy is edited as the clocks change: what the vault's policy says now may be over by then. None where
-/// that is not what is declared: an edit that is held back changes no run.
+/// The next run of an item whose policy is edited as the clocks change: what the vault's policy says now may be over by then.
 fn followed_run(world: &ProtectedVmWorld) -> Option<Timestamp> {
-    let in_force = schedule(world)?.frequency;
+    following::next_run(declared(world, &in_force::schedule(world)?)?, world.now)
+}
+
+/// What is declared of the policy that protects the item, where the vault's copy says the same of when it runs: an edit that is held back
+/// changes no run.
+fn declared<'a>(world: &'a ProtectedVmWorld, in_force: &Schedule) -> Option<&'a BackupPolicySpec> {
     let target = world.target().ok()?;
     let is_by_it = world.seen()?.policy? == world.policy_id(&target).ok()?;
     let policy = world.policy.as_ref().filter(|_| is_by_it)?;
-    following::is_said(&policy.spec, &in_force, world.now)
-        .then(|| following::next_run(&policy.spec, world.now))
-        .flatten()
-}
-
-/// Since when runs are owed: the protection is as declared, and the policy is in force. While the policy is being edited no earlier time is
-/// owed: what it says then may never have been due. One that waits for a person is in force as it was.
-fn since(world: &ProtectedVmWorld) -> Option<Timestamp> {
-    let turned = |conditions: &[Condition], wanted: Option<ConditionStatus>| {
-        let ready = conditions
-            .iter()
-            .find(|condition| condition.type_ == ConditionType::Ready)?;
-        let fits = wanted.is_none_or(|wanted| ready.status == wanted);
-        fits.then_some(ready.last_transition_time.0)
-    };
-    let own = turned(&world.status()?.conditions, Some(ConditionStatus::True))?;
-    let policy = world.policy.as_ref().and_then(|policy| {
-        let conditions = &policy.status.as_ref()?.conditions;
-        let is_stalled = conditions.iter().any(|condition| {
-            condition.type_ == ConditionType::Stalled && condition.status == ConditionStatus::True
-        });
-        (!is_stalled).then(|| turned(conditions, None)).flatten()
-    });
-    Some(policy.map_or(own, |policy| own.max(policy)))
+    following::is_said(&policy.spec, &in_force.frequency, world.now).then_some(&policy.spec)
 }
 
 fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> Option<Timestamp> {
@@ -193,7 +160,7 @@ fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> O
     let began = began.chain(world.seen().and_then(|seen| seen.last_backup));
     match last_run(
         schedule,
-        since(world)?,
+        in_force::status(world)?.since.0,
         began,
         grace(schedule, world.now),
         world.now,

@@ -11,6 +11,7 @@ use kluis_arm::resource::Resource;
 
 use crate::approval::{Pending, Stake};
 use crate::gate::Target;
+use crate::ids;
 use crate::operation;
 use crate::plan::Basis;
 use crate::seen::Seen;
@@ -157,6 +158,14 @@ fn begin(
     target: &Target<'_>,
     ended: Option<OperationKind>,
 ) -> Result<Protection, Waiting> {
+    let vault = &target.vault.metadata;
+    if vault.deletion_timestamp.is_some() {
+        return Err(Waiting::VaultNotReady {
+            vault: ids::qualified(vault),
+            message: "it is being deleted, and takes no new machine.".to_owned(),
+            is_stalled: false,
+        });
+    }
     let policy = policy_in_vault(world, target)?;
     let vm = format!("{}/{}", target.vm.resource_group, target.vm.name);
     let still = |what: &str| Waiting::StillProvisioning {

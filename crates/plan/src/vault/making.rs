@@ -27,6 +27,12 @@ pub(super) fn want(world: &VaultWorld, id: &VaultId) -> Want {
     }
 }
 
+/// Whether there is neither the vault nor one to bring back.
+pub(super) fn is_lost(world: &VaultWorld) -> bool {
+    let is_gone = world.arm.as_ref().is_some_and(Observed::is_absent);
+    is_gone && world.deleted.as_ref().is_some_and(Observed::is_absent)
+}
+
 /// What follows for a vault that is not there. `ended`: the operation that has just ended.
 pub(super) fn decide(
     world: &VaultWorld,

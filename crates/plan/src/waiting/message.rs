@@ -39,7 +39,7 @@ impl fmt::Display for Waiting {
             Self::InvalidName { what, message } => write!(f, "{what} cannot be used in Azure: {message}."),
             Self::NotOfferedYet { what } => write!(f, "{what} is not offered by this version of Kluis yet."),
             Self::VaultNotFound { vault } => write!(f, "There is no Vault {vault}: create it, or correct vaultRef."),
-            Self::VaultNotReady { vault, message } => write!(f, "The Vault {vault} is not Ready: {message}"),
+            Self::VaultNotReady { vault, message, .. } => write!(f, "The Vault {vault} is not Ready: {message}"),
             Self::NamespaceNotAllowed { vault, namespace } => write!(
                 f,
                 "The Vault {vault} does not let the namespace {namespace} use it: its owner adds the namespace to \

@@ -63,7 +63,7 @@ impl Work {
         None
     }
 
-    /// Everything that the item comes down to. What was begun is followed even while the vault is not Ready.
+    /// Everything that the item comes down to. What was begun is followed even where nothing could be begun.
     pub(crate) fn target(
         &self,
         named: &ItemRef,

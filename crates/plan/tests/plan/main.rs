@@ -23,10 +23,14 @@ mod locks;
 #[cfg(test)]
 mod objectives;
 #[cfg(test)]
+mod owed;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod restore_limits;
 mod restores;
+#[cfg(test)]
+mod stalled_vaults;
 #[cfg(test)]
 mod states;
 #[cfg(test)]

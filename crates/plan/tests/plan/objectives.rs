@@ -88,7 +88,16 @@ fn a_schedule_that_cannot_keep_the_objective_is_told_of_once() {
     );
     assert_eq!(told(&mut cluster, "ObjectiveOutOfReach"), []);
 
+    // A point that is made a minute after its run is a minute late at the next one.
     with_rpo(&mut cluster, "24h");
+    assert_eq!(told(&mut cluster, "ObjectiveOutOfReach"), []);
+    assert!(
+        within_rpo(&cluster).contains("cannot keep the objective of 24h"),
+        "{}",
+        within_rpo(&cluster)
+    );
+
+    with_rpo(&mut cluster, "25h");
     assert_eq!(told(&mut cluster, "ObjectiveOutOfReach"), []);
     assert!(
         !within_rpo(&cluster).contains("cannot keep"),

@@ -280,7 +280,7 @@ fn of_two_objects_for_one_vault_the_older_has_it() {
     cluster.converge(&ALL);
     assert!(cluster.azure.calls.is_empty(), "{:?}", cluster.azure.calls);
     expect!["stalled: DeclaredBy: Vault shop/twin declares this vault in Azure already: delete one of the two, or choose another azureName."].assert_eq(&said(&cluster, Kind::Vault));
-    expect!["VaultNotReady: The Vault shop/shop-weu is not Ready: Vault shop/twin declares this vault in Azure already: delete one of the two, or choose another azureName."].assert_eq(&said(&cluster, Kind::ProtectedVM));
+    expect!["stalled: VaultNotReady: The Vault shop/shop-weu is not Ready: Vault shop/twin declares this vault in Azure already: delete one of the two, or choose another azureName."].assert_eq(&said(&cluster, Kind::ProtectedVM));
 
     cluster.namesake = Some(namesake("2026-11-22T12:00:00Z"));
     cluster.converge(&ALL);

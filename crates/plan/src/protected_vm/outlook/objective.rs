@@ -1,8 +1,7 @@
 //! The recovery point objective: whether it is met, until when if nothing happens, and whether the schedule can keep it at all.
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{ConditionStatus, ConditionType, ObjectivesStatus};
-use kluis_policy::Schedule;
+use kluis_api::{Condition, ConditionStatus, ConditionType, ObjectivesStatus};
 use kluis_policy::objective::{Objective, Standing};
 
 use super::{Expected, missing};
@@ -11,16 +10,13 @@ use crate::protected_vm::history::History;
 use crate::report::Event;
 use crate::world::ProtectedVmWorld;
 
-/// A week of runs, and what the clocks may move them by: no schedule has a longer gap than that.
-const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24 + 3);
-
 /// How the item stands against its objective.
 pub(super) struct Standings {
     pub(super) within_rpo: Extra,
     pub(super) objectives: Option<ObjectivesStatus>,
     /// When that changes if nothing happens.
     pub(super) turns: Option<SignedDuration>,
-    pub(super) event: Option<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 /// `WithinRPO`, and what the status says of the objective.
@@ -29,17 +25,23 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
         return without(runs.missed);
     };
     let newest = history.newest();
-    let sparse = runs
-        .schedule
-        .and_then(|schedule| longest_gap(schedule, world.now))
-        .filter(|gap| *gap > rpo)
-        .map(|gap| out_of_reach(gap, rpo));
+    let objective = Objective { rpo };
+    let before = world
+        .status()
+        .and_then(|status| status.objectives.as_ref()?.longest_gap.clone());
+    let gap = match runs.strategy {
+        Some(strategy) => objective
+            .out_of_reach(strategy, world.now)
+            .map(|gap| format!("{gap:#}")),
+        None => before.clone().filter(|_| runs.is_unknown),
+    };
+    let sparse = gap.as_deref().map(|gap| out_of_reach(gap, rpo));
     let also = [runs.missed.map(missing), sparse.clone()];
     let also: String = also
         .into_iter()
         .flatten()
         .fold(String::new(), |all, one| format!("{all} {one}"));
-    let standing = Objective { rpo }.standing(newest, runs.next_run, world.now);
+    let standing = objective.standing(newest, runs.next_run, world.now);
     let (within_rpo, turns) = match standing {
         Standing::NoPoint { .. } => (
             extra(
@@ -66,12 +68,18 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
         }
         Standing::Broken { since, .. } => {
             let since = since.strftime("%Y-%m-%d %H:%MZ");
-            let message =
-                format!("The newest recovery point is older than {rpo:#} since {since}.{also}");
-            (
-                extra(ConditionStatus::False, "ObjectiveMissed", message),
-                None,
-            )
+            let age = format!("older than {rpo:#} since {since}");
+            let is_known = history.is_current || was(world, ConditionStatus::False).is_some();
+            let told = if is_known {
+                let message = format!("The newest recovery point is {age}.{also}");
+                extra(ConditionStatus::False, BROKEN, message)
+            } else {
+                let message = format!(
+                    "The newest recovery point that is known is {age}; whether there is another could not be asked.{also}"
+                );
+                extra(ConditionStatus::Unknown, UNSEEN, message)
+            };
+            (told, None)
         }
     };
     let shown = |at: Option<Timestamp>| Some(runs.clock?.shows(at?));
@@ -79,21 +87,31 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
         newest: shown(newest),
         next: shown(runs.next_run),
         broken_at: shown(newest.and_then(|newest| newest.checked_add(rpo).ok())),
+        longest_gap: gap,
     };
-    let was_told = world.status().is_some_and(|status| {
-        let mut before = status.conditions.iter();
-        before.any(|before| {
-            before.type_ == ConditionType::WithinRPO && before.message.contains(CANNOT)
-        })
-    });
+    let unreachable = sparse
+        .filter(|_| before.is_none())
+        .map(|note| Event::warning("ObjectiveOutOfReach", note));
+    // Nobody saw it turn.
+    let turned = was(world, ConditionStatus::Unknown)
+        .filter(|before| before.reason == UNSEEN && within_rpo.reason == BROKEN)
+        .map(|_| Event::warning(BROKEN, within_rpo.message.clone()));
     Standings {
         within_rpo,
         objectives: (objectives != ObjectivesStatus::default()).then_some(objectives),
         turns,
-        event: sparse
-            .filter(|_| !was_told)
-            .map(|note| Event::warning("ObjectiveOutOfReach", note)),
+        events: unreachable.into_iter().chain(turned).collect(),
     }
+}
+
+/// The reasons of `WithinRPO` where the newest point is too old: as is known, and as far as is known.
+const BROKEN: &str = "ObjectiveMissed";
+const UNSEEN: &str = "NotSeen";
+
+/// What the status says of the objective, where it says this.
+fn was(world: &ProtectedVmWorld, said: ConditionStatus) -> Option<&Condition> {
+    let mut before = world.status()?.conditions.iter();
+    before.find(|before| before.type_ == ConditionType::WithinRPO && before.status == said)
 }
 
 fn declared(world: &ProtectedVmWorld) -> Option<SignedDuration> {
@@ -115,29 +133,15 @@ fn without(missed: Option<Timestamp>) -> Standings {
         within_rpo,
         objectives: None,
         turns: None,
-        event: None,
+        events: Vec::new(),
     }
 }
 
-/// By this the warning is known again in the status.
-const CANNOT: &str = "cannot keep the objective";
-
-fn out_of_reach(gap: SignedDuration, rpo: SignedDuration) -> String {
+fn out_of_reach(gap: &str, rpo: SignedDuration) -> String {
     format!(
-        "The schedule leaves up to {gap:#} between backups and {CANNOT} of {rpo:#}: have the policy run more often, or relax \
-         spec.objectives.rpo."
+        "The schedule leaves up to {gap} between backups and cannot keep the objective of {rpo:#}: have the policy run more often, or \
+         relax spec.objectives.rpo."
     )
-}
-
-/// The longest time between two runs of the coming week.
-fn longest_gap(schedule: &Schedule, now: Timestamp) -> Option<SignedDuration> {
-    let first = schedule.next_after(now)?;
-    let runs = std::iter::successors(Some(first), |run| schedule.next_after(*run));
-    let week: Vec<Timestamp> = runs
-        .take_while(|run| run.duration_since(first) <= A_WEEK)
-        .collect();
-    let gaps = week.iter().zip(week.iter().skip(1));
-    gaps.map(|(one, next)| next.duration_since(*one)).max()
 }
 
 fn extra(status: ConditionStatus, reason: &'static str, message: String) -> Extra {
