@@ -169,11 +169,12 @@ fn what_cannot_be_changed_of_a_vault_stops_no_work_in_it() {
         });
         cluster.edit_vault(|vault| vault.spec.soft_delete.retention_days = 30);
     };
-    let cases: [(&str, &dyn Fn(&mut Cluster)); 4] = [
-        ("False RedundancyLocked True", &another_redundancy),
-        ("False SoftDeleteAlwaysOn True", &no_soft_delete),
-        ("False InUse False", &is_going),
-        ("False NotAuthorized True", &cannot_be_read),
+    type Change = fn(&mut Cluster);
+    let cases: [(&str, Change); 4] = [
+        ("False RedundancyLocked True", another_redundancy),
+        ("False SoftDeleteAlwaysOn True", no_soft_delete),
+        ("False InUse False", is_going),
+        ("False NotAuthorized True", cannot_be_read),
     ];
     for (stands, change) in cases {
         let mut cluster = backed_up();
