@@ -7,7 +7,7 @@ use kluis_client::{
     operation,
 };
 use kluis_service::shell::Scripted;
-use kluis_service::{ClockMode, Config, Movers, OnDemand, Running, start};
+use kluis_service::{ClockBelief, ClockMode, Config, Movers, OnDemand, Running, start};
 use kluis_tests::place::scratch;
 use serde_json::json;
 
@@ -23,6 +23,7 @@ fn service(dir: &Path) -> Running {
         listen: "127.0.0.1:0".parse().unwrap(),
         listen_http: None,
         clock: ClockMode::Virtual,
+        clock_belief: ClockBelief::default(),
         max_jobs: 1,
         on_demand: OnDemand::default(),
         passphrase_file: None,

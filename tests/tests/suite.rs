@@ -88,3 +88,5 @@ mod targets;
 mod traces;
 #[cfg(test)]
 mod validate;
+#[cfg(test)]
+mod wrong_dates;

@@ -110,6 +110,12 @@ pub(crate) struct ServiceArgs {
     /// The clock that schedules and recovery points follow.
     #[arg(long, value_enum, default_value_t = ClockKind::System)]
     pub(crate) clock: ClockKind,
+    /// How many days the service or its machine may have been off before its clock has to be confirmed by a person.
+    #[arg(long, value_name = "DAYS", default_value_t = 31)]
+    pub(crate) longest_pause_days: u16,
+    /// Say that the machine's clock is right, whatever the service knows of the time (docs/clock.md).
+    #[arg(long)]
+    pub(crate) confirm_clock: bool,
     /// How many jobs run at once; the rest queue. Default: the number of cores.
     #[arg(long)]
     pub(crate) max_jobs: Option<NonZeroU16>,

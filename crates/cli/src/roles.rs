@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{ClockMode, Config, Movers, OnDemand};
+use kluis_service::{ClockBelief, ClockMode, Config, Movers, OnDemand};
 
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
 use crate::{connection, definitions, manual, person, plan, simulate, validate};
@@ -78,6 +78,10 @@ fn service(args: ServiceArgs) -> Result<()> {
         clock: match args.clock {
             ClockKind::System => ClockMode::System,
             ClockKind::Virtual => ClockMode::Virtual,
+        },
+        clock_belief: ClockBelief {
+            longest_pause_days: args.longest_pause_days,
+            confirmed: args.confirm_clock,
         },
         max_jobs: args
             .max_jobs

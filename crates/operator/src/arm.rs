@@ -1,6 +1,7 @@
 //! The line to one service: every call of ARM goes through here, so that all of them are counted, kept inside the
 //! budget, and tell us the service's time; and what many objects look at is read once for all of them.
 
+mod agreement;
 mod budget;
 mod contents;
 mod line;

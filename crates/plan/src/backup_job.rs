@@ -21,6 +21,9 @@ use crate::waiting::Waiting;
 use crate::withdrawal;
 use crate::world::{BackupJobWorld, Fact, Observed, Want, World};
 
+/// How soon a job whose time is over is looked at again, where the service's clock and ours don't agree that it is.
+const DOUBT: SignedDuration = SignedDuration::from_mins(10);
+
 impl World for BackupJobWorld {
     fn object(&self) -> ObjectKey {
         let metadata = &self.job.metadata;
@@ -202,6 +205,9 @@ fn rest(world: &BackupJobWorld, basis: Basis, before: BackupJobStatus) -> Plan {
         .as_ref()
         .and_then(|end| end.0.checked_add(stays).ok());
     match goes {
+        Some(goes) if goes <= world.now && !world.clocks_agree => {
+            basis.plan(Vec::new(), Status::BackupJob(before), Next::After(DOUBT))
+        }
         Some(goes) if goes <= world.now && world.job.metadata.deletion_timestamp.is_none() => {
             basis.farewell(Action::DeleteObject)
         }

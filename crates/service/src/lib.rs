@@ -16,4 +16,6 @@ pub mod store;
 pub mod vaults;
 
 pub use core::OnDemand;
-pub use shell::{ClockMode, Config, Credentials, Movers, Running, ServiceError, run, start};
+pub use shell::{
+    ClockBelief, ClockMode, Config, Credentials, Movers, Running, ServiceError, run, start,
+};

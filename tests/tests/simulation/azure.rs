@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::error::{ErrorBody, classify};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, Method, Refusal};
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query, RepositoryReport,
-    Request, Response, Role, What,
+    self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
+    RepositoryReport, Request, Response, Role, What,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError, Tx};
@@ -51,6 +51,8 @@ struct Inner {
     snapshots: BTreeSet<String>,
     /// Whether the vault's lists come in pages between which everything slips through.
     slips: bool,
+    /// How far the `Date` of each answer is off.
+    dates_off: SignedDuration,
     /// Every write of a policy: when, and how it was answered.
     policies_written: Vec<(Timestamp, u16)>,
 }
@@ -83,12 +85,18 @@ impl Azure {
             to_come: VecDeque::new(),
             snapshots: BTreeSet::new(),
             slips: false,
+            dates_off: SignedDuration::ZERO,
             policies_written: Vec::new(),
         }))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the `Date` of each answer is off by so much.
+    pub(crate) fn dates_are_off_by(&self, by: SignedDuration) {
+        self.inner().dates_off = by;
     }
 
     /// What the clock shows.
@@ -199,7 +207,7 @@ impl Arm for Azure {
         if inner.slips {
             elsewhere::let_slip(request, &mut answer);
         }
-        let date = Some(inner.now);
+        let date = inner.now.checked_add(inner.dates_off).ok();
         let retry_after = answer
             .header("retry-after")
             .and_then(|wait| wait.parse().ok())
@@ -493,6 +501,7 @@ fn context<'a>(
 ) -> Context<'a> {
     Context {
         now,
+        clock: ClockTrust::whole(),
         subscription: SUBSCRIPTION,
         tenant: SUBSCRIPTION,
         inventory,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure};
 
-use super::{Limits, budget::Budget, locks, pace::Pace, shelf::Shelf};
+use super::{Limits, agreement::Agreement, budget::Budget, locks, pace::Pace, shelf::Shelf};
 use crate::{clock::Clock, metrics::Metrics};
 
 /// A service's clock that goes forward by more than this, beside ours, was set: nothing that was read before is of use.
@@ -61,6 +61,7 @@ pub(super) struct State {
     offset: SignedDuration,
     /// The `Date` of the last answer, and when it was given by our clock.
     told: Option<(Timestamp, Timestamp)>,
+    agreement: Option<Agreement>,
 }
 
 /// A service that was not reached.
@@ -93,6 +94,7 @@ impl Line {
                 down: None,
                 offset: SignedDuration::ZERO,
                 told: None,
+                agreement: None,
             }),
         }
     }
@@ -107,6 +109,12 @@ impl Line {
     /// The service's time when it last answered, whoever asked.
     pub fn told(&self) -> Option<Timestamp> {
         self.with(|state| state.told.map(|(date, _)| date))
+    }
+
+    /// Whether the service's clock and ours agree, so that what goes by age alone may go.
+    pub fn clocks_agree(&self) -> bool {
+        let now = self.clock.now();
+        self.with(|state| state.agreement.is_some_and(|known| known.is_sure(now)))
     }
 
     /// What it allows.
@@ -203,6 +211,7 @@ impl State {
     fn is_told(&mut self, date: Timestamp, now: Timestamp) -> bool {
         let before = self.told.replace((date, now));
         self.offset = date.duration_since(now);
+        self.agreement = Some(Agreement::after(self.agreement, date, now));
         let Some((then, ours)) = before else {
             return false;
         };

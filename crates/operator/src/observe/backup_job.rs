@@ -19,6 +19,7 @@ pub(super) async fn observe(
     let lines = Lines::one(access.service.as_ref(), ctx).await?;
     let world = BackupJobWorld {
         now: lines.now(),
+        clocks_agree: lines.clocks_agree(),
         job,
         work: Work::about(item, vault, access),
     };

@@ -100,6 +100,12 @@ impl Lines {
             .unwrap_or(self.local_now)
     }
 
+    /// Whether every service's clock agrees with ours.
+    pub(super) fn clocks_agree(&self) -> bool {
+        let mut reached = self.lines.iter();
+        reached.all(|reach| reach.line.as_ref().is_ok_and(|line| line.clocks_agree()))
+    }
+
     /// Reads what is wanted, from memory where that is a moment old at most.
     pub(crate) async fn read(&mut self, want: &Want) -> (Fact, Option<ArmFailure>) {
         let fresh = match self.rests {

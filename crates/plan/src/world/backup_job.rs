@@ -9,6 +9,8 @@ use super::work::Work;
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackupJobWorld {
     pub now: Timestamp,
+    /// Whether the operator's own clock bears `now` out: what goes by age alone goes when it does.
+    pub clocks_agree: bool,
     pub job: BackupJob,
     pub work: Work,
 }

@@ -33,6 +33,8 @@ pub(crate) struct Cluster {
     pub(crate) namesake: Option<Vault>,
     /// Other machines in the vault, protected by a policy's name in Azure.
     pub(crate) by_azure_name: Vec<ProtectedVM>,
+    /// Whether the service's clock and the operator's agree.
+    pub(crate) clocks_agree: bool,
     /// The process dies after so many steps, before it writes what came of the last one.
     pub(crate) crash_after: Option<usize>,
     said: BTreeMap<Kind, String>,
@@ -59,6 +61,7 @@ impl Cluster {
             job: None,
             restore: None,
             rival: None,
+            clocks_agree: true,
             namesake: None,
             by_azure_name: Vec::new(),
             crash_after: None,
@@ -521,6 +524,7 @@ impl Cluster {
             }
             Kind::BackupJob => Box::new(BackupJobWorld {
                 now,
+                clocks_agree: self.clocks_agree,
                 job: self.job.clone()?,
                 work: self.work(),
             }),

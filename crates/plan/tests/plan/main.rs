@@ -7,6 +7,8 @@ mod arrivals;
 #[cfg(test)]
 mod azure;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod convergences;

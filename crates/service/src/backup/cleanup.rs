@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use kluis_policy::State;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Over, Point, Work};
@@ -90,6 +91,22 @@ pub(super) fn want(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Resu
         at,
         wanted: true,
     })
+}
+
+/// A person has set the service's time: a cleanup that was made by a later time is none, and every vault is looked through.
+pub(super) fn clock_was_set(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for mut cleaned in tx.all::<Cleaned>()? {
+        cleaned.at = cleaned.at.min(ctx.now);
+        cleaned.wanted = true;
+        tx.put(&cleaned)?;
+    }
+    Ok(())
+}
+
+/// When a vault was cleaned up last.
+pub(super) fn last(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let cleaned = tx.all::<Cleaned>()?.into_iter();
+    Ok(cleaned.map(|cleaned| cleaned.at).max())
 }
 
 /// Queues what has become due.
@@ -209,7 +226,7 @@ fn in_use(job: &Job) -> Vec<String> {
 /// Queues the end of the soft-deleted items whose time is over.
 fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), StoreError> {
     for item in items {
-        let over = item.state.purge_at().is_some_and(|at| at <= ctx.now);
+        let over = is_over(ctx, item);
         let key = item.key();
         if !over || Job::holding(tx, &key)?.is_some() || locks::keeps_some_of(ctx, tx, item)? {
             continue;
@@ -233,12 +250,22 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), Store
     Ok(())
 }
 
+/// Whether the time of a soft-deleted item is over.
+fn is_over(ctx: &Context<'_>, item: &Item) -> bool {
+    match (item.state, item.state.purge_at()) {
+        (State::SoftDeleted { since, .. }, Some(at)) => ctx.is_over(since, at),
+        _ => false,
+    }
+}
+
 fn forget_jobs(ctx: &Context<'_>, tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
     let Ok(oldest) = ctx.now.checked_sub(REMEMBERED) else {
         return Ok(());
     };
     for job in Job::ended_before(tx, oldest)? {
-        if job.vault == *vault {
+        let until = job.began.checked_add(REMEMBERED);
+        let is_over = until.is_ok_and(|until| ctx.is_over(job.began, until));
+        if job.vault == *vault && is_over {
             tx.delete::<Job>(&job.key())?;
         }
     }

@@ -94,6 +94,10 @@ fn expire(
     tx: &mut Tx<'_>,
     mut point: Point,
 ) -> Result<Option<Effect>, StoreError> {
+    let until = point.instant.as_ref().map(|instant| instant.until);
+    if until.is_none_or(|until| !ctx.is_over(point.time, until)) {
+        return Ok(None);
+    }
     if point.removing || in_use(tx, &point)? || locks::keeps(ctx, tx, &point)? {
         return Ok(None);
     }

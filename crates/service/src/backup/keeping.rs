@@ -71,31 +71,40 @@ pub(super) fn judged(
     .map(|point| point.map(|point| point.name.clone()));
     let seen: Vec<_> = usable.iter().map(|point| point.for_retention()).collect();
     let zone = &rules.schedule.zone;
-    let mut verdicts = pruning::verdicts(by, &rules.retention, &seen, zone, ctx.now).into_iter();
+    // Each point has its own present: up to when its time has certainly passed.
+    let mut ends = pruning::verdicts(by, &rules.retention, &seen, zone, Timestamp::MIN).into_iter();
     let at_work = made_now(tx, item, &points)?;
     let mut fate = |point: &Point| {
         if point.removing {
             return going(point, ctx.now);
         }
-        let by_policy = match verdicts.next() {
-            Some(Verdict::Kept { until, reason }) => Fate::Kept {
-                until,
-                why: Why::Policy(reason),
-            },
-            _ if last.contains(&Some(point.name.clone())) => Fate::Kept {
+        let proven = ctx.clock.proven(ctx.now, point.time);
+        let over_since = match ends.next() {
+            Some(Verdict::Kept { until, reason }) if until.is_none_or(|until| until > proven) => {
+                Err(Fate::Kept {
+                    until,
+                    why: Why::Policy(reason),
+                })
+            }
+            _ if last.contains(&Some(point.name.clone())) => Err(Fate::Kept {
                 until: None,
                 why: Why::Newest,
-            },
-            Some(Verdict::Expired { since }) => Fate::Goes {
-                since,
-                why: over(point, &rules, before.as_ref(), ctx.now),
-            },
-            None => going(point, ctx.now),
+            }),
+            Some(Verdict::Kept { until, .. }) => Ok(until.unwrap_or(proven)),
+            Some(Verdict::Expired { .. }) => Ok(ctx.now),
+            None => Err(going(point, ctx.now)),
         };
+        let by_policy = over_since.map_or_else(
+            |fate| fate,
+            |since| Fate::Goes {
+                since,
+                why: over(point, &rules, before.as_ref(), proven),
+            },
+        );
         match &point.instant {
             Some(instant) if point.hardened.is_none() && !at_work.contains(&point.name) => {
                 let is_newest = last.first() == Some(&Some(point.name.clone()));
-                of_snapshot(by_policy, instant.until, is_newest, ctx.now)
+                of_snapshot(by_policy, instant.until, is_newest, proven)
             }
             Some(_) | None => by_policy,
         }
@@ -160,6 +169,15 @@ pub(super) fn expired(
             Fate::Goes { why, .. } => Some((point, why)),
         })
         .collect())
+}
+
+/// How many points of an item are kept beyond their end, because the time until it is not proven to have passed.
+pub(super) fn held_back(ctx: &Context<'_>, tx: &Tx<'_>, item: &Item) -> Result<usize, StoreError> {
+    let is_past = |until: Option<Timestamp>| until.is_some_and(|until| until <= ctx.now);
+    let judged = judged(ctx, tx, item)?.into_iter();
+    Ok(judged
+        .filter(|(_, fate)| matches!(fate, Fate::Kept { until, .. } if is_past(*until)))
+        .count())
 }
 
 /// One fate for all, but for those whose removal has begun.

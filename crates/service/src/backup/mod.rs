@@ -113,6 +113,50 @@ pub fn redundancy_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreErr
     Ok(tx.count::<Item>(vault.as_str())? > 0)
 }
 
+/// A person has set the service's time by the machine's clock.
+pub fn clock_was_set(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    scheduler::clock_was_set(ctx, tx)?;
+    cleanup::clock_was_set(ctx, tx)
+}
+
+/// The last time that the rows tell, in a store that keeps no time of its own.
+pub fn last_known_time(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let items = tx.all::<Item>()?.into_iter();
+    let points = items.filter_map(|item| item.last_point).max();
+    Ok(cleanup::last(tx)?.max(points))
+}
+
+/// Whether there is an item, with points or to have some.
+pub fn holds_data(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(tx.total::<Item>()? > 0)
+}
+
+/// How many recovery points are kept beyond their end because the time until it is not proven to have passed: in a vault, or in all.
+pub fn held_back(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    vault: Option<&VaultKey>,
+) -> Result<usize, StoreError> {
+    if !ctx.clock.holds_back() {
+        return Ok(0);
+    }
+    let items = match vault {
+        Some(vault) => tx.list::<Item>(vault.as_str())?,
+        None => tx.all::<Item>()?,
+    };
+    let mut held = 0;
+    for item in items {
+        held += keeping::held_back(ctx, tx, &item)?;
+    }
+    Ok(held)
+}
+
+/// When the last of a vault's soft-deleted items is to go.
+pub fn last_purge(tx: &Tx<'_>, vault: &VaultKey) -> Result<Option<Timestamp>, StoreError> {
+    let items = tx.list::<Item>(vault.as_str())?.into_iter();
+    Ok(items.filter_map(|item| item.state.purge_at()).max())
+}
+
 /// Does what has become due: scheduled backups, cleanup, the end of soft-deleted items; then starts what may start.
 pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
     scheduler::run_due(ctx, tx)?;

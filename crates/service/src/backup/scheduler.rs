@@ -30,6 +30,19 @@ pub(super) fn run_due(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreErr
     Ok(())
 }
 
+/// A person has set the service's time: what is due next is found out anew, and where it was turned back, no run that was made by the later time
+/// counts.
+pub(super) fn clock_was_set(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for mut item in tx.all::<Item>()? {
+        if item.handled > ctx.now {
+            item.schedule_anew(ctx.now);
+        }
+        item.next = None;
+        tx.put(&item)?;
+    }
+    Ok(())
+}
+
 /// Queues a backup of the item if a run is due and nothing holds it.
 pub(super) fn consider(
     ctx: &Context<'_>,

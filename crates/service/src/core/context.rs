@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::VaultKey;
+use super::{ClockTrust, VaultKey};
 use crate::inventory::Inventory;
 
 /// Makes the names of things that are new: GUIDs in the service, a counter in tests.
@@ -50,6 +50,8 @@ impl Default for OnDemand {
 pub struct Context<'a> {
     /// The service's time: the machine's clock or the virtual one.
     pub now: Timestamp,
+    /// How far that can be trusted. What is destroyed follows [`Context::is_over`].
+    pub clock: &'a ClockTrust,
     /// The one subscription that the service answers for.
     pub subscription: &'a str,
     /// The one tenant.
@@ -69,6 +71,13 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Whether something that began or was made at `since` and that is kept until `end` has certainly had its time. Every removal asks this,
+    /// and none asks `now`.
+    #[must_use]
+    pub fn is_over(&self, since: Timestamp, end: Timestamp) -> bool {
+        end <= self.clock.proven(self.now, since)
+    }
+
     /// A new GUID.
     #[must_use]
     pub fn new_id(&self) -> String {

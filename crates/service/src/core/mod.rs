@@ -4,6 +4,7 @@
 //! the [`Effect`]s once the transaction is committed, and reports back what came of them. That is what lets a simulation
 //! hold the whole service in memory.
 
+mod clock_trust;
 mod context;
 mod effect;
 mod page;
@@ -12,7 +13,9 @@ mod refusal;
 mod request;
 mod response;
 mod router;
+mod service_time;
 
+pub use clock_trust::{ClockGap, ClockTrust, ClockVerdict};
 pub use context::{Context, Facts, Ids, OnDemand};
 pub use effect::{Effect, MoverReport, RepositoryReport, What};
 pub use page::{PageKey, page, page_newest_first};
@@ -20,4 +23,8 @@ pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};
 pub use response::Response;
-pub use router::{busy, handle, next_due, on_mover, on_repository, resume, tick};
+pub use router::{
+    busy, clock_was_set, handle, held_back, holds_data, last_known_time, next_due, on_mover,
+    on_repository, resume, tick,
+};
+pub use service_time::{AGREE, ClockReading, ServiceTime, plausible};

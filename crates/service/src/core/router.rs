@@ -182,6 +182,29 @@ pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
     Ok(backup::busy(tx)? || vaults::busy(tx)?)
 }
 
+/// A person has set the service's time by the machine's clock: what was planned by another time is planned anew.
+///
+/// # Errors
+/// When the store fails; so for every function below.
+pub fn clock_was_set(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    backup::clock_was_set(ctx, tx)
+}
+
+/// The last time that the rows of a store tell which keeps none.
+pub fn last_known_time(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    backup::last_known_time(tx)
+}
+
+/// How many recovery points are kept beyond their end because the time until it is not proven to have passed.
+pub fn held_back(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<usize, StoreError> {
+    backup::held_back(ctx, tx, None)
+}
+
+/// Whether there is anything that a wrong clock could destroy.
+pub fn holds_data(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(backup::holds_data(tx)? || vaults::holds_deleted(tx)?)
+}
+
 /// Takes note of what a mover did.
 pub fn on_mover(
     report: &MoverReport,

@@ -3,22 +3,34 @@
 use jiff::{SignedDuration, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use super::clock::Clock;
+use super::confirm;
 use super::engine::Engine;
 use crate::backup;
-use crate::core::{self, Refusal};
+use crate::core::{self, ClockVerdict, Refusal};
 use crate::store::StoreError;
 
 /// The most that one call may advance by.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3660);
+
+/// Does to the clock what the body says: `{"advance": "PT24H"}` or `{"confirm": "2026-11-30T12:00:00Z"}`.
+///
+/// # Errors
+/// Those of [`advance`] and [`confirm::confirm`].
+pub(super) fn asked(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    match said["confirm"].as_str() {
+        Some(time) => confirm::confirm(engine, time),
+        None => advance(engine, body),
+    }
+}
 
 /// Advances the virtual clock by what the body says (`{"advance": "PT24H"}`), and answers `{now, ran, failed}` once everything
 /// that became due has ended: the jobs that ended on the way, and how many of them failed.
 ///
 /// # Errors
 /// 400 for a body that says no such thing; 409 on the machine's clock, and while another call is at it.
-pub(super) fn advance(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
-    if matches!(engine.clock, Clock::System) {
+fn advance(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
+    if !engine.clock.is_virtual() {
         return Err(Refusal::conflict(
             "ClockIsNotVirtual",
             "This service follows the machine's clock; start it with --clock virtual to advance it.",
@@ -45,14 +57,25 @@ pub(super) fn advance(engine: &Engine, body: &[u8]) -> Result<Value, Refusal> {
     }))
 }
 
-/// What the clock shows, for a reader.
-pub(super) fn show(engine: &Engine) -> Value {
-    let mode = if matches!(engine.clock, Clock::System) {
-        "system"
-    } else {
-        "virtual"
+/// What the clock shows, for a reader; of the machine's, also how far it is believed.
+pub(super) fn show(engine: &Engine) -> Result<Value, StoreError> {
+    let (now, trust) = engine.clock.told();
+    let mut shown = json!({ "now": now.to_string(), "clock": "virtual" });
+    if engine.clock.is_virtual() {
+        return Ok(shown);
+    }
+    let (verdict, differs) = match trust.verdict {
+        ClockVerdict::Trusted => ("Trusted", SignedDuration::ZERO),
+        ClockVerdict::Behind { by } => ("Behind", -by),
+        ClockVerdict::Ahead { by } => ("Ahead", by),
     };
-    json!({ "now": engine.now().to_string(), "clock": mode })
+    shown["clock"] = json!("system");
+    shown["machine"] = json!({
+        "shows": engine.clock.shown().to_string(), "verdict": verdict, "differsBySeconds": differs.as_secs(),
+    });
+    shown["doubtedSeconds"] = json!(trust.doubted().as_secs());
+    shown["pointsHeldBack"] = json!(engine.read(core::held_back)?);
+    Ok(shown)
 }
 
 /// How often one moment is ticked. What is done may bring something due at the same moment, but not for ever.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +15,8 @@ use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
 use crate::core::{
-    self, Context, Effect, MoverReport, OnDemand, RepositoryReport, Request, Response, What,
+    self, ClockTrust, Context, Effect, MoverReport, OnDemand, RepositoryReport, Request, Response,
+    What,
 };
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
@@ -25,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// The running core.
 pub(super) struct Engine {
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
     pub(super) subscription: String,
     pub(super) tenant: String,
     pub(super) inventory: Inventory,
@@ -46,7 +47,7 @@ pub(super) struct Engine {
 /// What an engine is made of.
 pub(super) struct Parts {
     pub(super) store: Store,
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<Clock>,
     pub(super) subscription: String,
     pub(super) tenant: String,
     pub(super) inventory: Inventory,
@@ -90,7 +91,21 @@ impl Engine {
 
     /// Does what is due now.
     pub(super) fn tick(&self) -> Result<(), StoreError> {
-        self.write(|ctx, tx| core::tick(ctx, tx).map(|effects| ((), effects)))
+        self.write(|ctx, tx| core::tick(ctx, tx).map(|effects| ((), effects)))?;
+        let (_, trust) = self.clock.told();
+        if trust != *ClockTrust::whole() && !self.read(|_, tx| core::holds_data(tx))? {
+            // There is nothing that a wrong clock could destroy.
+            self.confirm_clock()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the machine's clock at its word from now on.
+    pub(super) fn confirm_clock(&self) -> Result<(), StoreError> {
+        self.clock.confirm();
+        self.write(|ctx, tx| core::clock_was_set(ctx, tx).map(|()| ((), Vec::new())))?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Takes a mover's report; returns once it is written, however long that takes, but for mere progress, which is told anew
@@ -163,7 +178,12 @@ impl Engine {
         work: impl FnOnce(&Context<'_>, &mut Tx<'_>) -> Result<(T, Vec<Effect>), E>,
     ) -> Result<T, E> {
         let mut store = self.store();
-        let (value, effects) = store.tx(|tx| work(&self.context(), tx))?;
+        let (now, trust) = self.clock.told();
+        let (value, effects) = store.tx(|tx| {
+            let done = work(&self.context(now, &trust), tx)?;
+            self.clock.keep(tx)?;
+            Ok::<_, E>(done)
+        })?;
         for effect in effects {
             if self.orders.send(Order::Do(effect)).is_err() {
                 tracing::warn!(
@@ -181,7 +201,9 @@ impl Engine {
         &self,
         work: impl FnOnce(&Context<'_>, &Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.store().tx(|tx| work(&self.context(), tx))
+        let mut store = self.store();
+        let (now, trust) = self.clock.told();
+        store.tx(|tx| work(&self.context(now, &trust), tx))
     }
 
     /// Waits until no job is queued or running and no vault is being moved or removed; `false` when the service is stopping.
@@ -219,9 +241,10 @@ impl Engine {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn context(&self) -> Context<'_> {
+    fn context<'a>(&'a self, now: Timestamp, clock: &'a ClockTrust) -> Context<'a> {
         Context {
-            now: self.clock.now(),
+            now,
+            clock,
             subscription: &self.subscription,
             tenant: &self.tenant,
             inventory: &self.inventory,

@@ -157,7 +157,12 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     let method = request.method().clone();
     if method == http::Method::GET {
-        return app.json(200, &advance::show(&app.engine));
+        let engine = Arc::clone(&app.engine);
+        return match tokio::task::spawn_blocking(move || advance::show(&engine)).await {
+            Ok(Ok(shown)) => app.json(200, &shown),
+            Ok(Err(error)) => app.respond(Refusal::from(error).response()),
+            Err(error) => app.failed(&error),
+        };
     }
     if method != http::Method::POST {
         return app.respond(Refusal::wrong_method(&method, "/_kluis/clock").response());
@@ -177,7 +182,7 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     // Once begun it is lived to its end, whether or not the caller still listens.
     let engine = Arc::clone(&app.engine);
-    match tokio::task::spawn_blocking(move || advance::advance(&engine, &body)).await {
+    match tokio::task::spawn_blocking(move || advance::asked(&engine, &body)).await {
         Ok(Ok(done)) => app.json(200, &done),
         Ok(Err(refusal)) => app.respond(refusal.response()),
         Err(error) => app.failed(&error),

@@ -8,6 +8,7 @@ mod browse;
 mod certificates;
 mod clock;
 mod cloud;
+mod confirm;
 mod crash_hook;
 mod engine;
 mod error;
@@ -34,7 +35,7 @@ use std::path::PathBuf;
 
 use crate::core::OnDemand;
 
-pub use clock::ClockMode;
+pub use clock::{ClockBelief, ClockMode};
 pub use error::ServiceError;
 pub use identity::Credentials;
 pub use mover::{Kill, Mover, Scripted, Tell, Threads};
@@ -52,6 +53,8 @@ pub struct Config {
     pub listen_http: Option<SocketAddr>,
     /// The clock that schedules and recovery points follow.
     pub clock: ClockMode,
+    /// What is believed of the machine's clock.
+    pub clock_belief: ClockBelief,
     /// How many jobs run at once; the rest queue.
     pub max_jobs: usize,
     /// How many backups on demand a machine may have within 24 hours.

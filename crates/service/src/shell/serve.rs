@@ -163,9 +163,11 @@ impl Server {
             .listen_http
             .map(|address| bind(address, "listen-http"))
             .transpose()?;
-        let tls = RustlsConfig::from_config(certificates::server(&config.data_dir, address)?);
         let endpoint = format!("https://{}", reachable(address));
+        let dir = config.data_dir.clone();
         let ready = startup::prepare(config, inventory, lock, endpoint.clone())?;
+        let times = ready.app.engine.clock.bounds();
+        let tls = RustlsConfig::from_config(certificates::server(&dir, address, times)?);
         Ok(Self {
             endpoint,
             secure,

@@ -1,8 +1,11 @@
 //! Signing in: client credentials over TLS, a secret or another issuer's token, and the managed identity endpoint on the
 //! loopback.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use super::clock::Clock;
 use super::identity::Identities;
 use super::token::{LIFETIME, Tokens};
 use crate::core::{Principal, Query};
@@ -12,6 +15,8 @@ pub(super) struct SignIn {
     pub(super) identities: Identities,
     pub(super) tokens: Tokens,
     pub(super) tenant: String,
+    /// Tokens are given and taken by its time of the real world.
+    pub(super) clock: Arc<Clock>,
 }
 
 /// A status and a body.
@@ -70,7 +75,10 @@ impl SignIn {
             return (401, json!({ "statusCode": 401, "message": message }));
         };
         let resource = query.get("resource").unwrap_or(origin);
-        match self.tokens.give(&principal, &self.issuer(origin)) {
+        match self
+            .tokens
+            .give(&principal, &self.issuer(origin), self.clock.real())
+        {
             Some((token, expires)) => (
                 200,
                 json!({
@@ -86,7 +94,10 @@ impl SignIn {
     }
 
     fn granted(&self, principal: &Principal, origin: &str) -> Told {
-        match self.tokens.give(principal, &self.issuer(origin)) {
+        match self
+            .tokens
+            .give(principal, &self.issuer(origin), self.clock.real())
+        {
             Some((token, _)) => (
                 200,
                 json!({
@@ -123,7 +134,7 @@ impl SignIn {
                 message.to_owned(),
             ));
         }
-        let client = self.tokens.read(token.trim())?;
+        let client = self.tokens.read(token.trim(), self.clock.real())?;
         self.identities.principal(&client).ok_or_else(|| {
             (
                 "InvalidAuthenticationToken",

@@ -91,12 +91,13 @@ pub(super) fn prepare(
         &endpoint,
     )?;
     belongs(&mut store, &credentials.subscription_id, &dir)?;
-    let clock = store.tx(|tx| Clock::load(config.clock, tx))?;
+    let clock = store.tx(|tx| Clock::load(config.clock, config.clock_belief, tx))?;
+    let clock = Arc::new(clock);
     let tokens = Tokens::load(&dir, &credentials.tenant_id)?;
     let (orders, incoming) = channel();
     let engine = Arc::new(Engine::new(Parts {
         store,
-        clock,
+        clock: Arc::clone(&clock),
         subscription: credentials.subscription_id.clone(),
         tenant: credentials.tenant_id.clone(),
         inventory,
@@ -105,6 +106,9 @@ pub(super) fn prepare(
         on_demand: config.on_demand,
         orders: orders.clone(),
     }));
+    if config.clock_belief.confirmed && !clock.is_virtual() {
+        engine.confirm_clock()?;
+    }
     let told = orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;
     for (job, event) in told {
         let what = What::Event(event);
@@ -124,6 +128,7 @@ pub(super) fn prepare(
         identities,
         tokens,
         tenant: credentials.tenant_id.clone(),
+        clock,
     };
     let throttle = Throttle::new(config.job_reads_per_hour);
     let app = App::new(engine, sign_in, endpoint, browser, throttle);

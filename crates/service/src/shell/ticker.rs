@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::Clock;
 use super::engine::Engine;
 use crate::core;
 
@@ -15,7 +14,7 @@ const AT_MOST: Duration = Duration::from_secs(1);
 /// Ticks until the service stops. A virtual clock is ticked by whoever moves it; here, only what a change made due at the moment
 /// where it stands.
 pub(super) async fn tick(engine: Arc<Engine>) {
-    let stands_still = matches!(engine.clock, Clock::Virtual(_));
+    let stands_still = engine.clock.is_virtual();
     while !engine.is_stopping() {
         let at = Arc::clone(&engine);
         if stands_still {

@@ -1,8 +1,9 @@
-//! The bearer tokens that the service gives and takes: JWTs signed with a key of its own, on the machine's clock.
+//! The bearer tokens that the service gives and takes: JWTs signed with a key of its own. Whoever asks for
+//! one or shows one brings the time: that of the real world, as far as it is known.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,9 @@ use crate::core::Principal;
 
 /// How long a token holds, in seconds.
 pub(super) const LIFETIME: u64 = 3600;
+
+/// How far a token may be off its time, in seconds.
+const LEEWAY: u64 = 60;
 
 /// For whom the tokens are; nobody else's tokens are taken, even if signed with the same key.
 const AUDIENCE: &str = "https://management.kluis.dev";
@@ -62,8 +66,13 @@ impl Tokens {
     }
 
     /// A token for this identity, and when it expires (seconds since 1970).
-    pub(super) fn give(&self, to: &Principal, issuer: &str) -> Option<(String, u64)> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+    pub(super) fn give(
+        &self,
+        to: &Principal,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Option<(String, u64)> {
+        let now = u64::try_from(now.as_second()).ok()?;
         let claims = Claims {
             aud: AUDIENCE.to_owned(),
             iss: issuer.to_owned(),
@@ -86,24 +95,31 @@ impl Tokens {
     ///
     /// # Errors
     /// ARM's code and a sentence: the token is not ours, or its time is over.
-    pub(super) fn read(&self, token: &str) -> Result<String, (&'static str, String)> {
+    pub(super) fn read(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<String, (&'static str, String)> {
         use kluis_arm::error::code;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud"]);
-        validation.validate_nbf = true;
+        // The library would compare with the machine's clock, believed or not.
+        validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(
-            |error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::ExpiredSignature => (
-                    code::EXPIRED_TOKEN,
-                    "The access token expired; sign in again.".to_owned(),
-                ),
-                _ => (
+            |error| {
+                (
                     "InvalidAuthenticationToken",
                     format!("The access token is not one of this service's: {error}."),
-                ),
+                )
             },
         )?;
+        let now = u64::try_from(now.as_second()).unwrap_or_default();
+        let (begins, ends) = (claims.claims.nbf, claims.claims.exp);
+        if now > ends.saturating_add(LEEWAY) || now.saturating_add(LEEWAY) < begins {
+            let message = "The access token expired; sign in again.".to_owned();
+            return Err((code::EXPIRED_TOKEN, message));
+        }
         if claims.claims.tid != self.tenant {
             let message = format!(
                 "The access token is from the wrong tenant; this service has '{}'.",

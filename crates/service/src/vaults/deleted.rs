@@ -234,12 +234,16 @@ pub(super) fn moved(
             vault.properties["provisioningState"] = json!("Succeeded");
             let days = i64::from(vault.soft_delete().retention_days);
             let kept = SignedDuration::from_hours(24 * days);
+            let kept_until = ctx.now.checked_add(kept).unwrap_or(Timestamp::MAX);
+            // The vault's days may be fewer now than when its items were deleted: each of those was promised its own.
+            let purge_at =
+                backup::last_purge(tx, &key)?.map_or(kept_until, |at| at.max(kept_until));
             tx.shelve(key.as_str(), shelf)?;
             tx.put(&DeletedVault {
                 name: shelf.to_owned(),
                 vault,
                 deleted: ctx.now,
-                purge_at: ctx.now.checked_add(kept).unwrap_or(Timestamp::MAX),
+                purge_at,
                 purging: false,
                 again: None,
             })?;
@@ -297,7 +301,8 @@ pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreErro
         let coming_back = tx
             .get::<VaultRow>(deleted.vault.id_key().as_str())?
             .is_some_and(|vault| vault.shelf.as_ref() == Some(&deleted.name));
-        if deleted.purging || coming_back {
+        let is_over = ctx.is_over(deleted.deleted, deleted.purge_at);
+        if deleted.purging || coming_back || !is_over {
             continue;
         }
         if backup::shelved_are_locked(ctx, tx, &deleted.name)? {
@@ -315,6 +320,11 @@ pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreErro
 /// When the next soft-deleted vault goes for good.
 pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
     tx.next_due::<DeletedVault>(ctx.now)
+}
+
+/// Whether there is a soft-deleted vault.
+pub fn holds_deleted(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(tx.total::<DeletedVault>()? > 0)
 }
 
 /// Whether a soft-deleted vault is being removed.

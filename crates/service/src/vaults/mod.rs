@@ -21,7 +21,7 @@ use crate::inventory::same;
 use crate::store::Tx;
 
 pub use config::below;
-pub use deleted::{busy, next_due, tick};
+pub use deleted::{busy, holds_deleted, next_due, tick};
 pub(crate) use one::etag;
 pub use one::one;
 pub(crate) use properties::{name as vault_name, put_over, tags};

@@ -29,3 +29,4 @@ mod rules;
 mod schedule;
 mod snapshot_alone;
 mod world;
+mod wrong_clock;

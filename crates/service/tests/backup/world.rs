@@ -10,8 +10,8 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query, RepositoryReport,
-    Request, Response, Role, What,
+    self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
+    RepositoryReport, Request, Response, Role, What,
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
@@ -60,6 +60,8 @@ impl Facts for Files {
 pub(super) struct World {
     store: Store,
     pub(super) now: Timestamp,
+    /// How far that can be trusted.
+    pub(super) clock: ClockTrust,
     pub(super) inventory: Inventory,
     ids: Counter,
     pub(super) files: Files,
@@ -150,6 +152,7 @@ impl World {
         let mut world = Self {
             store: Store::in_memory().unwrap(),
             now: at("2026-03-02T09:00:00Z"),
+            clock: ClockTrust::default(),
             inventory,
             ids: Counter::default(),
             files: Files {
@@ -178,12 +181,13 @@ impl World {
     }
 
     /// Runs something against the core as the shell would, effects included.
-    fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         work: impl FnOnce(&Context<'_>, &mut Tx<'_>) -> Result<(T, Vec<Effect>), StoreError>,
     ) -> T {
         let ctx = Context {
             now: self.now,
+            clock: &self.clock,
             subscription: SUBSCRIPTION,
             tenant: "tenant",
             inventory: &self.inventory,
@@ -278,6 +282,7 @@ impl World {
     fn try_run(&mut self, request: &Request, refused: &mut Option<Response>) -> Option<Response> {
         let ctx = Context {
             now: self.now,
+            clock: &self.clock,
             subscription: SUBSCRIPTION,
             tenant: "tenant",
             inventory: &self.inventory,

@@ -28,6 +28,10 @@ impl<'a> Site<'a> {
             ..config(dir)
         })
         .unwrap();
+        Self::of(running, dir)
+    }
+
+    pub(crate) fn of(running: Running, dir: &'a Path) -> Self {
         let (token, vault) = (bearer(&running, dir), vault(&running));
         Self {
             dir,

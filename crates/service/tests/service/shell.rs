@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kluis_service::shell::Scripted;
-use kluis_service::{ClockMode, Config, Movers, OnDemand, Running, ServiceError, start};
+use kluis_service::{
+    ClockBelief, ClockMode, Config, Movers, OnDemand, Running, ServiceError, start,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::{Value, json};
@@ -38,6 +40,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         listen_http: Some("127.0.0.1:0".parse().unwrap()),
         clock: ClockMode::Virtual,
+        clock_belief: ClockBelief::default(),
         max_jobs: 1,
         on_demand: OnDemand::default(),
         passphrase_file: None,

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kluis_service::core::{
-    self, Context, Effect, Facts, Ids, OnDemand, Principal, Query, Refusal, RepositoryReport,
-    Request, Response, Role,
+    self, ClockTrust, Context, Effect, Facts, Ids, OnDemand, Principal, Query, Refusal,
+    RepositoryReport, Request, Response, Role,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError};
@@ -184,6 +184,7 @@ impl World {
 fn context<'a>(now: Timestamp, ids: &'a Counter, inventory: &'a Inventory) -> Context<'a> {
     Context {
         now,
+        clock: ClockTrust::whole(),
         subscription: SUBSCRIPTION,
         tenant: TENANT,
         inventory,
