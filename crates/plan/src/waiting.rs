@@ -65,6 +65,8 @@ pub enum Waiting {
     SuspendNeedsImmutability { vault: String },
     /// In a vault with immutability no data are deleted before their time.
     DataImmutable { vault: String },
+    /// In a vault with immutability no policy keeps points for a shorter time than the one before.
+    RetentionImmutable { vault: String, policy: String },
     /// Something is in the vault that is not softly deleted: it cannot be deleted.
     VaultNotEmpty { vault: String, items: Vec<String> },
     /// The vault was softly deleted, and may not be taken over.
@@ -222,6 +224,7 @@ impl Waiting {
             Self::ImmutabilityLocked { .. } => "ImmutabilityLocked",
             Self::SuspendNeedsImmutability { .. } => "VaultNotImmutable",
             Self::DataImmutable { .. } => "VaultImmutable",
+            Self::RetentionImmutable { .. } => "RetentionImmutable",
             Self::VaultNotEmpty { .. } => "VaultNotEmpty",
             Self::VaultSoftlyDeleted { .. } => "VaultSoftlyDeleted",
             Self::RedundancyLocked { .. } => "RedundancyLocked",
@@ -318,6 +321,7 @@ impl Waiting {
             | Self::ImmutabilityLocked { .. }
             | Self::SuspendNeedsImmutability { .. }
             | Self::DataImmutable { .. }
+            | Self::RetentionImmutable { .. }
             | Self::VaultNotEmpty { .. }
             | Self::VaultSoftlyDeleted { .. }
             | Self::RedundancyLocked { .. }

@@ -1,5 +1,5 @@
-//! A vault's immutability and the end that is declared of a protection: where a vault has it no data are deleted, and where it has none no
-//! backups are suspended. Azure refuses both. Here neither is asked, and the object says so while it can still be changed.
+//! A vault's immutability and what is declared of a protection: where a vault has it no data are deleted and no policy keeps less than the one
+//! before, and where it has none no backups are suspended. Azure refuses each. Here neither is asked, and the object says so while it can still be changed.
 
 use kluis_api::{Immutability, ItemDeletionPolicy, ProtectionState};
 use kluis_arm::vault as wire;
@@ -41,6 +41,22 @@ pub(super) fn allows(world: &ProtectedVmWorld, target: &Target<'_>) -> Result<()
     }
 }
 
+/// `Err` where the vault's immutability stands in the way of the policy that is declared: it `keeps_less` than the one before.
+pub(super) fn allows_policy(
+    world: &ProtectedVmWorld,
+    policy: &str,
+    keeps_less: bool,
+) -> Result<(), Waiting> {
+    if !keeps_less || !is_known(world) {
+        return Ok(());
+    }
+    let vault = world.vault.as_ref();
+    Err(Waiting::RetentionImmutable {
+        vault: vault.map_or_else(String::new, |vault| ids::qualified(&vault.metadata)),
+        policy: policy.to_owned(),
+    })
+}
+
 /// What is said of an item that is as declared, with a word of the end that is declared where that could not be brought about.
 pub(super) fn with_doubt(world: &ProtectedVmWorld, message: &str) -> String {
     let wish = world.item.spec.deletion_policy;
@@ -54,6 +70,11 @@ pub(super) fn with_doubt(world: &ProtectedVmWorld, message: &str) -> String {
         }
         None => message.to_owned(),
     }
+}
+
+/// Whether the vault has immutability, as far as its object tells.
+pub(super) fn is_known(world: &ProtectedVmWorld) -> bool {
+    is_to_be_immutable(world) == Some(true)
 }
 
 /// Whether the vault has immutability, as its object says; None where it does not. What is declared is about to be.

@@ -9,6 +9,7 @@ use kluis_arm::item::{ProtectedItem, VmItem};
 use kluis_arm::policy::Policy;
 use kluis_arm::resource::Resource;
 
+use super::immutability;
 use crate::approval::{Pending, Stake};
 use crate::gate::Target;
 use crate::ids;
@@ -235,6 +236,8 @@ fn continue_as_declared(
         return Ok(as_declared(seen));
     }
     let policy = policy_in_vault(world, target)?;
+    let keeps_less = terms::keeps_less(world, target, seen)?;
+    immutability::allows_policy(world, policy.name.as_str(), keeps_less)?;
     let stake = terms::assess(world, target, seen)?;
     if let Some(pending) = Pending::of(&stake) {
         return Err(Waiting::ApprovalRequired(Box::new(pending)));

@@ -80,6 +80,12 @@ impl fmt::Display for Waiting {
                 "The vault {vault} has immutability: no data in it are deleted before their time. Set deletionPolicy: Suspend here, by which \
                  recovery points expire by the policy, or RetainData; or, unless it is locked, set immutability: Disabled on its Vault first."
             ),
+            Self::RetentionImmutable { vault, policy } => write!(
+                f,
+                "The vault {vault} has immutability: no recovery point ends before its time, and the policy {policy} keeps them for a shorter \
+                 time than the one that this machine has, or had when it was stopped. Name a policy that keeps each tier for at least as \
+                 long; or, unless it is locked, set immutability: Disabled on its Vault first."
+            ),
             Self::VaultNotEmpty { vault, items } => {
                 let named: Vec<&str> = items.iter().take(NAMED).map(String::as_str).collect();
                 let more = match items.len().saturating_sub(named.len()) {

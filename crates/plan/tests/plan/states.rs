@@ -295,6 +295,7 @@ impl Story {
                         "TierDowngrade",
                         "VaultNotImmutable",
                         "VaultImmutable",
+                        "RetentionImmutable",
                     ];
                     prop_assert!(
                         blocked.contains(&stalled.reason.as_str()) && !stalled.message.is_empty(),
@@ -309,6 +310,7 @@ impl Story {
                         "VaultImmutable" => {
                             is_wished(ItemDeletionPolicy::DeleteData) && azure.is_immutable
                         }
+                        "RetentionImmutable" => azure.is_immutable,
                         _ => true,
                     };
                     prop_assert!(is_in_the_way, "{stalled:?}; {}", context());

@@ -280,3 +280,44 @@ fn what_is_not_declared_is_left_as_it_is() {
     cluster.converge(&ALL);
     assert_eq!(cluster.azure.calls, Vec::<String>::new());
 }
+
+/// The move is not sent, nobody is asked to approve it, and a resumption by the shorter policy is none either.
+#[test]
+fn a_shorter_policy_in_a_vault_with_immutability_is_said_to_be_refused_before_it_is_asked_for() {
+    let mut cluster = backed_up();
+    cluster.azure.is_immutable = true;
+    cluster.edit_vault(|vault| vault.spec.immutability = Some(Immutability::Unlocked));
+    cluster.converge(&ALL);
+    let mut short = cluster.policy.clone().unwrap();
+    short.metadata.name = Some("short".to_owned());
+    short.spec.retention.daily = Some(kluis_api::DailyRetention { keep: 10 });
+    short.status = None;
+    let name_short = |cluster: &mut Cluster| {
+        cluster.policy = Some(short.clone());
+        cluster.edit_item(|item| item.spec.policy_ref.name = Some("short".to_owned()));
+    };
+    let refused = "RetentionImmutable: The vault shop/shop-weu has immutability: no recovery point ends before its time, and the policy short \
+                   keeps them for a shorter time than the one that this machine has, or had when it was stopped. Name a policy that keeps \
+                   each tier for at least as long; or, unless it is locked, set immutability: Disabled on its Vault first.";
+    name_short(&mut cluster);
+    cluster.azure.calls.clear();
+    cluster.converge(&ALL);
+    assert_eq!(item_said(&cluster), refused);
+    let of_items = |cluster: &Cluster| {
+        let calls = cluster.azure.calls.iter();
+        calls.filter(|call| call.contains("web-1")).count()
+    };
+    assert_eq!(of_items(&cluster), 0, "{:?}", cluster.azure.calls);
+
+    let mut cluster = backed_up();
+    cluster.azure.is_immutable = true;
+    cluster.edit_vault(|vault| vault.spec.immutability = Some(Immutability::Unlocked));
+    cluster.edit_item(|item| item.spec.suspend = true);
+    cluster.converge(&ALL);
+    name_short(&mut cluster);
+    cluster.edit_item(|item| item.spec.suspend = false);
+    cluster.azure.calls.clear();
+    cluster.converge(&ALL);
+    assert_eq!(item_said(&cluster), refused);
+    assert_eq!(of_items(&cluster), 0, "{:?}", cluster.azure.calls);
+}

@@ -1,12 +1,15 @@
 //! What a vault with immutability refuses, be it unlocked or locked: whatever could lose a recovery point before its time. Unlocked, a person
 //! turns immutability off first; locked, nobody can.
+//!
+//! Here are Azure's own rules, which look at policies and so at points that are still to be made; those that are there have [`super::ends`].
 
 use kluis_arm::error::code;
 
-use super::rows::{Item, Policy};
+use super::judgement;
+use super::rows::{Item, Point, Policy};
 use super::rules::Rules;
 use crate::core::Refusal;
-use crate::store::{StoreError, Tx};
+use crate::store::{Row as _, StoreError, Tx};
 use crate::vaults::VaultRow;
 
 /// Refuses to delete the data of an item that has any.
@@ -52,12 +55,19 @@ pub(super) fn keeps_under(
     keeps_retention(vault, before.as_ref(), Some(wanted))
 }
 
+/// What keeps the item's points; of a stopped one, what kept them before.
 fn present(item: &Item, tx: &Tx<'_>) -> Result<Option<Rules>, StoreError> {
+    if item.policy.is_empty() {
+        return match Point::count(tx, &item.key())? {
+            0 => Ok(None),
+            _ => judgement::before(tx, item),
+        };
+    }
     let policy = tx.get::<Policy>(&Policy::key_of(&item.vault, &item.policy))?;
     Ok(policy.as_ref().and_then(Rules::of))
 }
 
-fn refused(vault: &VaultRow, why: &str) -> Refusal {
+pub(super) fn refused(vault: &VaultRow, why: &str) -> Refusal {
     let way_out = match vault.immutability() {
         "Locked" => "its immutability is locked",
         _ => "or turn the vault's immutability off first",

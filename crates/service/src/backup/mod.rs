@@ -19,6 +19,7 @@ mod disks;
 mod edits;
 mod eligibility;
 mod endings;
+mod ends;
 mod export_jobs;
 mod failure;
 mod immutability;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::job_words::value;
 use super::rows::{Item, Policy};
 use super::rules::Rules;
-use super::{cleanup, edits, immutability, refusals};
+use super::{cleanup, edits, ends, immutability, refusals};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -117,7 +117,12 @@ pub(super) fn put(
     if found.is_some_and(|found| found.properties != policy.properties) {
         edits::count(ctx, tx, at)?;
     }
-    tx.put(&policy)?;
+    let vault = tx.get::<VaultRow>(at.key.as_str())?;
+    let write = |tx: &mut Tx<'_>| tx.put(&policy).map_err(Refusal::from);
+    match vault {
+        Some(vault) => ends::guarded(&vault, &users, ctx, tx, write)?,
+        None => write(tx)?,
+    }
     if users.is_empty() {
         return Ok((Response::ok(render(&policy, &all, at)), Vec::new()));
     }

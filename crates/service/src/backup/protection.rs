@@ -7,7 +7,7 @@ use kluis_policy::{Event, State};
 
 use super::items::Named;
 use super::rows::{Item, Job, Kind};
-use super::{cleanup, discovery, eligibility, immutability, jobs, judgement, refusals};
+use super::{cleanup, discovery, eligibility, ends, immutability, jobs, judgement, refusals};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
 use crate::operations::{self, Scope};
@@ -35,20 +35,35 @@ pub(super) fn put(
     if let Some(item) = &found {
         refusals::unlocked(tx, item)?;
     }
-    let (item, job) = if wanted.is_rehydrate == Some(true) {
-        undelete(existing(found, named, at)?, at, ctx, tx)?
-    } else {
-        match &wanted.protection_state {
-            Some(ProtectionState::ProtectionStopped) => stop(existing(found, named, at)?, ctx, tx)?,
-            Some(ProtectionState::BackupsSuspended) => {
-                suspend(existing(found, named, at)?, vault, ctx, tx)?
-            }
-            _ => protect(&wanted, found, named, at, vault, ctx, tx)?,
-        }
-    };
+    let items: Vec<Item> = found.iter().cloned().collect();
+    let change = |tx: &mut Tx<'_>| changed(&wanted, found, named, at, vault, ctx, tx);
+    let (item, job) = ends::guarded(vault, &items, ctx, tx, change)?;
     let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
     let scope = Scope::Item(&item.container_name(), &item.item_name());
     Ok((operation.accepted(request, at, scope), Vec::new()))
+}
+
+/// The item after what is wanted of it, and the job that says so.
+fn changed(
+    wanted: &VmItem,
+    found: Option<Item>,
+    named: &Named,
+    at: &VaultPath,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(Item, Job), Refusal> {
+    if wanted.is_rehydrate == Some(true) {
+        undelete(existing(found, named, at)?, at, ctx, tx)
+    } else {
+        match &wanted.protection_state {
+            Some(ProtectionState::ProtectionStopped) => stop(existing(found, named, at)?, ctx, tx),
+            Some(ProtectionState::BackupsSuspended) => {
+                suspend(existing(found, named, at)?, vault, ctx, tx)
+            }
+            _ => protect(wanted, found, named, at, vault, ctx, tx),
+        }
+    }
 }
 
 fn existing(found: Option<Item>, named: &Named, at: &VaultPath) -> Result<Item, Refusal> {
@@ -70,6 +85,8 @@ fn undelete(
 
 fn stop(item: Item, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(Item, Job), Refusal> {
     let mut item = after(item, Event::StopRetain, ctx)?;
+    // What its points were promised is not forgotten with the policy.
+    judgement::record(tx, &item)?;
     item.policy.clear();
     item.waiting = None;
     tx.put(&item)?;

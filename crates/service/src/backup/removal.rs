@@ -5,7 +5,7 @@ use kluis_policy::Event;
 
 use super::items::Named;
 use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
-use super::{cleanup, immutability, jobs, locks, protection, queue, refusals, removed};
+use super::{cleanup, immutability, jobs, judgement, locks, protection, queue, refusals, removed};
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -30,6 +30,7 @@ pub(super) fn delete(
     immutability::keeps_data(vault, &item, points.len())?;
     let count = points.len().to_string();
     let facts = [("Number of Recovery Points", count.as_str())];
+    judgement::record(tx, &item)?;
     let (job, effects) = if soft.enabled {
         let item = protection::after(
             item,

@@ -7,7 +7,7 @@ use super::world::{ITEM, VAULT, WEB_1, World, protection};
 
 const DENIED: &str = "400 UserErrorOperationDeniedOnImmutableItem";
 
-fn set(world: &mut World, state: &str) -> u16 {
+pub(super) fn set(world: &mut World, state: &str) -> u16 {
     let body =
         json!({"properties": {"securitySettings": {"immutabilitySettings": {"state": state}}}});
     world.request(Method::PATCH, VAULT, Some(&body)).status
@@ -87,4 +87,49 @@ fn what_is_locked_stays_locked() {
         assert_eq!(set(&mut world, state), 400, "{state}");
     }
     assert_eq!(set(&mut world, "Locked"), 202);
+}
+
+#[test]
+fn no_stop_and_no_undeletion_is_a_way_round() {
+    for state in ["Unlocked", "Locked"] {
+        let mut world = with_a_point(state);
+        world.live(24 * 20);
+        let before = world.points().len();
+        world.accept(Method::PUT, ITEM, Some(&stopped()));
+        // The policy that it had is used by nobody now, and may become a shorter one.
+        assert_eq!(world.daily_policy("month", "20:00", "UTC", 7).status, 200);
+        for policy in ["week", "month"] {
+            let said = world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, policy)));
+            assert!(said.starts_with(DENIED), "{state}, {policy}: {said}");
+        }
+        assert_eq!(world.item()["protectionState"], "ProtectionStopped");
+        world.accept(Method::PUT, ITEM, Some(&protection(WEB_1, "quarter")));
+        world.live(24 * 9);
+        assert_eq!(world.points().len(), before + 9, "{state}: none went");
+    }
+    let mut world = with_a_point("Disabled");
+    world.live(24 * 20);
+    world.accept(Method::DELETE, ITEM, None);
+    assert_eq!(set(&mut world, "Locked"), 202);
+    world.accept(Method::PUT, ITEM, Some(&undeleted()));
+    let said = world.refused(Method::PUT, ITEM, Some(&protection(WEB_1, "week")));
+    assert!(said.starts_with(DENIED), "{said}");
+    world.accept(Method::PUT, ITEM, Some(&protection(WEB_1, "month")));
+}
+
+fn body(extra: &str, value: &Value) -> Value {
+    let mut body = json!({"properties": {
+        "protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": WEB_1,
+        "policyId": "", "protectionState": "ProtectionStopped",
+    }});
+    body["properties"][extra] = value.clone();
+    body
+}
+
+fn stopped() -> Value {
+    body("policyId", &json!(""))
+}
+
+fn undeleted() -> Value {
+    body("isRehydrate", &json!(true))
 }

@@ -13,6 +13,7 @@ mod keeping;
 mod laws;
 mod locked_group;
 mod paging;
+mod promises;
 mod protection;
 mod purge;
 mod refusals;

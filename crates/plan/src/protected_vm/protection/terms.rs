@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use kluis_api::{
     BackupPolicy, LastTerms, OperationKind, PolicyVault, ProtectionState, Tier, Workload,
 };
+use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Generation, ParseError, Policy, ProtectionPolicy, Terms, parse};
 use kluis_policy::loss::Tagged;
 
@@ -13,6 +14,7 @@ use crate::gate::Target;
 use crate::ids;
 use crate::loss::{self, Assessment, Loss, Present};
 use crate::policy::following;
+use crate::protected_vm::immutability;
 use crate::seen::Seen;
 use crate::terms::rendered;
 use crate::waiting::Waiting;
@@ -31,7 +33,11 @@ pub(super) struct Change {
 pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> Vec<Want> {
     let present = present_policy(world, target, seen)
         .is_none()
-        .then(|| seen.policy.clone())
+        .then(|| {
+            seen.policy
+                .clone()
+                .or_else(|| last_policy(world, target, seen))
+        })
         .flatten()
         .map(Want::Policy);
     if let Some(present) = present {
@@ -305,6 +311,45 @@ fn present_terms(
             what: "the present policy".to_owned(),
         }),
     }
+}
+
+/// The policy that a stopped item had, where a vault with immutability holds the next one to it; None where that is not known.
+fn last_policy(world: &ProtectedVmWorld, target: &Target<'_>, seen: &Seen<'_>) -> Option<PolicyId> {
+    let is_asked =
+        seen.state == ProtectionState::ProtectionStopped && immutability::is_known(world);
+    let last = world
+        .status()
+        .filter(|_| is_asked)?
+        .last_policy
+        .as_deref()?;
+    let last = target
+        .vault_id
+        .policy(ids::name("status.lastPolicy", last).ok()?);
+    let is_declared = world
+        .policy_id(target)
+        .is_ok_and(|declared| declared == last);
+    (!is_declared).then_some(last)
+}
+
+/// Whether the policy that is declared keeps points for a shorter time than the one in force, or than the last one of an item that is stopped, as
+/// far as that one is known.
+pub(super) fn keeps_less(
+    world: &ProtectedVmWorld,
+    target: &Target<'_>,
+    seen: &Seen<'_>,
+) -> Result<bool, Waiting> {
+    if !is_change_of_terms(world, target, seen) || keeps_its_policy(world, target, seen) {
+        return Ok(false);
+    }
+    let before = match present_terms(world, target, seen)? {
+        Some(present) => Some(present),
+        None => {
+            let last = world.present_policy.as_ref().and_then(Observed::found);
+            last.and_then(|last| parse(&last.properties).ok())
+        }
+    };
+    let wanted = wanted_terms(world)?;
+    Ok(before.is_some_and(|before| wanted.retention.is_shorter_than(&before.retention)))
 }
 
 /// The policy that the item has now: of an item that was stopped or suspended it may be the declared one, which is read anyway.
