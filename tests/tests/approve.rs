@@ -111,4 +111,12 @@ fn a_loss_is_shown_and_approved() {
 
     said(&approve(&kubectl, &namespace, &["daily", "--yes"]));
     assert_eq!(approved(&kubectl), format!("{EARLIER},{DIGEST}"));
+    let path = format!("/apis/kluis.dev/v1alpha1/namespaces/{namespace}/backuppolicies/daily");
+    let policy = cluster.api().get(&path).unwrap().body;
+    let fields = policy["metadata"]["managedFields"].as_array().unwrap();
+    let owner = fields
+        .iter()
+        .find(|entry| !entry["fieldsV1"]["f:spec"]["f:approvedLoss"].is_null())
+        .map(|entry| &entry["manager"]);
+    assert_eq!(owner, Some(&json!("kluis-approve")), "{fields:#?}");
 }

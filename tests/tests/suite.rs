@@ -23,6 +23,8 @@ mod cancel;
 #[cfg(test)]
 mod chart;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod convergence;
 #[cfg(test)]
 mod crash;
@@ -54,6 +56,8 @@ mod manifests;
 mod merge;
 #[cfg(test)]
 mod missed_run;
+#[cfg(test)]
+mod odd_manifests;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use kube::{Api, Client, Config};
 
 /// Print the custom resource definitions.
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,11 @@ pub(crate) fn print(out: &mut impl Write) -> Result<()> {
 /// Makes the cluster's definitions those of this version. What else somebody
 /// wrote into them, such as labels, stays.
 pub(crate) async fn apply(out: &mut impl Write) -> Result<()> {
-    let client = Client::try_default()
+    let cluster = Config::infer()
         .await
         .context("finding a cluster: set KUBECONFIG, or run inside of one")?;
+    let client = Client::try_from(kluis_operator::named(cluster, FIELD_MANAGER))
+        .context("connecting to the cluster")?;
     let api: Api<CustomResourceDefinition> = Api::all(client);
     for definition in kluis_api::crds() {
         let name = definition.metadata.name.clone().unwrap_or_default();

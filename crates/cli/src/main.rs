@@ -2,6 +2,7 @@
 //! (logging, the TLS provider), and hands over to the crate whose role it is:
 //! nothing is decided here.
 
+mod answer;
 mod args;
 mod connection;
 mod definitions;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     match roles::run(args.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("kluis: {error:#}");
+            answer::tell(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -31,10 +31,13 @@ pub(crate) fn parse() -> Args {
 }
 
 /// A shell's completions.
-pub(crate) fn completions(shell: Shell, out: &mut impl Write) {
+pub(crate) fn completions(shell: Shell, out: &mut impl Write) -> Result<()> {
     let mut command = command();
     let name = command.get_bin_name().unwrap_or("kluis").replace(' ', "-");
-    clap_complete::generate(shell, &mut command, name, out);
+    // Written as a whole: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    out.write_all(&script).context("writing to standard output")
 }
 
 /// The manual page, all commands in one.

@@ -1,19 +1,27 @@
 //! What each command does: its arguments become a library's configuration, and the library does the rest.
 
 use std::future::Future;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
 use kluis_service::{ClockBelief, ClockMode, Config, Movers, OnDemand};
 
+use crate::answer::Answer;
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
 use crate::{connection, definitions, manual, person, plan, simulate, validate};
 
 /// Does what the command says. The code is not 0 where what was asked for is not so, which has been told then.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
-    // Not locked: a service tells its endpoint from a thread of its own.
-    let out = &mut std::io::stdout();
+    let out = &mut Answer::begin();
+    let code = carry_out(command, out)?;
+    // What does not fit on a full disk is known only now.
+    out.flush().context("writing to standard output")?;
+    Ok(code)
+}
+
+fn carry_out(command: Command, out: &mut Answer) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     let so = |is: bool| {
         if is {
@@ -37,10 +45,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Restore(args) => waited(person::restore(&args, out)).map(so),
         Command::Approve(args) => waited(person::approve(&args, out)).map(done),
         Command::Ls(args) => waited(person::ls(&args, out)).map(done),
-        Command::Completions { shell } => {
-            manual::completions(shell, out);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => manual::completions(shell, out).map(done),
         Command::Man => manual::page(out).map(done),
         Command::Mover { .. } => bail!("a mover is started before anything else is set up"),
     }

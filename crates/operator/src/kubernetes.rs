@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Who wrote a field, as the API server keeps it.
-const FIELD_MANAGER: &str = "kluis-operator";
+pub(crate) const FIELD_MANAGER: &str = "kluis-operator";
 
 /// Objects of a cluster.
 pub(crate) struct KubeObjects {

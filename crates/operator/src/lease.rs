@@ -18,7 +18,7 @@ use kube::{
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::fence::Fence;
+use crate::{fence::Fence, kubernetes::FIELD_MANAGER};
 
 const NAME: &str = "kluis-operator";
 /// A lease that has not changed for this long is free.
@@ -112,11 +112,7 @@ impl Hold {
         let spec = lease.spec.get_or_insert_default();
         if spec.holder_identity.as_deref() == Some(&self.me) {
             spec.holder_identity = None;
-            if let Err(error) = self
-                .leases
-                .replace(NAME, &PostParams::default(), &lease)
-                .await
-            {
+            if let Err(error) = self.leases.replace(NAME, &ours(), &lease).await {
                 tracing::warn!(%error, "the lease could not be given back");
             }
         }
@@ -141,12 +137,8 @@ impl Hold {
         let lease = written(found, &self.me, Timestamp::now());
         let asked = Instant::now();
         let result = match lease.metadata.resource_version {
-            Some(_) => {
-                self.leases
-                    .replace(NAME, &PostParams::default(), &lease)
-                    .await
-            }
-            None => self.leases.create(&PostParams::default(), &lease).await,
+            Some(_) => self.leases.replace(NAME, &ours(), &lease).await,
+            None => self.leases.create(&ours(), &lease).await,
         };
         match result {
             Ok(_) => {
@@ -158,6 +150,14 @@ impl Hold {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A write of the operator's.
+fn ours() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
     }
 }
 

@@ -38,6 +38,7 @@ mod report;
 mod run;
 pub mod services;
 mod store;
+mod user_agent;
 mod wake;
 mod watches;
 
@@ -49,3 +50,4 @@ pub use lease::Lost;
 pub use reconcile::{Outcome, reconcile_once};
 pub use references::references;
 pub use run::{OperatorConfig, OperatorError, run};
+pub use user_agent::named;

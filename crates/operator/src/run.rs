@@ -22,12 +22,13 @@ use crate::{
     fence::Fence,
     health::Health,
     key::Key,
-    kubernetes::KubeObjects,
+    kubernetes::{FIELD_MANAGER, KubeObjects},
     lease::{Hold, Lost},
     metrics::Metrics,
     objects::Objects,
     services::{HttpsServices, Tell},
     store::Store,
+    user_agent,
     wake::{Wake, way_in},
 };
 
@@ -72,8 +73,8 @@ pub async fn run(config: OperatorConfig) -> Result<(), OperatorError> {
         .map_err(|error| OperatorError::Configuration(Box::new(error)))?;
     let end = told_to_end()?;
     let metrics = Arc::new(Metrics::default());
-    let client =
-        client(cluster, &metrics).map_err(|error| OperatorError::Client(Box::new(error)))?;
+    let client = client(user_agent::named(cluster, FIELD_MANAGER), &metrics)
+        .map_err(|error| OperatorError::Client(Box::new(error)))?;
     let listening = |source| OperatorError::Listen {
         address: config.listen,
         source,

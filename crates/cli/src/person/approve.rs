@@ -17,6 +17,9 @@ use super::named::{ApprovalKind, ObjectName};
 use crate::args::ApproveArgs;
 use crate::output::{self, Format};
 
+/// Who owns what this writes.
+const FIELD_MANAGER: &str = "kluis-approve";
+
 /// An object with what it asks to have approved.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +46,7 @@ struct Loss {
 
 /// Prints what would be lost, and approves it when told so.
 pub(crate) async fn approve(args: &ApproveArgs, out: &mut impl Write) -> Result<()> {
-    let cluster = cluster(&args.connection).await?;
+    let cluster = cluster(&args.connection, FIELD_MANAGER).await?;
     let namespace = args.object.namespace.as_deref();
     let namespace = namespace.unwrap_or(&cluster.namespace);
     let asked = find(&cluster.client, namespace, &args.object).await?;
@@ -243,7 +246,10 @@ async fn write(client: &Client, asked: &Asked) -> Result<()> {
         "spec": { "approvedLoss": asked.approved_loss },
     });
     let patch = Patch::Merge(&patch);
-    let params = PatchParams::default();
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     let (namespace, name) = (&asked.namespace, &asked.name);
     let doing =
         || format!("approving the loss of {asked}: run it again to see what is asked for now");

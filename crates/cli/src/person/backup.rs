@@ -6,18 +6,20 @@ use anyhow::{Context, Result};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kluis_api::{BackupJob, BackupJobSpec, ItemKind, ItemRef};
 use kube::Api;
-use kube::api::PostParams;
 
 use super::connection::cluster;
-use super::follow::{self, Ended};
+use super::follow::{self, Ended, by};
 use crate::args::BackupArgs;
+
+/// Who owns what this writes.
+const FIELD_MANAGER: &str = "kluis-backup";
 
 /// A week, as the definition's own default.
 const KEEP_OBJECT_SECONDS: u32 = 7 * 24 * 3600;
 
 /// Makes the object and, unless told not to, waits; `Ok(false)` when it did not succeed.
 pub(crate) async fn backup(args: &BackupArgs, out: &mut impl Write) -> Result<bool> {
-    let cluster = cluster(&args.connection).await?;
+    let cluster = cluster(&args.connection, FIELD_MANAGER).await?;
     let (namespace, name) = cluster.object(&args.item)?;
     let spec = BackupJobSpec {
         item: ItemRef {
@@ -33,7 +35,7 @@ pub(crate) async fn backup(args: &BackupArgs, out: &mut impl Write) -> Result<bo
     job.metadata.generate_name = Some(format!("{name}-"));
     let api: Api<BackupJob> = Api::namespaced(cluster.client.clone(), namespace);
     let made = api
-        .create(&PostParams::default(), &job)
+        .create(&by(FIELD_MANAGER), &job)
         .await
         .with_context(|| format!("making a BackupJob for {namespace}/{name}"))?;
     if args.wait.no_wait {

@@ -19,6 +19,9 @@ use serde::Deserialize;
 use super::named::ItemName;
 use crate::args::ConnectionArgs;
 
+/// What reads alone is called.
+const READER: &str = "kluis";
+
 /// An item of a vault, and who answers about it.
 pub(super) struct Reached {
     pub(super) arm: ArmClient,
@@ -55,7 +58,7 @@ pub(super) async fn reach_all(args: &ConnectionArgs) -> Result<Vec<(ArmClient, V
     if args.credentials.is_some() {
         bail!("with --credentials an item has to be named: VAULT-GROUP/VAULT/VM-GROUP/VM");
     }
-    let cluster = cluster(args).await?;
+    let cluster = cluster(args, READER).await?;
     let machines: Api<ProtectedVM> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let machines = machines
         .list(&ListParams::default())
@@ -81,8 +84,8 @@ pub(super) async fn reach_all(args: &ConnectionArgs) -> Result<Vec<(ArmClient, V
     Ok(vaults)
 }
 
-/// The cluster of the kubeconfig, or of the pod this runs in.
-pub(crate) async fn cluster(args: &ConnectionArgs) -> Result<Cluster> {
+/// The cluster of the kubeconfig, or of the pod this runs in, asked as `program`: what the API server notes of its requests.
+pub(crate) async fn cluster(args: &ConnectionArgs, program: &str) -> Result<Cluster> {
     if args.credentials.is_some() {
         bail!(
             "this makes an object in a cluster, which --credentials has none of: use the kubeconfig's, or Azure's CLI"
@@ -105,7 +108,8 @@ pub(crate) async fn cluster(args: &ConnectionArgs) -> Result<Cluster> {
         .namespace
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).context("connecting to the cluster")?;
+    let client = Client::try_from(kluis_operator::named(config, program))
+        .context("connecting to the cluster")?;
     Ok(Cluster { client, namespace })
 }
 
@@ -118,7 +122,7 @@ impl Cluster {
 }
 
 async fn by_cluster(item: &ItemName, args: &ConnectionArgs) -> Result<Reached> {
-    let cluster = cluster(args).await?;
+    let cluster = cluster(args, READER).await?;
     let (namespace, name) = cluster.object(item)?;
     let machines: Api<ProtectedVM> = Api::namespaced(cluster.client.clone(), namespace);
     let machine = machines

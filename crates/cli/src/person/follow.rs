@@ -10,6 +10,7 @@ use std::pin::pin;
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
 use kluis_api::{BackupJob, Condition, ConditionStatus, ConditionType, Restore};
+use kube::api::PostParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
@@ -53,6 +54,14 @@ impl<K> Ended<K> {
         match self {
             Self::Succeeded(object) | Self::Failed(object) | Self::Stalled(object) => object,
         }
+    }
+}
+
+/// The making of an object, owned by `manager`.
+pub(super) fn by(manager: &str) -> PostParams {
+    PostParams {
+        field_manager: Some(manager.to_owned()),
+        ..PostParams::default()
     }
 }
 

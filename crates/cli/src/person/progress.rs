@@ -10,6 +10,7 @@ use kluis_arm::job::{Job, JobDetail, VmJob, fact};
 use kluis_client::{Arm, ArmClient, ArmRequest};
 
 use super::connection::Reached;
+use crate::answer;
 
 const MIB: u64 = 1 << 20;
 
@@ -112,7 +113,7 @@ impl Progress {
 
     /// Something that went wrong and is tried again, above the bar.
     pub(super) fn warn(&self, what: &str) {
-        self.bar.suspend(|| eprintln!("kluis: {what}"));
+        self.bar.suspend(|| answer::tell(what));
     }
 
     pub(super) fn finish(&self) {

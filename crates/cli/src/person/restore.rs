@@ -11,17 +11,19 @@ use kluis_api::{
     RestoreToDisks, StagingAccount,
 };
 use kube::Api;
-use kube::api::PostParams;
 use serde::Serialize;
 
 use super::connection::cluster;
 use super::extension::Browser;
-use super::follow::{self, Ended};
+use super::follow::{self, Ended, by};
 use super::named::Which;
 use super::points::reach_point;
 use super::{download, download::Brought};
 use crate::args::RestoreArgs;
 use crate::output::{self, Format};
+
+/// Who owns what this writes.
+const FIELD_MANAGER: &str = "kluis-restore";
 
 /// Does it; `Ok(false)` when it did not succeed.
 pub(crate) async fn restore(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
@@ -33,7 +35,7 @@ pub(crate) async fn restore(args: &RestoreArgs, out: &mut impl Write) -> Result<
 }
 
 async fn by_object(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
-    let cluster = cluster(&args.connection).await?;
+    let cluster = cluster(&args.connection, FIELD_MANAGER).await?;
     let (namespace, name) = cluster.object(&args.point.item)?;
     let spec = RestoreSpec {
         item: ItemRef {
@@ -48,7 +50,7 @@ async fn by_object(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
     restore.metadata.generate_name = Some(format!("{name}-"));
     let api: Api<Restore> = Api::namespaced(cluster.client.clone(), namespace);
     let made = api
-        .create(&PostParams::default(), &restore)
+        .create(&by(FIELD_MANAGER), &restore)
         .await
         .with_context(|| format!("making a Restore of {namespace}/{name}"))?;
     if args.wait.no_wait {

@@ -75,7 +75,13 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
     let said = server
         .addresses()
         .try_for_each(|address| writeln!(out, "kluis service listening on {address}"));
-    said.and_then(|()| out.flush()).map_err(ServiceError::io(
+    let said = said.and_then(|()| out.flush());
+    // A reader that has gone wanted no more than it read; the service goes on.
+    let said = match said {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    };
+    said.map_err(ServiceError::io(
         "write to",
         std::path::Path::new("standard output"),
     ))?;
