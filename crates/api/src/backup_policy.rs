@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::ChangeControl;
+use crate::naming;
 
 mod archive;
 mod calendar;
@@ -12,10 +13,11 @@ mod databases;
 mod retention;
 pub(crate) mod rules;
 mod schedule;
+mod spelling;
 mod status;
 
 pub use archive::Archive;
-pub use calendar::{DayOfMonth, Month, WeekOfMonth, Weekday};
+pub use calendar::{DayOfMonth, DayOfTier, Month, WeekOfMonth, Weekday};
 pub use databases::{Between, LogBackups};
 pub use retention::{
     DailyRetention, MonthlyRetention, Retention, WeeklyRetention, YearlyRetention,
@@ -38,6 +40,7 @@ pub use status::{BackupPolicyStatus, DaylightSavingStatus, PolicyVault};
     status = "BackupPolicyStatus",
     derive = "PartialEq",
     doc = "When to back up and how long to keep. It is rendered into every vault where an item uses it.",
+    validation = Rule::new(naming::POLICY).message(naming::POLICY_SAYS).optional_old_self(true),
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -90,6 +93,9 @@ pub struct BackupPolicySpec {
     /// When recovery points move to Azure's archive tier. VirtualMachine, SQLServer and SAPHana.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Archive>,
+    /// What becomes of the policy in its vaults when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: PolicyDeletionPolicy,
     /// Whether an edit that would delete recovery points waits for approval.
     #[serde(default)]
     pub change_control: ChangeControl,
@@ -123,12 +129,52 @@ pub enum Tier {
     Enhanced,
 }
 
+/// What becomes of a policy in its vaults when its object is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PolicyDeletionPolicy {
+    /// It is taken out of each vault where it protects nothing.
+    #[default]
+    Delete,
+    /// It stays in its vaults, and nothing is asked of them: for when they cannot be asked any more.
+    Orphan,
+}
+
 /// Snapshots that stay beside the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstantRestore {
     /// For how many days: Standard 1 to 5 (2 when left out; exactly 5 with a weekly schedule), Enhanced 1 to 30 (7).
     pub keep_days: u32,
+}
+
+impl BackupPolicySpec {
+    /// The same with every list of days called `days`, so that what means the same is the same.
+    #[must_use]
+    pub fn in_one_spelling(mut self) -> Self {
+        if let Some(weekly) = &mut self.schedule.weekly {
+            spelling::as_days(&mut weekly.days, &mut weekly.on, &mut weekly.on_unquoted);
+        }
+        let between = [&mut self.differential, &mut self.incremental];
+        for between in between.into_iter().flatten() {
+            spelling::as_days(&mut between.days, &mut between.on, &mut between.on_unquoted);
+        }
+        let Retention {
+            weekly,
+            monthly,
+            yearly,
+            ..
+        } = &mut self.retention;
+        if let Some(tier) = weekly {
+            spelling::as_days(&mut tier.days, &mut tier.on, &mut tier.on_unquoted);
+        }
+        if let Some(tier) = monthly {
+            spelling::as_days(&mut tier.days, &mut tier.on, &mut tier.on_unquoted);
+        }
+        if let Some(tier) = yearly {
+            spelling::as_days(&mut tier.days, &mut tier.on, &mut tier.on_unquoted);
+        }
+        self
+    }
 }
 
 fn utc() -> String {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::naming;
 use crate::reference::SecretKeyRef;
 
 /// In a consent's `resourceGroups`: every resource group of the subscription.
@@ -53,7 +54,7 @@ pub struct BackupServiceSpec {
         length(max = 36),
         regex(pattern = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
     )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("subscriptionId is the service's identity and cannot change: make another BackupService"))]
+    #[x_kube(validation = Rule::new(naming::SAME_NAME).message("subscriptionId is the service's identity and cannot change: make another BackupService"))]
     pub subscription_id: String,
     /// The tenant (directory) that our identity belongs to.
     #[schemars(
@@ -116,6 +117,7 @@ pub struct Consent {
     pub selector: Option<NamespaceSelector>,
     /// The resource groups they may use it for; `'*'` is every group.
     #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 90)))]
+    #[x_kube(validation = Rule::new(naming::GROUPS).message(naming::GROUPS_SAY))]
     pub resource_groups: Vec<String>,
 }
 

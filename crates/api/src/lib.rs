@@ -21,6 +21,7 @@ mod backup_policy;
 mod backup_service;
 mod condition;
 mod crds;
+mod naming;
 mod operation;
 mod protected_vm;
 mod reference;
@@ -32,9 +33,10 @@ pub use approval::{Approval, ChangeControl, ItemLoss};
 pub use backup_job::{BackupJob, BackupJobSpec, BackupJobStatus, BackupType, DEFAULT_TTL_SECONDS};
 pub use backup_policy::{
     Archive, At, BackupPolicy, BackupPolicySpec, BackupPolicyStatus, Between, DailyRetention,
-    DailySchedule, DayOfMonth, DaylightSaving, DaylightSavingStatus, HourlySchedule,
-    InstantRestore, LogBackups, Month, MonthlyRetention, PolicyVault, Retention, Schedule, Tier,
-    WeekOfMonth, Weekday, WeeklyRetention, WeeklySchedule, Workload, YearlyRetention,
+    DailySchedule, DayOfMonth, DayOfTier, DaylightSaving, DaylightSavingStatus, HourlySchedule,
+    InstantRestore, LogBackups, Month, MonthlyRetention, PolicyDeletionPolicy, PolicyVault,
+    Retention, Schedule, Tier, WeekOfMonth, Weekday, WeeklyRetention, WeeklySchedule, Workload,
+    YearlyRetention,
 };
 pub use backup_service::{
     BackupService, BackupServiceSpec, BackupServiceStatus, Consent, Credential, CredentialType,

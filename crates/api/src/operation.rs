@@ -33,6 +33,11 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 256)))]
     pub before: Vec<String>,
+    /// Why the service did not take the call, in its words. Whether it had taken it before is looked at first: what lies in between may send a
+    /// call twice, and the second is refused because of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub refused: Option<String>,
     /// Why it was not begun yet: the service takes no more of its kind for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,

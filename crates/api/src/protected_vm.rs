@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval::{Approval, ChangeControl};
 use crate::backup_policy::Tier;
 use crate::condition::Condition;
+use crate::naming;
 use crate::operation::Operation;
 use crate::reference::VaultRef;
 use crate::run::{RecoveryPoints, Run};
@@ -69,7 +70,7 @@ pub struct ProtectedVMSpec {
     /// The policy that says when to back up and how long to keep.
     pub policy_ref: PolicyRef,
     /// The machine.
-    #[x_kube(validation = Rule::new("self == oldSelf").message("vm is the item's identity and cannot change: make another ProtectedVM"))]
+    #[x_kube(validation = Rule::new(naming::SAME_MACHINE).message("vm is the item's identity and cannot change: make another ProtectedVM"))]
     pub vm: VmRef,
     /// Which of its disks; all of them when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +116,7 @@ pub struct PolicyRef {
     /// Name of a policy that is already in the vault, such as `DefaultPolicy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 150))]
+    #[x_kube(validation = Rule::new(naming::POLICY_THERE).message(naming::POLICY_THERE_SAYS))]
     pub azure_name: Option<String>,
 }
 
@@ -126,10 +128,12 @@ pub struct VmRef {
     /// The machine's resource group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub resource_group: Option<String>,
     /// The machine's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new(naming::MACHINE).message(naming::MACHINE_SAYS))]
     pub name: Option<String>,
     /// The machine's resource id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, ChangeControl};
 use crate::condition::Condition;
+use crate::naming;
 use crate::operation::Operation;
 use crate::reference::ServiceRef;
 
@@ -21,7 +22,7 @@ use crate::reference::ServiceRef;
     status = "VaultStatus",
     derive = "PartialEq",
     doc = "A vault: where recovery points are kept.",
-    validation = Rule::new("has(self.spec.azureName) || self.metadata.name.matches('^[A-Za-z][A-Za-z0-9-]{1,49}$')").message("metadata.name cannot be a vault's name in Azure (2 to 50 letters, digits and hyphens, a letter first): set spec.azureName"),
+    validation = Rule::new(naming::VAULT).message(naming::VAULT_SAYS).optional_old_self(true),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", priority = 1),
     printcolumn(name = "Location", type_ = "string", json_path = ".spec.location"),
@@ -31,7 +32,7 @@ use crate::reference::ServiceRef;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.azureName) == has(oldSelf.azureName) && (!has(self.azureName) || self.azureName == oldSelf.azureName)").message("azureName is the vault's identity and cannot change: make another Vault"),
+    validation = Rule::new(naming::SAME_VAULT).message("azureName is the vault's identity and cannot change: make another Vault"),
     validation = Rule::new("oldSelf.softDelete.state != 'AlwaysOn' || self.softDelete.state == 'AlwaysOn'").message("softDelete.state AlwaysOn cannot be taken back (rule 41)"),
     validation = Rule::new("!has(oldSelf.immutability) || oldSelf.immutability != 'Locked' || (has(self.immutability) && self.immutability == 'Locked')").message("immutability Locked cannot be taken back")
 )]
@@ -44,15 +45,18 @@ pub struct VaultSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("type is the vault's identity and cannot change: make another Vault"))]
     pub type_: VaultType,
     /// The resource group the vault is in.
-    #[schemars(
-        length(min = 1, max = 90),
-        regex(pattern = r"^[-\w\._\(\)]*[-\w_\(\)]$")
+    #[schemars(length(min = 1, max = 90))]
+    #[x_kube(
+        validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS),
+        validation = Rule::new(naming::SAME_NAME).message("resourceGroup is the vault's identity and cannot change: make another Vault")
     )]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("resourceGroup is the vault's identity and cannot change: make another Vault"))]
     pub resource_group: String,
-    /// The region, which has to be that of what the vault protects.
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9]+$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("location is the vault's identity and cannot change: make another Vault"))]
+    /// The region, which has to be that of what the vault protects: `westeurope`, or `West Europe`.
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = r"^[A-Za-z0-9]+( [A-Za-z0-9]+)*$")
+    )]
+    #[x_kube(validation = Rule::new(naming::SAME_REGION).message("location is the vault's identity and cannot change: make another Vault"))]
     pub location: String,
     /// The vault's name in Azure; `metadata.name` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,6 +235,12 @@ fn fortnight() -> u32 {
 }
 
 impl Vault {
+    /// The region as Azure's paths have it: `westeurope`, however it was written.
+    pub fn region(&self) -> String {
+        let letters = self.spec.location.chars().filter(|c| *c != ' ');
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    }
+
     /// Whether it lets objects of another namespace use it: by name, or by `*`.
     pub fn allows(&self, namespace: &str) -> bool {
         let allowed = &self.spec.allowed_namespaces;

@@ -7,11 +7,13 @@
 mod compute;
 mod name;
 mod path;
+mod rule;
 mod vault;
 
 pub use compute::{DiskId, ResourceGroupId, StorageAccountId, SubnetId, VirtualNetworkId, VmId};
 pub use name::{ContainerName, ItemName, Name, NameError};
 pub use path::{IdError, encode, segments};
+pub use rule::is_policy_name;
 pub use vault::{ContainerId, ItemId, JobId, PolicyId, RecoveryPointId, VaultId};
 
 /// The one fabric there is for what lives in Azure.

@@ -57,6 +57,20 @@ pub enum DayOfMonth {
     Last,
 }
 
+/// A day that a month's or a year's recovery point is of: of the week, beside `weeks`, or of the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DayOfTier {
+    Month(DayOfMonth),
+    Week(Weekday),
+}
+
+impl From<Weekday> for DayOfTier {
+    fn from(day: Weekday) -> Self {
+        Self::Week(day)
+    }
+}
+
 const LAST: &str = "Last";
 const BEYOND: &str = "a day of the month is 1 to 28, or Last";
 
@@ -104,23 +118,23 @@ impl<'de> Deserialize<'de> for DayOfMonth {
     }
 }
 
-impl JsonSchema for DayOfMonth {
+impl JsonSchema for DayOfTier {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "DayOfMonth".into()
+        "DayOfTier".into()
     }
 
     // A number or a word has no structural type; the rule keeps the value to what can be read.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A day of the month: 1 to 28, or Last.",
+            "description": "A day of the week, or a day of the month: 1 to 28, or Last.",
             "x-kubernetes-int-or-string": true,
             "x-kubernetes-validations": [{
-                "rule": "type(self) == int ? (self >= 1 && self <= 28) : self == 'Last'",
-                "message": "a day of the month is 1 to 28, or Last (rule 14)"
+                "rule": "type(self) == int ? (self >= 1 && self <= 28) : self in ['Last', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']",
+                "message": "a day of the month is 1 to 28, or Last (rule 14); beside weeks, a day is one of the week: Monday"
             }]
         })
     }

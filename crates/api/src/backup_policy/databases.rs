@@ -6,17 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::Weekday;
 use super::schedule::At;
+use super::spelling;
 
 /// Differential or incremental backups: on some days of the week, never on a full's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.on) != has(self.__true__)").message("differential and incremental need on: the days on which they are made"))]
+#[x_kube(
+    validation = Rule::new(spelling::IS_THERE).message("differential and incremental need days: the days on which they are made"),
+    validation = Rule::new(spelling::DAYS_AND_ON).message(spelling::REMOVE_ON),
+    validation = Rule::new(spelling::DAYS_AND_TRUE).message(spelling::REMOVE_TRUE),
+    validation = Rule::new(spelling::ON_AND_TRUE).message(spelling::REMOVE_TRUE_OF_ON)
+)]
 pub struct Between {
     /// On which days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
+    pub days: Option<Vec<Weekday>>,
+    /// The same as `days`, which was called so before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
     pub on: Option<Vec<Weekday>>,
-    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    /// The same as `days`: what kubectl makes of `on` where it stands without quotes.
     #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
     pub on_unquoted: Option<Vec<Weekday>>,
@@ -31,10 +41,11 @@ impl Between {
     /// The days, whichever way they were written.
     #[must_use]
     pub fn days(&self) -> &[Weekday] {
-        self.on
-            .as_ref()
-            .or(self.on_unquoted.as_ref())
-            .map_or(&[], Vec::as_slice)
+        spelling::weekdays(
+            self.days.as_ref(),
+            self.on.as_ref(),
+            self.on_unquoted.as_ref(),
+        )
     }
 }
 

@@ -51,9 +51,11 @@ fn among(workloads: &[Workload]) -> String {
     format!("self.workload in [{}]", names.join(", "))
 }
 
-/// The days of a field that has `on`, whichever way they were written.
+/// The days of a field that has some, in whichever spelling.
 fn days(field: &str) -> String {
-    format!("(has(self.{field}.on) ? self.{field}.on : self.{field}.__true__)")
+    format!(
+        "(has(self.{field}.days) ? self.{field}.days : (has(self.{field}.on) ? self.{field}.on : self.{field}.__true__))"
+    )
 }
 
 impl Rule {

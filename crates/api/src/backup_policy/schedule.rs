@@ -1,13 +1,11 @@
 //! When backups are made.
-//!
-//! `on` is a trap of YAML's: version 1.1, which kubectl reads, takes the bare word for the boolean, so that `on: [Sunday]` arrives as
-//! `"true": [Sunday]`. Both are understood, here and in the retention; a rule sees to it that there is one of them.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Weekday;
+use super::spelling;
 
 /// A time of day, `HH:MM`, in the policy's zone.
 pub type At = String;
@@ -55,13 +53,22 @@ pub struct DailySchedule {
 /// Once on each of some days of the week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.on) != has(self.__true__)").message("schedule.weekly needs on: the days on which backups are made"))]
+#[x_kube(
+    validation = Rule::new(spelling::IS_THERE).message("schedule.weekly needs days: the days on which backups are made"),
+    validation = Rule::new(spelling::DAYS_AND_ON).message(spelling::REMOVE_ON),
+    validation = Rule::new(spelling::DAYS_AND_TRUE).message(spelling::REMOVE_TRUE),
+    validation = Rule::new(spelling::ON_AND_TRUE).message(spelling::REMOVE_TRUE_OF_ON)
+)]
 pub struct WeeklySchedule {
     /// On which days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
+    pub days: Option<Vec<Weekday>>,
+    /// The same as `days`, which was called so before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
     pub on: Option<Vec<Weekday>>,
-    /// The same as `on`: what kubectl makes of the word where it stands without quotes.
+    /// The same as `days`: what kubectl makes of `on` where it stands without quotes.
     #[serde(rename = "true", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 7))]
     pub on_unquoted: Option<Vec<Weekday>>,
@@ -74,10 +81,11 @@ impl WeeklySchedule {
     /// The days, whichever way they were written.
     #[must_use]
     pub fn days(&self) -> &[Weekday] {
-        self.on
-            .as_ref()
-            .or(self.on_unquoted.as_ref())
-            .map_or(&[], Vec::as_slice)
+        spelling::weekdays(
+            self.days.as_ref(),
+            self.on.as_ref(),
+            self.on_unquoted.as_ref(),
+        )
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where a restore goes: new disks, a new machine, the machine itself, or files beside it.
 
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::naming;
 
 /// The target: exactly one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -31,6 +32,7 @@ pub struct RestoreTo {
 pub struct RestoreToDisks {
     /// The resource group that gets them.
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub resource_group: String,
     /// The storage account that the restore passes through. When left out, the first one in the machine's region is taken, by
     /// resource group and name.
@@ -51,11 +53,12 @@ pub struct RestoreToDisks {
 }
 
 /// A storage account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StagingAccount {
     /// Its resource group.
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub resource_group: String,
     /// Its name.
     #[schemars(length(min = 3, max = 24), regex(pattern = r"^[a-z0-9]+$"))]
@@ -63,27 +66,29 @@ pub struct StagingAccount {
 }
 
 /// A new virtual machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreNewVm {
     /// The resource group that gets it.
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub resource_group: String,
     /// Its name, which must not be taken.
-    #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?$")
-    )]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new(naming::NEW_MACHINE).message(naming::NEW_MACHINE_SAYS))]
     pub name: String,
     /// The virtual network it is put in, of the vault's region (rule 27).
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 2, max = 64))]
+    #[x_kube(validation = Rule::new(naming::NETWORK).message(naming::NETWORK_SAYS))]
     pub virtual_network: String,
     /// The virtual network's resource group; the new machine's own when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub network_resource_group: Option<String>,
     /// The subnet it is put in.
     #[schemars(length(min = 1, max = 80))]
+    #[x_kube(validation = Rule::new(naming::SUBNET).message(naming::SUBNET_SAYS))]
     pub subnet: String,
     /// The storage account that the restore passes through. When left out, the first one in the machine's region is taken, by
     /// resource group and name.
@@ -132,6 +137,7 @@ pub struct RestoreToFiles {
     /// The resource group that gets them, in a folder of this object's name; the machine's own when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 90))]
+    #[x_kube(validation = Rule::new(naming::GROUP).message(naming::GROUP_SAYS))]
     pub resource_group: Option<String>,
 }
 

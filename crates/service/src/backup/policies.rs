@@ -4,7 +4,7 @@
 //! that is in use never a standard one. What runs by a policy is not known here; only machines are protected so far.
 
 use kluis_arm::error::code;
-use kluis_arm::id::Name;
+use kluis_arm::id::is_policy_name;
 use kluis_arm::policy::{self as wire, ProtectionPolicy, as_stored, check_limits};
 use serde_json::{Value, json};
 
@@ -18,9 +18,8 @@ use crate::store::{Row as _, Tx};
 use crate::vaults::VaultRow;
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupPolicies";
-/// Azure's limits of policies a vault, and of the length of a name.
+/// Azure's limit of policies a vault.
 const MOST: u64 = 200;
-const LONGEST_NAME: usize = 150;
 /// What policies are for, as `backupManagementType`.
 const KINDS: [&str; 4] = ["AzureIaasVM", "AzureStorage", "AzureWorkload", "MAB"];
 
@@ -230,10 +229,9 @@ fn same_purpose(found: &Policy, wanted: &Policy) -> Result<(), Refusal> {
 }
 
 fn new_name(name: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<String, Refusal> {
-    let fit = Name::new(name).is_ok() && name.chars().count() <= LONGEST_NAME;
-    if !fit {
+    if !is_policy_name(name) {
         return Err(refusals::invalid_input(format!(
-            "A policy's name has at most {LONGEST_NAME} characters, none of them / \\ ? # % or a quote."
+            "'{name}' can't name a policy: 3 to 150 letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
         )));
     }
     if tx.count::<Policy>(at.key.as_str())? >= MOST {

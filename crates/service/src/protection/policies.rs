@@ -3,7 +3,7 @@
 
 use kluis_arm::dataprotection::{self, as_stored, check_limits};
 use kluis_arm::error::code;
-use kluis_arm::id::Name;
+use kluis_arm::id::is_policy_name;
 use serde_json::{Value, json};
 
 use super::row::{BackupPolicy, BackupVault};
@@ -11,9 +11,8 @@ use crate::core::{Context, Refusal, Request, Response, page};
 use crate::store::Tx;
 
 const KIND: &str = "Microsoft.DataProtection/backupVaults/backupPolicies";
-/// As many as a recovery services vault can have, for Azure publishes no number; and the longest name.
+/// As many as a recovery services vault can have, for Azure publishes no number.
 const MOST: u64 = 200;
-const LONGEST_NAME: usize = 150;
 
 /// `GET D/backupPolicies`.
 pub(super) fn list(
@@ -96,12 +95,11 @@ pub(super) fn delete(
 }
 
 fn new_name(name: &str, vault: &BackupVault, tx: &Tx<'_>) -> Result<String, Refusal> {
-    let fit = Name::new(name).is_ok() && name.chars().count() <= LONGEST_NAME;
-    if !fit {
+    if !is_policy_name(name) {
         return Err(Refusal::bad_request(
             code::INVALID_POLICY,
             format!(
-                "A policy's name has at most {LONGEST_NAME} characters, none of them / \\ ? # % or a quote."
+                "'{name}' can't name a policy: 3 to 150 letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
             ),
         ));
     }

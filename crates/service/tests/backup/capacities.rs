@@ -188,7 +188,7 @@ fn row_38_a_vault_has_up_to_200_policies() {
         .unwrap()
         .len();
     for number in there..200 {
-        let made = world.daily_policy(&format!("p{number}"), "20:00", "UTC", 30);
+        let made = world.daily_policy(&format!("policy-{number}"), "20:00", "UTC", 30);
         assert_eq!(made.status, 200, "{number}");
     }
     let refused = world.daily_policy("one-more", "20:00", "UTC", 30);

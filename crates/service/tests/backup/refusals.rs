@@ -242,7 +242,7 @@ fn a_vault_takes_two_hundred_policies() {
     for number in 0..197 {
         assert_eq!(
             world
-                .daily_policy(&format!("p{number}"), "20:00", "UTC", 30)
+                .daily_policy(&format!("policy-{number}"), "20:00", "UTC", 30)
                 .status,
             200
         );
@@ -257,7 +257,7 @@ fn a_vault_takes_two_hundred_policies() {
         "{refused}"
     );
     assert_eq!(
-        world.daily_policy("p1", "21:00", "UTC", 30).status,
+        world.daily_policy("policy-1", "21:00", "UTC", 30).status,
         200,
         "those that exist can be changed"
     );

@@ -73,9 +73,9 @@ fn between(field: &str, workloads: &[Workload]) -> Vec<Rule> {
                 days(field),
                 days("schedule.weekly")
             ),
-            format!("{field}.on names a day on which a full is made: name another (rule 10)"),
+            format!("{field}.days names a day on which a full is made: name another (rule 10)"),
         )
-        .about(format!("{field}.on")),
+        .about(format!("{field}.days")),
     );
     rules.push(of(
         workloads,

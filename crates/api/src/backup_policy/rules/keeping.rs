@@ -90,14 +90,14 @@ fn by_schedule() -> Vec<Rule> {
         )
         .about("retention.weekly"),
         Rule::of_all(
-            "!has(self.schedule.weekly) || ((!has(self.retention.monthly) || !has(self.retention.monthly.days)) && (!has(self.retention.yearly) || !has(self.retention.yearly.days)))",
-            "with a weekly schedule, retention.monthly and retention.yearly go by weeks and on, not by days (rule 15)",
+            "!has(self.schedule.weekly) || ((!has(self.retention.monthly) || has(self.retention.monthly.weeks)) && (!has(self.retention.yearly) || has(self.retention.yearly.weeks)))",
+            "with a weekly schedule, retention.monthly and retention.yearly go by weeks and days of the week, not by days of the month (rule 15)",
         ),
     ];
     for tier in ["weekly", "monthly", "yearly"] {
         let by_date = match tier {
             "weekly" => String::new(),
-            _ => format!("has(self.retention.{tier}.days) || "),
+            _ => format!("!has(self.retention.{tier}.weeks) || "),
         };
         rules.push(Rule::of_all(
             format!(
@@ -105,8 +105,8 @@ fn by_schedule() -> Vec<Rule> {
                 days(&format!("retention.{tier}")),
                 days("schedule.weekly")
             ),
-            format!("retention.{tier}.on names a day on which schedule.weekly makes no backup (rule 15)"),
-        ).about(format!("retention.{tier}.on")));
+            format!("retention.{tier}.days names a day on which schedule.weekly makes no backup (rule 15)"),
+        ).about(format!("retention.{tier}.days")));
     }
     rules
 }
@@ -122,9 +122,9 @@ fn by_one_tag() -> Vec<Rule> {
                 days("schedule.weekly"),
                 days("retention.weekly")
             ),
-            "schedule.weekly makes a backup on a day that retention.weekly.on does not name, and nothing else keeps it: name the day, or set retention.daily (rule 15)",
+            "schedule.weekly makes a backup on a day that retention.weekly.days does not name, and nothing else keeps it: name the day, or set retention.daily (rule 15)",
         )
-        .about("retention.weekly.on"),
+        .about("retention.weekly.days"),
     ];
     for (tier, days, all) in [
         (
