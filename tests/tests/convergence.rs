@@ -80,6 +80,23 @@ fn a_death_at_any_step_in_any_order_changes_nothing() {
     }
 }
 
+/// What lies between the operator and the service may send a write again: the second is refused because of the first.
+#[test]
+fn a_write_that_is_sent_twice_is_done_once() {
+    let plain = lived(Order::Plain, None);
+    assert!(plain.azure.writes() > 4);
+    for nth in 1..=plain.azure.writes() {
+        let mut world = Simulation::new(Order::Plain, None);
+        world.azure.send_twice(nth);
+        block_on(protect_back_up_restore(&mut world));
+        // A protection that is asked for again is configured again, to the same.
+        let configured = "\"ConfigureBackup Completed\"";
+        let twice = format!("{configured}, {configured}");
+        let end = world.end().replace(&twice, configured);
+        assert_eq!(end, plain.end(), "write {nth}:\n{}", world.log());
+    }
+}
+
 #[test]
 fn what_is_at_rest_stays_at_rest() {
     let mut world = lived(Order::Plain, None);

@@ -29,6 +29,7 @@ struct Numbers {
     kubernetes: BTreeMap<Asked, u64>,
     kubernetes_refused: u64,
     failures: BTreeMap<(Kind, &'static str), u64>,
+    drifts: BTreeMap<Kind, u64>,
     rate_limit_remaining: Option<u32>,
     readiness: BTreeMap<Key, &'static str>,
     facts: BTreeMap<Key, Vec<Fact>>,
@@ -59,6 +60,11 @@ impl Metrics {
             Class::Terminal => "terminal",
         };
         self.with(|numbers| *numbers.failures.entry((kind, class)).or_default() += 1);
+    }
+
+    /// One change that somebody made in Azure and that was put back.
+    pub(crate) fn drift_repaired(&self, kind: Kind) {
+        self.with(|numbers| *numbers.drifts.entry(kind).or_default() += 1);
     }
 
     /// One call of ARM. Status 0 is no answer.
@@ -170,6 +176,16 @@ fn render(numbers: &Numbers) -> String {
         "counter",
         "Failures, by kind and by what helps: retry, blocked, terminal.",
         each(&numbers.failures, "class"),
+    );
+    family(
+        "kluis_drift_repaired_total",
+        "counter",
+        "Changes that somebody made in Azure of what is declared, and that were put back, by kind.",
+        numbers
+            .drifts
+            .iter()
+            .map(|(kind, n)| (format!("kind=\"{kind}\""), n.to_string()))
+            .collect(),
     );
     family(
         "kluis_steps_total",
@@ -306,6 +322,8 @@ mod tests {
             # HELP kluis_reconcile_failures_total Failures, by kind and by what helps: retry, blocked, terminal.
             # TYPE kluis_reconcile_failures_total counter
             kluis_reconcile_failures_total{kind="Vault",class="blocked"} 1
+            # HELP kluis_drift_repaired_total Changes that somebody made in Azure of what is declared, and that were put back, by kind.
+            # TYPE kluis_drift_repaired_total counter
             # HELP kluis_steps_total Executed steps, by result.
             # TYPE kluis_steps_total counter
             # HELP kluis_arm_calls_total Calls of Azure Resource Manager, by operation and status; status 0 is no answer.

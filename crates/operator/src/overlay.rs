@@ -11,7 +11,7 @@ use kube::{
     Api, Client,
     api::{DynamicObject, ListParams},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
@@ -207,7 +207,10 @@ fn whole_spec(kind: Kind, object: &Value) -> Result<Value, serde_json::Error> {
     match kind {
         Kind::BackupService => through::<api::BackupServiceSpec>(spec),
         Kind::Vault => through::<api::VaultSpec>(spec),
-        Kind::BackupPolicy => through::<api::BackupPolicySpec>(spec),
+        Kind::BackupPolicy => {
+            let spec = api::BackupPolicySpec::deserialize(spec)?;
+            serde_json::to_value(spec.in_one_spelling())
+        }
         Kind::ProtectedVM => through::<api::ProtectedVMSpec>(spec),
         Kind::BackupJob => through::<api::BackupJobSpec>(spec),
         Kind::Restore => through::<api::RestoreSpec>(spec),

@@ -49,6 +49,9 @@ pub(crate) async fn report(
         Ok(_) => {}
     }
     for event in &report.events {
+        if event.reason == kluis_plan::DRIFT_REPAIRED {
+            ctx.metrics.drift_repaired(key.kind);
+        }
         ctx.objects.publish(key, &uid, event).await;
     }
     Ok(())

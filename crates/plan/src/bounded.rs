@@ -12,7 +12,7 @@ use crate::errand::{BEFORE, State, complaint, patience, percent, queue_place};
 use crate::ids;
 use crate::plan::{Basis, Next};
 use crate::step::{Action, Step};
-use crate::waiting::Waiting;
+use crate::waiting::{REQUEST_REFUSED, Waiting};
 
 /// How long after a job's end its evidence is waited for.
 const EVIDENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -69,6 +69,7 @@ impl Course {
             status_url: None,
             job: None,
             before,
+            refused: None,
             held: None,
         };
         Self {
@@ -147,6 +148,11 @@ impl Course {
                     Verdict::failed("Refused", format!("It came to nothing: {code}: {message}")),
                     Next::Await,
                 )
+            },
+            State::NotTaken { message } => Self {
+                state: Some(RunResult::Failed),
+                end: Some(moment(now)),
+                ..Self::at(Verdict::failed(REQUEST_REFUSED, message), Next::Await)
             },
             State::Held { until, message } => {
                 let waiting = Waiting::TakenLater {

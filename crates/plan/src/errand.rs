@@ -5,6 +5,9 @@
 //! (again). What was there when the intent was written is named in it, and is never taken: the clock that both are compared by tells
 //! seconds apart at best. Two intents about one item may so share one backup, which serves both: it began after either. A job that says it
 //! does something else than what was meant (another point, another group, another day until which it is kept) is another's.
+//!
+//! A refusal is no proof that the call was not taken: what lies between us and the service may send it twice, and the second is refused
+//! because of the first. So the intent outlives a refusal, and the same search comes before its word is believed.
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::Operation;
@@ -47,6 +50,8 @@ pub(crate) enum State<'a> {
     Held { until: Timestamp, message: &'a str },
     /// It came to nothing before there was a job.
     Refused { code: String, message: String },
+    /// The service did not take the call, and nobody has begun it since it was meant.
+    NotTaken { message: &'a str },
     /// How it stands is not known.
     Unknown(ArmFailure),
 }
@@ -141,7 +146,10 @@ impl<'a> Errand<'a> {
         match self.jobs {
             Some(Observed::Unknown(failure)) => State::Unknown(failure.clone()),
             // A job of ours would have had a name above.
-            Some(Observed::Found(_) | Observed::Absent) => State::ToBegin,
+            Some(Observed::Found(_) | Observed::Absent) => match &operation.refused {
+                Some(message) => State::NotTaken { message },
+                None => State::ToBegin,
+            },
             None => State::UnderWay {
                 job: None,
                 detail: None,

@@ -46,6 +46,11 @@ impl ArmFailure {
         }
     }
 
+    /// Whether the service refused the request itself, as things are there: not who asks, nor how often.
+    pub fn is_refusal(&self) -> bool {
+        matches!(&self.cause, Cause::Refused { status, .. } if (400..500).contains(status) && ![401, 403, 429].contains(status))
+    }
+
     /// Whether the service may have taken the call all the same. What it answered, it did not take.
     pub fn may_have_been_taken(&self) -> bool {
         match &self.cause {

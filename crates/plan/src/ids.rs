@@ -1,7 +1,7 @@
 //! From the names in a spec to ids in Azure.
 
 use kluis_api::{BackupService, FINALIZER, ObjectMeta, PolicyRef, Vault, VmRef};
-use kluis_arm::id::{Name, PolicyId, ResourceGroupId, VaultId, VmId};
+use kluis_arm::id::{Name, PolicyId, ResourceGroupId, VaultId, VmId, is_policy_name};
 
 use crate::waiting::Waiting;
 
@@ -89,6 +89,28 @@ pub(crate) fn policy_name(policy: &ObjectMeta, vault: &Vault) -> Result<String, 
     } else {
         Ok(format!("{namespace}{SEPARATOR}{own}"))
     }
+}
+
+/// Whether a policy that is not in its vault yet can be made there under its name. One that is there goes on as it is.
+pub(crate) fn can_be_new(policy: &PolicyId, object: &ObjectMeta) -> Result<(), Waiting> {
+    let name = policy.name.as_str();
+    if is_policy_name(name) {
+        return Ok(());
+    }
+    let instead = match object.name.as_deref() == Some(name) {
+        true => "make a BackupPolicy of another name",
+        false => {
+            "make a BackupPolicy of another name, or use a Vault of its own namespace, where the namespace is no part of the name"
+        }
+    };
+    Err(Waiting::InvalidName {
+        what: "The policy's name",
+        message: format!(
+            "in the vault {} it would be called {name}, and a policy's name is 3 to 150 letters, digits and hyphens, a letter first and no \
+             hyphen last: {instead}",
+            policy.vault.name
+        ),
+    })
 }
 
 /// Between the namespace and the name of a policy, in a vault of another namespace.

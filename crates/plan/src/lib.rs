@@ -11,6 +11,7 @@ mod approval;
 mod backup_job;
 mod bounded;
 mod conditions;
+mod drift;
 mod edit;
 mod errand;
 mod failure;
@@ -38,6 +39,7 @@ mod world;
 
 pub use approval::{Approved, Pending, Stake};
 pub use backup_job::plan_backup_job;
+pub use drift::DRIFT_REPAIRED;
 pub use edit::{Before, Edit};
 pub use failure::{ArmFailure, Cause};
 pub use fingerprint::Fingerprint;
@@ -51,7 +53,7 @@ pub use restore::plan_restore;
 pub use service::plan_service;
 pub use step::{Action, Call, CallError, EditRoom, Method, Precondition, Slot, Step};
 pub use terms::{say, strategy, terms as policy_terms};
-pub use vault::plan_vault;
+pub use vault::{holds_retained, plan_vault};
 pub use waiting::{Stance, Waiting};
 pub use world::{
     Access, BackupJobWorld, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,

@@ -74,8 +74,17 @@ pub(crate) struct Basis {
     pub(crate) now: Timestamp,
     /// The conditions as they were read.
     pub(crate) before: Vec<Condition>,
-    /// Of an object that goes: the deletion policy that lets it go without what it waits for.
-    pub(crate) goes_without: Option<&'static str>,
+    /// Of an object that goes: how it goes without what it waits for.
+    pub(crate) goes_without: Option<WayOut>,
+}
+
+/// How an object that is deleted goes without its end in Azure. Every finalizer has one, or it could hold its namespace for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayOut {
+    /// By this deletion policy.
+    Policy(&'static str),
+    /// By itself, then.
+    At(Timestamp),
 }
 
 impl Basis {
@@ -174,19 +183,30 @@ impl Basis {
 impl Basis {
     /// What is said of a cause for not acting.
     pub(crate) fn waiting(&self, waiting: &Waiting) -> Verdict {
-        self.with_way_out(Verdict::waiting(waiting))
+        let verdict = Verdict::waiting(waiting);
+        // A service that does not answer may come back, and may be gone for good.
+        match waiting {
+            Waiting::Arm(_) => self.with_way_out(verdict),
+            _ if verdict.standing == Standing::Stuck => self.with_way_out(verdict),
+            _ => verdict,
+        }
     }
 
-    fn with_way_out(&self, verdict: Verdict) -> Verdict {
-        match self.goes_without {
-            Some(policy) if verdict.standing == Standing::Stuck => Verdict {
-                message: format!(
-                    "{} To let this object go without it, set spec.deletionPolicy: {policy}.",
-                    verdict.message
-                ),
-                ..verdict
-            },
-            Some(_) | None => verdict,
+    /// The verdict, with the way on for an object that goes.
+    pub(crate) fn with_way_out(&self, verdict: Verdict) -> Verdict {
+        let way_out = match self.goes_without {
+            Some(WayOut::Policy(policy)) => {
+                format!("To let this object go without it, set spec.deletionPolicy: {policy}.")
+            }
+            Some(WayOut::At(at)) => format!(
+                "This object goes without it at {}.",
+                at.strftime("%Y-%m-%d %H:%MZ")
+            ),
+            None => return verdict,
+        };
+        Verdict {
+            message: format!("{} {way_out}", verdict.message),
+            ..verdict
         }
     }
 
@@ -240,9 +260,18 @@ impl Plan {
         (report, next)
     }
 
+    /// Whether the object says this already.
+    fn says(&self, waiting: &Waiting) -> bool {
+        self.basis.before.iter().any(|condition| {
+            condition.reason == waiting.reason()
+                && condition.message.starts_with(&waiting.to_string())
+        })
+    }
+
     fn failed(&self, report: &mut Report, step: &Step, failure: &ArmFailure) -> Next {
         // How long to leave a call alone that starts work and was not taken: each attempt first reads the vault's jobs.
         const BEFORE_ANOTHER_START: SignedDuration = SignedDuration::from_mins(1);
+        const SOON_AFTER_A_REFUSAL: SignedDuration = SignedDuration::from_secs(5);
         let waiting = Waiting::Arm(failure.clone());
         let starts_work = step.action.starts_work();
         if let Some(status) = &mut report.status {
@@ -251,12 +280,17 @@ impl Plan {
                 status.held(step, *until, message);
                 return Next::Soon;
             }
-            if starts_work && !failure.may_have_been_taken() {
-                status.not_taken(step);
+            let is_final = starts_work && failure.class() == kluis_arm::error::Class::Terminal;
+            if is_final && status.not_taken(&waiting) {
+                return Next::Soon;
             }
-            let verdict = status.verdict_on(&waiting, failure, starts_work, self.basis.now);
+            let verdict = Verdict::waiting(&waiting);
             status.judge(&self.basis, &self.basis.with_way_out(verdict));
             report.events = conditions::events(&self.basis.before, status.conditions());
+        }
+        // A refusal of what was asked twice is followed by the sight of what came of the first: a look comes before patience.
+        if failure.is_refusal() && !self.says(&waiting) {
+            return Next::After(SOON_AFTER_A_REFUSAL);
         }
         match waiting.next(self.basis.now) {
             Next::After(delay) if starts_work => Next::After(delay.max(BEFORE_ANOTHER_START)),
@@ -328,6 +362,7 @@ impl Status {
                     status_url: None,
                     job: None,
                     before: Vec::new(),
+                    refused: None,
                     held: None,
                 });
         *kept = Some(kluis_api::Operation {
@@ -355,15 +390,26 @@ impl Status {
                 status_url: None,
                 job: None,
                 before: Vec::new(),
+                refused: None,
                 held: None,
             });
         }
     }
 
-    fn not_taken(&mut self, step: &Step) {
-        if let Some(kept) = step.slot.as_ref().and_then(|slot| self.operation_mut(slot)) {
-            *kept = None;
-        }
+    /// For kinds that end, a request that is wrong for ever is the end, once it is known that it was not taken before it was refused. Whether
+    /// this is such a kind.
+    fn not_taken(&mut self, waiting: &Waiting) -> bool {
+        let meant = match self {
+            Self::BackupJob(status) => status.operation.as_mut(),
+            Self::Restore(status) => status.operation.as_mut(),
+            Self::Service(_) | Self::Vault(_) | Self::Policy(_) | Self::ProtectedVm(_) => None,
+        };
+        let Some(meant) = meant else {
+            return false;
+        };
+        meant.status_url = None;
+        meant.refused = Some(conditions::cut(&waiting.to_string(), 1024));
+        true
     }
 
     /// Remembers that the service does not take it yet: it is not asked again before then.
@@ -375,31 +421,6 @@ impl Status {
                 until: conditions::moment(until),
                 message: conditions::cut(message, 1024),
             });
-        }
-    }
-
-    /// For kinds that end, a request that is wrong for ever is the end.
-    fn verdict_on(
-        &mut self,
-        waiting: &Waiting,
-        failure: &ArmFailure,
-        starts_work: bool,
-        now: Timestamp,
-    ) -> Verdict {
-        let is_final = starts_work && failure.class() == kluis_arm::error::Class::Terminal;
-        let end = Some(conditions::moment(now));
-        match self {
-            Self::BackupJob(status) if is_final => {
-                status.state = Some(kluis_api::RunResult::Failed);
-                status.completion_time = end;
-                Verdict::failed(waiting.reason(), waiting.to_string())
-            }
-            Self::Restore(status) if is_final => {
-                status.state = Some(kluis_api::RunResult::Failed);
-                status.completion_time = end;
-                Verdict::failed(waiting.reason(), waiting.to_string())
-            }
-            _ => Verdict::waiting(waiting),
         }
     }
 }

@@ -58,6 +58,12 @@ pub(crate) fn consistency(point: &RecoveryPoint) -> Option<Consistency> {
     }
 }
 
+/// Whether it is of a machine with Windows; where it does not say, it is not known to be.
+pub(crate) fn is_of_windows(point: &RecoveryPoint) -> bool {
+    let system = of_vm(point).and_then(|point| point.os_type.as_deref());
+    system.is_some_and(|system| system.eq_ignore_ascii_case("Windows"))
+}
+
 /// Whether somebody asked for it and said until when to keep it: no policy prunes it. Where the rule that keeps a point is not told, it
 /// is taken for a scheduled one.
 pub(crate) fn is_on_demand(point: &RecoveryPoint) -> bool {

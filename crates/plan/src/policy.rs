@@ -7,23 +7,27 @@ mod rendering;
 mod summary;
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{BackupPolicyStatus, ConditionType};
+use kluis_api::{BackupPolicyStatus, ConditionType, PolicyDeletionPolicy};
 use kluis_arm::id::PolicyId;
 
 use crate::approval::Stake;
-use crate::conditions::Verdict;
+use crate::conditions::{Verdict, cut};
+use crate::drift;
 use crate::edit::{self, Edit};
 use crate::gate;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::loss;
-use crate::plan::{Basis, Next, Plan};
+use crate::plan::{Basis, Next, Plan, WayOut};
 use crate::report::{Event, Status};
 use crate::step::{Action, Step};
 use crate::terms;
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, PolicyVaultFacts, PolicyWorld, Want, World};
 use rendering::Rendering;
+
+/// What is said of a policy that is being taken out of its vaults.
+pub(crate) const REMOVING: &str = "Removing";
 
 /// How often a policy that is as declared is compared again.
 const RESYNC: SignedDuration = SignedDuration::from_mins(10);
@@ -39,7 +43,7 @@ impl World for PolicyWorld {
     }
 
     fn wants(&self) -> Vec<Want> {
-        if self.is_going() && !self.users.is_empty() {
+        if self.is_going() && (!self.users.is_empty() || self.is_orphaned()) {
             return Vec::new();
         }
         self.vaults
@@ -107,6 +111,11 @@ impl PolicyWorld {
         self.policy.metadata.deletion_timestamp.is_some()
     }
 
+    /// Whether it stays in its vaults when its object goes.
+    fn is_orphaned(&self) -> bool {
+        self.policy.spec.deletion_policy == PolicyDeletionPolicy::Orphan
+    }
+
     fn namespace(&self) -> &str {
         self.policy
             .metadata
@@ -153,7 +162,7 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
-        goes_without: None,
+        goes_without: world.is_going().then_some(WayOut::Policy("Orphan")),
     };
     if world.is_going() && world.users.is_empty() {
         return leave(world, basis);
@@ -185,6 +194,16 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         .filter(|_| blocked.is_none())
         .filter_map(Stake::told)
         .collect();
+    let drifts: Vec<Event> = world
+        .vaults
+        .iter()
+        .zip(&renderings)
+        .filter(|_| blocked.is_none())
+        .filter_map(|(facts, rendering)| {
+            let what = format!("The policy in the vault {}", facts.name);
+            drift::repaired(&what, rendering.drift(), world.now)
+        })
+        .collect();
     let stakes: Vec<Stake> = renderings
         .iter()
         .filter_map(Rendering::stake)
@@ -214,7 +233,9 @@ pub fn plan_policy(world: &PolicyWorld) -> Plan {
         .filter_map(Rendering::step);
     let steps: Vec<Step> = hold.into_iter().chain(puts).collect();
     let mut plan = basis.plan(steps, Status::Policy(status), next);
-    plan.report.events.extend(announced.into_iter().chain(told));
+    plan.report
+        .events
+        .extend(announced.into_iter().chain(told).chain(drifts));
     plan.stakes = stakes;
     plan
 }
@@ -232,9 +253,21 @@ fn sooner(next: Next, moment: Option<Timestamp>, now: Timestamp) -> Next {
     }
 }
 
-/// Takes the policy out of the vaults where nothing uses it, and lets go. A vault that cannot be reached any more keeps it: a policy
-/// without items does nothing.
+/// Takes the policy out of the vaults where nothing uses it, and lets go. A vault that is gone, or not ours to ask any more, keeps it: a
+/// policy without items does nothing. One that does not answer is asked again, unless the policy is to stay there.
 fn leave(world: &PolicyWorld, basis: Basis) -> Plan {
+    if world.is_orphaned() {
+        let vaults = world.policy.status.iter().flat_map(|status| &status.vaults);
+        let named: Vec<&str> = vaults.map(|vault| vault.name.as_str()).collect();
+        if named.is_empty() {
+            return basis.farewell(Action::ReleaseFinalizer);
+        }
+        let note = format!(
+            "deletionPolicy is Orphan: the policy stays in {} as it is.",
+            named.join(", ")
+        );
+        return basis.farewell_with(Event::warning("PolicyLeftAsItIs", cut(&note, 1024)));
+    }
     let removals: Vec<Step> = world
         .vaults
         .iter()
@@ -252,9 +285,9 @@ fn leave(world: &PolicyWorld, basis: Basis) -> Plan {
         return basis.farewell_while(Action::ReleaseFinalizer, guard);
     }
     let (verdict, next) = match failed {
-        Some(waiting) => (Verdict::waiting(&waiting), waiting.next(world.now)),
+        Some(waiting) => (basis.waiting(&waiting), waiting.next(world.now)),
         None => (
-            Verdict::working("Removing", "Being taken out of its vaults."),
+            Verdict::working(REMOVING, "Being taken out of its vaults."),
             Next::Soon,
         ),
     };

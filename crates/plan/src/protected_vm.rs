@@ -16,12 +16,13 @@ use kluis_arm::id::PolicyId;
 
 use crate::approval::{self, Stake};
 use crate::conditions::{Extra, Verdict};
+use crate::drift;
 use crate::edit::{self, Edit};
 use crate::gate::{self, Target};
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
-use crate::plan::{Basis, Next, Plan};
-use crate::report::Status;
+use crate::plan::{Basis, Next, Plan, WayOut};
+use crate::report::{Event, Status};
 use crate::seen::Seen;
 use crate::step::Action;
 use crate::waiting::{Waiting, in_words};
@@ -181,7 +182,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
-        goes_without: world.is_going().then_some("Orphan"),
+        goes_without: world.is_going().then_some(WayOut::Policy("Orphan")),
     };
     if world.is_going() {
         return leaving::plan(world, basis);
@@ -248,6 +249,10 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .as_ref()
         .filter(|_| changes(&protection))
         .and_then(Stake::told);
+    let drift = protection
+        .as_ref()
+        .ok()
+        .and_then(|protection| drifted(world, protection));
     let protect = protection.ok().and_then(Protection::step);
     let steps = hold.into_iter().chain(protect).chain(backup.step).collect();
     let told = backup
@@ -257,11 +262,33 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         .chain(outlook.events)
         .chain(locked)
         .chain(weaker.flatten())
-        .chain(sent);
+        .chain(sent)
+        .chain(drift);
     let mut plan = basis.plan(steps, Status::ProtectedVm(Box::new(status)), next);
     plan.report.events.extend(told);
     plan.stakes = stake.into_iter().collect();
     plan
+}
+
+/// What was changed of a protection that was as declared, and is put back now.
+fn drifted(world: &ProtectedVmWorld, protection: &Protection) -> Option<Event> {
+    let before = world.status()?;
+    let generation = world.item.metadata.generation.unwrap_or_default();
+    let is_put_back = matches!(protection, Protection::ToDo { .. });
+    if !is_put_back
+        || !drift::was_as_declared(&before.conditions, before.observed_generation, generation)
+    {
+        return None;
+    }
+    let words = |state: Option<kluis_api::ProtectionState>| state.map(|state| state.to_string());
+    let policy = world.seen().and_then(|seen| seen.policy_name());
+    let changes = [
+        drift::change("state", words(before.state), words(state(world))),
+        drift::change("policy", before.policy.clone(), policy),
+        protection::disks_changed(world),
+    ];
+    let changes: Vec<String> = changes.into_iter().flatten().collect();
+    drift::repaired("The protection in the vault", &changes, world.now)
 }
 
 /// Ready or not, and when to look again.

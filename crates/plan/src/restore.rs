@@ -145,7 +145,10 @@ pub fn plan_restore(world: &RestoreWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
-        goes_without: None,
+        goes_without: metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|deleted| withdrawal::way_out(deleted.0)),
     };
     match &metadata.deletion_timestamp {
         Some(deleted) if ids::is_held(metadata) => {

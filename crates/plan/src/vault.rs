@@ -10,6 +10,7 @@ mod soft_delete;
 mod standing;
 
 pub(crate) use body::is_same_location;
+pub use leaving::holds_retained;
 
 use jiff::SignedDuration;
 use kluis_api::{
@@ -20,11 +21,12 @@ use kluis_arm::vault::ProvisioningState;
 
 use crate::approval::{self, Approved, Stake};
 use crate::conditions::{Extra, Verdict};
+use crate::drift;
 use crate::gate;
 use crate::ids;
 use crate::key::{Kind, ObjectKey};
 use crate::loss;
-use crate::plan::{Basis, Next, Plan};
+use crate::plan::{Basis, Next, Plan, WayOut};
 use crate::report::{Event, Status};
 use crate::step::{Action, Slot, Step};
 use crate::waiting::{Waiting, in_words};
@@ -150,7 +152,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         generation: metadata.generation.unwrap_or_default(),
         now: world.now,
         before: before.conditions.clone(),
-        goes_without: world.is_going().then_some("Retain"),
+        goes_without: world.is_going().then_some(WayOut::Policy("Retain")),
     };
     let decision = match decide(world, &basis) {
         Ok(Some(decision)) => decision,
@@ -215,6 +217,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
             .meant
             .or(before.operation.filter(|_| decision.keeps_operation)),
     };
+    let drift = drifted(world, &status, &decision.steps);
     let hold =
         (!world.is_going() && !ids::is_held(metadata)).then(|| basis.step(Action::HoldFinalizer));
     let steps = hold.into_iter().chain(decision.steps).collect();
@@ -222,9 +225,49 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
     let sent = decision.stake.as_ref().and_then(Stake::told);
     plan.report
         .events
-        .extend(sent.into_iter().chain(decision.event));
+        .extend(sent.into_iter().chain(decision.event).chain(drift));
     plan.stakes = decision.stake.into_iter().collect();
     plan
+}
+
+/// What was changed of a vault that was as declared, and is put back now.
+fn drifted(world: &VaultWorld, now: &VaultStatus, steps: &[Step]) -> Option<Event> {
+    let before = world.vault.status.as_ref()?;
+    let generation = world.vault.metadata.generation.unwrap_or_default();
+    let is_put_back = steps
+        .iter()
+        .any(|step| matches!(step.action, Action::UpdateVault { .. }));
+    if !is_put_back
+        || !drift::was_as_declared(&before.conditions, before.observed_generation, generation)
+    {
+        return None;
+    }
+    let changes = [
+        drift::change(
+            "redundancy",
+            before.redundancy.clone(),
+            now.redundancy.clone(),
+        ),
+        drift::change(
+            "soft delete",
+            before.soft_delete.clone(),
+            now.soft_delete.clone(),
+        ),
+        drift::change(
+            "immutability",
+            before.immutability.clone(),
+            now.immutability.clone(),
+        ),
+    ];
+    let changes: Vec<String> = changes.into_iter().flatten().collect();
+    let tag = || {
+        vec![format!(
+            "tag {}: ours → another, or none",
+            kluis_api::MANAGED_BY
+        )]
+    };
+    let changes = if changes.is_empty() { tag() } else { changes };
+    drift::repaired("The vault", &changes, world.now)
 }
 
 /// None when nothing is left to be done and the object may go.

@@ -412,6 +412,9 @@ impl Waiting {
     }
 }
 
+/// The service does not take what was asked.
+pub(crate) const REQUEST_REFUSED: &str = "RequestRefused";
+
 /// A number of the service's is used up for now.
 const LIMIT_REACHED: &str = "LimitReached";
 
@@ -434,7 +437,7 @@ fn arm_reason(failure: &ArmFailure) -> &'static str {
         }
         Cause::Refused { .. } => match failure.class() {
             Class::RetryAfter => "ServiceBusy",
-            Class::Blocked | Class::Terminal => "RequestRefused",
+            Class::Blocked | Class::Terminal => REQUEST_REFUSED,
         },
     }
 }

@@ -11,7 +11,7 @@ use kluis_arm::job::{JobAction, JobStatus, VmJob};
 use crate::conditions::{Verdict, cut};
 use crate::errand::{Errand, State, patience};
 use crate::ids;
-use crate::plan::{Basis, Next, Plan};
+use crate::plan::{Basis, Next, Plan, WayOut};
 use crate::report::{Event, EventKind, Status};
 use crate::step::{Action, Step};
 use crate::waiting::{Stance, Waiting};
@@ -22,6 +22,11 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// How rarely a job is looked at that is being cancelled: that takes seconds.
 const POLL: SignedDuration = SignedDuration::from_secs(15);
+
+/// How an object that was deleted then goes, whatever becomes of its work.
+pub(crate) fn way_out(deleted: Timestamp) -> WayOut {
+    WayOut::At(deleted.checked_add(LONGEST).unwrap_or(Timestamp::MAX))
+}
 
 /// What is to be done about the work, and whether its object goes.
 pub(crate) enum Withdrawal {
@@ -56,9 +61,11 @@ pub(crate) fn of(
         return Withdrawal::Goes(Some(Event::warning("JobLeft", note)));
     }
     match errand.state() {
-        State::NotMeant | State::ToBegin | State::Held { .. } | State::Refused { .. } => {
-            Withdrawal::Goes(None)
-        }
+        State::NotMeant
+        | State::ToBegin
+        | State::Held { .. }
+        | State::Refused { .. }
+        | State::NotTaken { .. } => Withdrawal::Goes(None),
         State::Over { job, detail } => Withdrawal::Goes(Some(ended(&job, detail))),
         State::UnderWay {
             job: Some(job),
@@ -107,6 +114,14 @@ fn under_way(
     let poll = Next::After(patience(deleted, basis.now).min(POLL));
     let is =
         |wanted: JobStatus| detail.is_some_and(|detail| detail.status.as_ref() == Some(&wanted));
+    // A cancelling that is refused, or does not end, holds nobody for ever.
+    if is_late(deleted, basis) {
+        let note = format!(
+            "The job {job} was to be cancelled and has not ended: it runs on in the vault {}.",
+            errand.item.vault().name
+        );
+        return Withdrawal::Goes(Some(Event::warning("JobRunsOn", note)));
+    }
     let cancelling = Verdict::working("Cancelling", format!("The job {job} is being cancelled."));
     if is(JobStatus::Cancelling) {
         return Withdrawal::Stays {
@@ -146,16 +161,19 @@ fn under_way(
 
 /// How the work stands cannot be told: what passes by itself is waited for, but not for ever.
 fn unheard(waiting: &Waiting, deleted: Timestamp, basis: &Basis) -> Withdrawal {
-    let is_late = basis.now.duration_since(deleted) > LONGEST;
-    if waiting.stance() == Stance::Progressing && !is_late {
+    if waiting.stance() == Stance::Progressing && !is_late(deleted, basis) {
         return Withdrawal::Stays {
-            verdict: Verdict::waiting(waiting),
+            verdict: basis.with_way_out(Verdict::waiting(waiting)),
             next: waiting.next(basis.now),
             step: None,
         };
     }
     let note = format!("{waiting} What was begun in the vault runs on.");
     Withdrawal::Goes(Some(Event::warning("JobLeft", cut(&note, 1024))))
+}
+
+fn is_late(deleted: Timestamp, basis: &Basis) -> bool {
+    basis.now.duration_since(deleted) > LONGEST
 }
 
 fn ended(job: &str, detail: &VmJob) -> Event {

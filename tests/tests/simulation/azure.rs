@@ -53,6 +53,9 @@ struct Inner {
     slips: bool,
     /// How far the `Date` of each answer is off.
     dates_off: SignedDuration,
+    /// How many writes there were, and which of them is sent twice on its way, so that the second answer is the one that comes back.
+    writes: usize,
+    twice: Option<usize>,
     /// Every write of a policy: when, and how it was answered.
     policies_written: Vec<(Timestamp, u16)>,
 }
@@ -86,6 +89,8 @@ impl Azure {
             snapshots: BTreeSet::new(),
             slips: false,
             dates_off: SignedDuration::ZERO,
+            writes: 0,
+            twice: None,
             policies_written: Vec::new(),
         }))
     }
@@ -204,6 +209,12 @@ impl Arm for Azure {
     async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
         let mut inner = self.inner();
         let mut answer = inner.answer(request);
+        if request.method != Method::Get {
+            inner.writes += 1;
+            if inner.twice == Some(inner.writes) {
+                answer = inner.answer(request);
+            }
+        }
         if inner.slips {
             elsewhere::let_slip(request, &mut answer);
         }

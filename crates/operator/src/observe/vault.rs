@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use kluis_api::Vault;
-use kluis_plan::{Access, VaultWorld};
+use kluis_api::{BackupPolicy, Vault, VaultDeletionPolicy};
+use kluis_plan::{Access, VaultWorld, holds_retained};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,7 +24,13 @@ pub(super) async fn observe(
     if rests(object, lines.now()) {
         lines.rest();
     }
-    let users = objects::users(key, &[Kind::ProtectedVM, Kind::BackupPolicy], ctx).await?;
+    let mut users = objects::users(key, &[Kind::ProtectedVM, Kind::BackupPolicy], ctx).await?;
+    if vault.metadata.deletion_timestamp.is_some()
+        && vault.spec.deletion_policy == VaultDeletionPolicy::Retain
+    {
+        let holding = holding(key, ctx).await?;
+        users.retain(|user| user.kind != Kind::BackupPolicy || holding.contains(user));
+    }
     let world = VaultWorld {
         now: lines.now(),
         namesakes: namesakes(key, object, ctx).await?,
@@ -39,6 +45,17 @@ pub(super) async fn observe(
         progress: None,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
+}
+
+/// The policies that hold a Vault whose vault stays.
+async fn holding(key: &Key, ctx: &Ctx) -> Result<Vec<Key>, ObserveError> {
+    let policies = ctx.objects.users(key, Kind::BackupPolicy).await?;
+    let holding = policies.iter().filter(|policy| {
+        BackupPolicy::deserialize(&***policy).is_ok_and(|policy| holds_retained(&policy))
+    });
+    Ok(holding
+        .filter_map(|policy| objects::key(Kind::BackupPolicy, policy))
+        .collect())
 }
 
 /// The other Vaults that name a vault of the same resource group and name. One that cannot be read declares nothing.

@@ -1,15 +1,18 @@
 //! A policy in one vault: whether it is in force there, has to be written, or may not be.
 
 use jiff::Timestamp;
-use kluis_api::Workload;
+use kluis_api::{DaylightSaving, Workload};
 use kluis_arm::id::PolicyId;
-use kluis_arm::policy::{Generation, ProtectionPolicy, Terms, differences, keeping, parse};
+use kluis_arm::policy::{
+    Difference, Generation, ProtectionPolicy, Terms, differences, keeping, parse,
+};
 use kluis_arm::resource::Resource;
 use kluis_arm::zone;
 
 use super::at_stake::{self, Edit};
 use super::{RESYNC, edits, following};
 use crate::approval::{Approved, Pending, Stake};
+use crate::ids;
 use crate::operation;
 use crate::plan::{Basis, Next};
 use crate::step::{Action, EditRoom, Precondition, Slot, Step};
@@ -30,6 +33,8 @@ pub(super) enum Rendering {
         step: Box<Step>,
         /// What that costs, approved.
         stake: Option<Stake>,
+        /// What is put back by it, field by field.
+        drift: Vec<String>,
     },
     Waiting {
         waiting: Waiting,
@@ -70,6 +75,21 @@ impl Rendering {
         match self {
             Self::ToPut { stake, .. } => stake.as_ref(),
             Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
+        }
+    }
+
+    fn putting_back(self, drift: Vec<String>) -> Self {
+        match self {
+            Self::ToPut { step, stake, .. } => Self::ToPut { step, stake, drift },
+            other => other,
+        }
+    }
+
+    /// What is put back, field by field.
+    pub(super) fn drift(&self) -> &[String] {
+        match self {
+            Self::ToPut { drift, .. } => drift,
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => &[],
         }
     }
 
@@ -200,10 +220,15 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
         Some(Observed::Absent) if facts.items.is_empty() => Ok(Rendering::NotThere),
         Some(Observed::Found(_)) if facts.items.is_empty() => Ok(Rendering::NotUsed),
         Some(Observed::Absent) if is_sent(world, facts) => Err(not_taken().into()),
-        Some(Observed::Absent) => Ok(Rendering::ToPut {
-            step: put(facts, basis, id, wanted, None),
-            stake: None,
-        }),
+        Some(Observed::Absent) => {
+            ids::can_be_new(&id, &world.policy.metadata)?;
+            let gone = had_it(world, facts).then(|| "the policy: in the vault → gone".to_owned());
+            Ok(Rendering::ToPut {
+                step: put(facts, basis, id, wanted, None),
+                stake: None,
+                drift: gone.into_iter().collect(),
+            })
+        }
         Some(Observed::Found(found)) => {
             let unreadable = |error: kluis_arm::policy::ParseError| Waiting::PolicyNotExpressible {
                 message: format!(
@@ -225,7 +250,8 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
             let is_time_alone = differences.iter().all(|one| one.field == "schedule");
             match run_first {
                 Some(_) if is_time_alone => Ok(Rendering::InForce { until: run_first }),
-                _ => change(world, facts, basis, id, &edit, wanted, run_first),
+                _ => change(world, facts, basis, id, &edit, wanted, run_first)
+                    .map(|rendering| rendering.putting_back(drifted(world, facts, &differences))),
             }
         }
     }
@@ -287,6 +313,7 @@ fn change(
                 Some(room),
             ),
             stake,
+            drift: Vec::new(),
         }),
         Err(waiting) => Err(Held::by(waiting, stake)),
     }
@@ -301,6 +328,31 @@ pub(super) fn is_behind(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
         zone::to_azure(&terms.time_zone).ok() == zone::to_azure(&spec.time_zone).ok()
             && following::is_behind(spec, &terms.frequency, world.now)
     })
+}
+
+/// Whether the vault had this very spec already, as the status tells.
+fn had_it(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
+    let generation = world.policy.metadata.generation;
+    let mut vaults = world.policy.status.iter().flat_map(|status| &status.vaults);
+    generation.is_some()
+        && vaults.any(|vault| vault.name == facts.name && vault.generation == generation)
+}
+
+/// What is otherwise in the vault than it was written there. That the clocks have changed is no drift.
+fn drifted(
+    world: &PolicyWorld,
+    facts: &PolicyVaultFacts,
+    differences: &[Difference],
+) -> Vec<String> {
+    if !had_it(world, facts) {
+        return Vec::new();
+    }
+    let follows = world.policy.spec.schedule.daylight_saving == DaylightSaving::Follow;
+    let ours = differences
+        .iter()
+        .filter(|one| !(follows && one.field == "schedule"));
+    ours.map(|one| format!("{}: {} → {}", one.field, one.want, one.have))
+        .collect()
 }
 
 /// While an edit waits for approval what is in force follows the clocks all the same: the edit of its times alone, where they are late.

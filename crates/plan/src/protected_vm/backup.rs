@@ -140,6 +140,11 @@ pub(super) fn decide<'a>(
             echo,
             ..Backup::default()
         },
+        // Of an item's backups a refusal is not kept: they are asked for again.
+        (State::NotTaken { .. }, Some(kept)) => Backup {
+            operation: Some(kept),
+            ..Backup::default()
+        },
         (State::Refused { code, message }, Some(_)) => Backup {
             echo,
             events: vec![Event {
@@ -199,6 +204,7 @@ fn mean<'a>(world: &ProtectedVmWorld, target: &Target<'_>, token: String) -> Bac
                 status_url: None,
                 job: None,
                 before,
+                refused: None,
                 held: None,
             }),
             under_way,

@@ -19,7 +19,7 @@ use crate::seen::Seen;
 use crate::step::{Action, Precondition, Slot, Step};
 use crate::waiting::Waiting;
 use crate::world::{Fact, Observed, ProtectedVmWorld, Want};
-use disks::{exclusion, is_same_choice, on_wire};
+use disks::{exclusion, in_words, is_same_choice, on_wire};
 use terms::is_change_of_terms;
 pub(crate) use terms::to_be_written;
 
@@ -264,6 +264,20 @@ fn continue_as_declared(
         OperationKind::ModifyProtection,
         VmItem::protect(&target.vm, &policy, disks),
     )
+}
+
+/// What became of the choice of disks, in words; None while it is the declared one.
+pub(super) fn disks_changed(world: &ProtectedVmWorld) -> Option<String> {
+    let seen = world.seen().filter(|seen| seen.policy.is_some())?;
+    let wanted = world.item.spec.disks.as_ref().map(on_wire);
+    let is_same = is_same_choice(seen.disks(), wanted.as_ref());
+    (!is_same).then(|| {
+        format!(
+            "disks: {} → {}",
+            in_words(wanted.as_ref()),
+            in_words(seen.disks())
+        )
+    })
 }
 
 fn as_declared(seen: &Seen<'_>) -> Protection {

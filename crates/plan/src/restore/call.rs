@@ -21,7 +21,7 @@ pub(super) fn of(
     goal: &Goal<'_>,
     point: RecoveryPointId,
 ) -> Result<Action, Waiting> {
-    let region = &target.vault.spec.location;
+    let region = &target.vault.region();
     let (vm, account) = (&target.vm, staging::account(world, target, goal)?);
     let staged = || {
         account.as_ref().ok_or_else(|| Waiting::StagingNotFound {

@@ -38,6 +38,7 @@ pub(super) fn of(
         });
     }
     holds(point, goal)?;
+    can_be_called(point, goal)?;
     encryption::check(world, point, target, goal)?;
     Ok(RestoredPoint {
         name: point.name.clone().unwrap_or_default(),
@@ -103,6 +104,27 @@ fn points(world: &RestoreWorld) -> Result<&[RecoveryPoint], Waiting> {
         }),
         (Some(Observed::Found(points)), _) => Ok(points.as_slice()),
         (Some(Observed::Absent), _) => Ok(&[]),
+    }
+}
+
+/// Windows knows no machine by a longer name.
+const LONGEST_OF_WINDOWS: usize = 15;
+
+fn can_be_called(point: &RecoveryPoint, goal: &Goal<'_>) -> Result<(), Waiting> {
+    match goal {
+        Goal::NewVm { vm, .. }
+            if point::is_of_windows(point) && vm.name.as_str().len() > LONGEST_OF_WINDOWS =>
+        {
+            Err(Waiting::InvalidName {
+                what: "to.newVM.name",
+                message: format!(
+                    "{} has {} characters, and a machine with Windows has at most {LONGEST_OF_WINDOWS}: choose a shorter one",
+                    vm.name,
+                    vm.name.as_str().len()
+                ),
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn check(
     target: &Target<'_>,
     goal: &Goal<'_>,
 ) -> Result<(), Waiting> {
-    has_zone(goal.zone(), &target.vault.spec.location)?;
+    has_zone(goal.zone(), &target.vault.region())?;
     match goal {
         Goal::Disks { .. } => {}
         Goal::NewVm {

@@ -36,7 +36,10 @@ pub(super) fn month_days(
             .map(|day| day_of_month(field, *day))
             .collect::<Result<_, _>>()
             .map(MonthDays::Dates),
-        _ => Err(unreadable(field, "either weeks and on, or days")),
+        _ => Err(unreadable(
+            field,
+            "either weeks and days of the week, or days of the month",
+        )),
     }
 }
 

@@ -20,8 +20,8 @@ pub(super) fn retention(retention: &kluis_api::Retention) -> Result<Retention, W
         let on = month_days(
             "retention.monthly",
             tier.weeks.as_deref(),
-            tier.weekdays(),
-            tier.days.as_deref(),
+            tier.weekdays().as_deref(),
+            tier.dates().as_deref(),
         )?;
         Ok(Monthly {
             keep: tier.keep,
@@ -32,8 +32,8 @@ pub(super) fn retention(retention: &kluis_api::Retention) -> Result<Retention, W
         let on = month_days(
             "retention.yearly",
             tier.weeks.as_deref(),
-            tier.weekdays(),
-            tier.days.as_deref(),
+            tier.weekdays().as_deref(),
+            tier.dates().as_deref(),
         )?;
         Ok(Yearly {
             keep: tier.keep,

@@ -19,7 +19,7 @@ pub(super) struct Change {
 /// The body that makes the vault.
 pub(super) fn create(vault: &Vault) -> wire::Vault {
     wire::Vault {
-        location: Some(vault.spec.location.clone()),
+        location: Some(vault.region()),
         tags: Some(tags(vault)),
         sku: Some(wire::Sku {
             name: Some("RS0".to_owned()),

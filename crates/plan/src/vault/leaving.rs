@@ -1,13 +1,28 @@
 //! The end of a Vault object: what becomes of the vault, as its deletion policy says.
 
-use kluis_api::{OperationKind, VaultDeletionPolicy};
+use kluis_api::{BackupPolicy, ConditionType, OperationKind, VaultDeletionPolicy};
 use kluis_arm::id::VaultId;
 
 use super::{Decision, progress, rival, standing};
 use crate::plan::Basis;
+use crate::policy::REMOVING;
 use crate::step::Action;
 use crate::waiting::Waiting;
 use crate::world::{Observed, VaultWorld, Want};
+
+/// Whether a policy holds its Vault when that goes and its vault stays: only while the policy goes, too, and is being taken out. One that
+/// stays has nothing to take out, and one that cannot be taken out would hold the Vault for ever.
+pub fn holds_retained(policy: &BackupPolicy) -> bool {
+    let Some(status) = policy.status.as_ref() else {
+        return false;
+    };
+    let is_looked_at = status.observed_generation >= policy.metadata.generation.unwrap_or_default();
+    let is_under_way = status.conditions.iter().any(|condition| {
+        condition.type_ == ConditionType::Ready
+            && matches!(condition.reason.as_str(), REMOVING | "InUse")
+    });
+    policy.metadata.deletion_timestamp.is_some() && (!is_looked_at || is_under_way)
+}
 
 /// What has to be read before the vault is deleted.
 pub(super) fn wants(world: &VaultWorld, id: &VaultId) -> Option<Want> {

@@ -23,7 +23,7 @@ pub(super) fn wants(world: &VaultWorld, id: &VaultId) -> Option<Want> {
 pub(super) fn want(world: &VaultWorld, id: &VaultId) -> Want {
     Want::DeletedVault {
         vault: id.clone(),
-        location: world.vault.spec.location.clone(),
+        location: world.vault.region(),
     }
 }
 
@@ -66,7 +66,7 @@ fn bring_back(
     }
     let action = Action::UndeleteVault {
         id: id.clone(),
-        location: world.vault.spec.location.clone(),
+        location: world.vault.region(),
         deleted: deleted.name.clone(),
     };
     let at = |moment: Option<jiff::Timestamp>, before: &str| {

@@ -42,6 +42,7 @@ pub(super) fn intent(id: &VaultId, now: Timestamp) -> Operation {
         status_url: None,
         job: None,
         before: Vec::new(),
+        refused: None,
         held: None,
     }
 }

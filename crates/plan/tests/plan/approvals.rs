@@ -191,6 +191,7 @@ fn weekly(cluster: &mut Cluster) {
         policy.spec.schedule.weekly = Some(WeeklySchedule {
             on: sunday.clone(),
             on_unquoted: None,
+            days: None,
             at: "22:30".to_owned(),
         });
         policy.spec.retention.daily = None;
@@ -198,6 +199,7 @@ fn weekly(cluster: &mut Cluster) {
             keep: 52,
             on: sunday,
             on_unquoted: None,
+            days: None,
         });
         policy.spec.instant_restore = None;
     });

@@ -230,6 +230,7 @@ fn a_resume_by_other_days_is_counted_without_their_tags() {
         keep: 52,
         on: Some(EVERY_DAY.to_vec()),
         on_unquoted: None,
+        days: None,
     };
     // Whether the days were chosen when the points were made, and whether anybody saw it.
     for (were_chosen, was_seen, deleted) in [(true, true, 0), (false, true, 10), (true, false, 10)]

@@ -2,6 +2,7 @@
 
 mod making;
 mod protection;
+mod silence;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,10 @@ pub(crate) struct Azure {
     pub(crate) calls: Vec<String>,
     /// The next call fails so.
     pub(crate) refuse: Option<Cause>,
+    /// After so many more calls one is taken, and answered so: what lies in between sent it twice.
+    pub(crate) instead: Option<(usize, Cause)>,
+    /// Nothing can be read and nothing called, for this reason.
+    pub(crate) silent: Option<Cause>,
     /// Whether backups may be suspended: Azure asks for an immutable vault.
     pub(crate) is_immutable: bool,
     /// The calls that were refused as wrong for the item's state, in words.
@@ -157,6 +162,8 @@ impl Azure {
             jobs: Vec::new(),
             calls: Vec::new(),
             refuse: None,
+            instead: None,
+            silent: None,
             is_immutable: false,
             wrong: Vec::new(),
             tiers: vec![Tier::HardenedRp],
@@ -226,6 +233,9 @@ impl Azure {
     pub(crate) fn read(&self, want: &Want) -> Fact {
         fn found<T>(value: Option<T>) -> Observed<T> {
             value.map_or(Observed::Absent, Observed::Found)
+        }
+        if let Some(cause) = &self.silent {
+            return silence::unknown(want, cause);
         }
         match want {
             Want::Subscription { id } if id == SUBSCRIPTION => {
@@ -320,6 +330,30 @@ impl Azure {
     }
 
     pub(crate) fn call(&mut self, action: &Action) -> Outcome {
+        let failed = |cause| {
+            Outcome::Failed(ArmFailure {
+                doing: action.to_string(),
+                cause,
+            })
+        };
+        if let Some(cause) = &self.silent {
+            return failed(cause.clone());
+        }
+        let outcome = self.take(action);
+        if matches!(outcome, Outcome::Failed(_)) {
+            return outcome;
+        }
+        match self.instead.take() {
+            Some((0, cause)) => failed(cause),
+            Some((left, cause)) => {
+                self.instead = Some((left - 1, cause));
+                outcome
+            }
+            None => outcome,
+        }
+    }
+
+    fn take(&mut self, action: &Action) -> Outcome {
         assert!(
             action.call().unwrap().is_some(),
             "{action} is Kubernetes' to do"

@@ -6,12 +6,12 @@ use std::fmt::Write;
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{
     Approval, BackupJob, BackupPolicy, BackupService, ConditionStatus, ConditionType, FINALIZER,
-    ObjectMeta, ProtectedVM, Restore, Time, Vault,
+    ObjectMeta, ProtectedVM, Restore, Time, Vault, VaultDeletionPolicy,
 };
 use kluis_plan::{
     Access, Action, BackupJobWorld, Edit, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
     PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
-    Status, VaultWorld, Work, World,
+    Status, VaultWorld, Work, World, holds_retained,
 };
 
 use crate::azure::{Azure, item_id};
@@ -433,10 +433,14 @@ impl Cluster {
                 subscription: None,
             }),
             Kind::Vault => {
+                let vault = self.vault.as_ref()?;
+                let is_kept = vault.metadata.deletion_timestamp.is_some()
+                    && vault.spec.deletion_policy == VaultDeletionPolicy::Retain;
                 let policies = self
                     .policy
                     .iter()
-                    .filter(|policy| policy.status.iter().any(|status| !status.vaults.is_empty()));
+                    .filter(|policy| policy.status.iter().any(|status| !status.vaults.is_empty()))
+                    .filter(|policy| !is_kept || holds_retained(policy));
                 let users = policies
                     .map(|policy| key(Kind::BackupPolicy, &policy.metadata))
                     .chain(items())

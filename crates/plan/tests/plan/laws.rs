@@ -94,6 +94,7 @@ proptest! {
                     keep: u32::from(weekly),
                     on: Some(vec![kluis_api::Weekday::Sunday]),
                     on_unquoted: None,
+                    days: None,
                 });
             });
             cluster.edit_item(|item| item.spec.suspend = suspend);

@@ -13,6 +13,8 @@ mod cluster;
 #[cfg(test)]
 mod convergences;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod held_edits;
@@ -38,7 +40,11 @@ mod states;
 #[cfg(test)]
 mod stops;
 #[cfg(test)]
+mod twice;
+#[cfg(test)]
 mod vaults;
+#[cfg(test)]
+mod ways_out;
 #[cfg(test)]
 mod weakening;
 #[cfg(test)]

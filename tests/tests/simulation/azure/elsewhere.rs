@@ -37,6 +37,16 @@ impl Azure {
         self.inner().slips = true;
     }
 
+    /// Lets the n-th write from the beginning, counted from 1, be sent twice.
+    pub(crate) fn send_twice(&self, nth: usize) {
+        self.inner().twice = Some(nth);
+    }
+
+    /// How many writes there were.
+    pub(crate) fn writes(&self) -> usize {
+        self.inner().writes
+    }
+
     /// Calls on something in the vault, and says which status came back.
     pub(crate) fn ask(&self, method: Method, path: &str, body: Option<Value>) -> u16 {
         let mut request = ArmRequest::new(method, self.path_of(path), "2024-04-01");

@@ -49,3 +49,22 @@ pub(super) fn is_same_choice(
     };
     plain(present) == plain(wanted)
 }
+
+/// A choice, in words.
+pub(super) fn in_words(choice: Option<&DiskExclusion>) -> String {
+    let Some(choice) = choice else {
+        return "all".to_owned();
+    };
+    let luns = choice
+        .disk_lun_list
+        .iter()
+        .flatten()
+        .map(ToString::to_string);
+    let luns = luns.collect::<Vec<_>>().join(", ");
+    match (choice.is_inclusion_list, luns.is_empty()) {
+        (Some(true), true) => "the OS disk alone".to_owned(),
+        (Some(true), false) => format!("LUN {luns} alone"),
+        (_, true) => "all".to_owned(),
+        (_, false) => format!("all but LUN {luns}"),
+    }
+}
