@@ -103,6 +103,13 @@ impl Served {
             .unwrap()
     }
 
+    /// The same of a manifest as it is written.
+    pub(crate) fn would_take(&self, manifest: &str) -> Answer {
+        let path = format!("{}?dryRun=All&fieldValidation=Strict", self.collection);
+        let body = Some(("application/yaml", manifest.to_owned()));
+        self.cluster.api().raw("POST", &path, body).unwrap()
+    }
+
     fn create(&self, name: &str, spec: &Value) -> Value {
         let answer = self
             .cluster

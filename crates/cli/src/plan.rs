@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &PlanArgs, out: &mut impl Write) -> Result<ExitCod
         credentials: None,
         ca: None,
     };
-    let cluster = cluster(&connection).await?;
+    let cluster = cluster(&connection, "kluis-plan").await?;
     let overlay = Overlay::read(cluster.client, &args.operator_namespace)
         .await
         .context("a plan looks at all that the operator looks at")?;
@@ -58,6 +58,9 @@ pub(crate) async fn run(args: &PlanArgs, out: &mut impl Write) -> Result<ExitCod
         let over = overlay
             .lay(&manifest.value, &cluster.namespace, Timestamp::now())
             .with_context(place)?;
+        if let (Some(wrong), None) = (&manifest.when_new, &over.present) {
+            bail!("{}: {}: {}", place(), wrong.object, wrong.message);
+        }
         refuse_a_second(&mut seen, &over.key, place())?;
         fields::refuse_what_cannot_change(&manifests, &over).with_context(place)?;
         laid.push((manifest, over));

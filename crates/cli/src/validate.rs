@@ -126,10 +126,13 @@ fn check(
     for document in manifest::objects(documents) {
         match definitions.check(&document) {
             None => others += 1,
-            Some((name, faults)) => {
+            Some((name, mut faults)) => {
                 ours += 1;
                 if faults.is_empty() {
-                    outlook.see(file, &name, &document);
+                    faults = definitions.check_new(&document);
+                }
+                if faults.is_empty() {
+                    outlook.see(file, &name, &document, &definitions.understood(&document));
                 }
                 for fault in faults {
                     let at = document.place(&fault.path);

@@ -54,6 +54,9 @@ pub(super) struct Object {
     pub(super) unread: Option<String>,
     /// What the operator would do next.
     pub(super) steps: Vec<Step>,
+    /// What somebody changed in Azure of what is declared, and the operator would put back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) drift: Vec<String>,
     /// What its status would say where it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits: Option<Waits>,

@@ -7,7 +7,7 @@ use kluis_api::{ConditionStatus, ConditionType};
 use kluis_operator::overlay::{Laid, Overlay};
 use kluis_operator::preview::{Preview, Previewed};
 use kluis_operator::{Key, Kind};
-use kluis_plan::{Approved, Plan, Stake};
+use kluis_plan::{Approved, DRIFT_REPAIRED, Plan, Stake};
 use serde_json::Value;
 
 use super::document::{
@@ -158,6 +158,7 @@ fn of_plan(key: &Key, previewed: Previewed, spec: &Value) -> Result<Object> {
         fields: Vec::new(),
         unread: unread.map(|failure| failure.to_string()),
         steps: steps(&plan)?,
+        drift: drift(&plan),
         waits: waits(&plan),
         edits: edits.collect(),
         approved_loss: approved_loss(&losses, spec),
@@ -181,6 +182,15 @@ fn steps(plan: &Plan) -> Result<Vec<Step>> {
 }
 
 /// What the object's own conditions would say where it is not well.
+/// What would be put back, as the operator would tell it.
+fn drift(plan: &Plan) -> Vec<String> {
+    let events = plan.report.events.iter();
+    events
+        .filter(|event| event.reason == DRIFT_REPAIRED)
+        .map(|event| event.note.clone())
+        .collect()
+}
+
 fn waits(plan: &Plan) -> Option<Waits> {
     let conditions = plan.report.status.as_ref()?.conditions();
     let of = |type_: ConditionType| conditions.iter().find(move |found| found.type_ == type_);

@@ -58,6 +58,7 @@ fn of_object(object: &Object, lines: &mut Vec<String>) {
         // Quoted: a digest may read as a number.
         lines.push(format!("    approvedLoss: \"{digests}\""));
     }
+    lines.extend(object.drift.iter().map(|drift| format!("  drift: {drift}")));
     for step in &object.steps {
         lines.push(format!("  the operator would {}", step.does));
     }
@@ -205,6 +206,7 @@ mod tests {
                 "listing the items of shop-weu: no answer (connection refused)".to_owned(),
             ),
             steps: Vec::new(),
+            drift: Vec::new(),
             waits: None,
             edits: Vec::new(),
             losses: Vec::new(),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_yaml::{Location, Spanned};
 
@@ -47,6 +47,8 @@ pub(super) struct Unreadable {
 
 /// The documents of a file; empty ones are left out.
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
+    // The mark that some editors put before a file's first byte.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let read: Result<Vec<Node>, _> = serde_yaml::from_multiple(text);
     let documents = read.map_err(|error| Unreadable {
         at: error
@@ -210,10 +212,14 @@ impl<'de> Visitor<'de> for AnyContent {
         Ok(Content::Scalar(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
-        Ok(Content::Scalar(
-            Number::from_f64(value).map_or(Value::Null, Value::Number),
-        ))
+    /// A whole number is whole however it is written (`30.0`, `3.1536e+07`): JSON knows one kind of number.
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Content, E> {
+        let number = match whole(value) {
+            Some(whole) => Some(Number::from(whole)),
+            None => Number::from_f64(value),
+        };
+        let number = number.ok_or_else(|| E::custom("JSON has no such number"))?;
+        Ok(Content::Scalar(Value::Number(number)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Content, E> {
@@ -239,6 +245,13 @@ impl<'de> Visitor<'de> for AnyContent {
         }
         Ok(Content::Map(entries))
     }
+}
+
+/// The whole number that a number with a point is.
+fn whole(value: f64) -> Option<i64> {
+    // Beyond this a number with a point tells whole numbers apart no longer; what is told is its digits then.
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    (value.fract() == 0.0 && value.abs() < BEYOND).then_some(value as i64)
 }
 
 /// A key as JSON has it: a number or a boolean becomes its text.
@@ -287,6 +300,15 @@ mod tests {
     fn what_is_no_yaml_says_where() {
         let error = documents("kind: Vault\nspec: [1, 2\n").unwrap_err();
         assert!(error.at.line >= 2, "{error:?}");
+    }
+
+    #[test]
+    fn a_whole_number_is_whole_however_it_is_written() {
+        let documents = documents("[30.0, 3.1536e+07, -0.0, 1.5, 1e30]\n").unwrap();
+        assert_eq!(
+            documents[0].value(),
+            serde_json::json!([30, 31_536_000, 0, 1.5, 1e30])
+        );
     }
 
     #[test]

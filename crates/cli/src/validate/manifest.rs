@@ -6,6 +6,7 @@ use kluis_api::{GROUP, VERSION};
 use serde_json::{Value, json};
 
 use super::document::{Content, Node, Step};
+use super::rules;
 use super::structure::{self, Fault};
 
 /// The schemas of our kinds.
@@ -91,6 +92,27 @@ impl Definitions {
     }
 }
 
+impl Definitions {
+    /// The object as the API server would understand it, without what is null and stands for nothing.
+    pub(super) fn understood(&self, object: &Node) -> Value {
+        let mut value = object.value();
+        let kind = object.get("kind").and_then(Node::text);
+        if let Some(schema) = kind.and_then(|kind| self.schema(kind)) {
+            structure::drop_nulls(&mut value, schema);
+        }
+        value
+    }
+
+    /// What is wrong with an object that is not there yet: what is there goes on under the name that it has.
+    pub(super) fn check_new(&self, object: &Node) -> Vec<Fault> {
+        let kind = object.get("kind").and_then(Node::text);
+        let schema = kind.and_then(|kind| self.schema(kind));
+        schema.map_or_else(Vec::new, |schema| {
+            rules::ask_new(&self.understood(object), schema)
+        })
+    }
+}
+
 /// The objects of the documents; those of a `List` one by one.
 pub(super) fn objects(documents: Vec<Node>) -> Vec<Node> {
     let mut objects = Vec::new();
@@ -112,9 +134,23 @@ fn with_envelope(mut schema: Value) -> Value {
     for field in ["apiVersion", "kind"] {
         schema["properties"][field] = json!({ "type": "string" });
     }
-    schema["properties"]["metadata"] =
-        json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    schema["properties"]["metadata"] = metadata();
     schema
+}
+
+/// What every object's metadata can have; the text of a name is looked at by itself.
+fn metadata() -> Value {
+    let (text, number) = (json!({ "type": "string" }), json!({ "type": "integer" }));
+    let texts = json!({ "type": "object", "additionalProperties": text });
+    let moment = json!({ "type": "string", "format": "date-time" });
+    let anything =
+        json!({ "type": "array", "items": { "x-kubernetes-preserve-unknown-fields": true } });
+    json!({ "type": "object", "properties": {
+        "name": text, "generateName": text, "namespace": text, "selfLink": text, "uid": text, "resourceVersion": text,
+        "generation": number, "creationTimestamp": moment, "deletionTimestamp": moment, "deletionGracePeriodSeconds": number,
+        "labels": texts, "annotations": texts, "finalizers": { "type": "array", "items": text },
+        "ownerReferences": anything, "managedFields": anything,
+    }})
 }
 
 fn of_metadata(object: &Node, namespaced: bool) -> Vec<Fault> {
@@ -184,7 +220,6 @@ fn title(object: &Node, kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::validate::rules;
 
     #[test]
     fn every_rule_of_ours_can_be_asked() {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::document::{Step, documents, dotted};
 use super::manifest::{Definitions, objects};
+use super::structure::Fault;
 use super::{Finding, Severity, files, rules};
 
 /// An object as somebody wrote it.
@@ -18,6 +19,8 @@ pub(crate) struct Manifest {
     /// Where it begins.
     pub(crate) line: u64,
     pub(crate) value: Value,
+    /// What is wrong with it, if it is not there yet.
+    pub(crate) when_new: Option<Finding>,
 }
 
 /// What files and folders hold.
@@ -82,12 +85,12 @@ impl Manifests {
             }
         };
         for document in objects(documents) {
-            let value = document.value();
+            let value = self.definitions.understood(&document);
             let Some((name, faults)) = self.definitions.check(&document) else {
                 self.others += 1;
                 continue;
             };
-            self.findings.extend(faults.into_iter().map(|fault| {
+            let finding = |fault: Fault| {
                 let at = document.place(&fault.path);
                 Finding {
                     file: file.to_owned(),
@@ -98,11 +101,14 @@ impl Manifests {
                     message: fault.message,
                     severity: Severity::Error,
                 }
-            }));
+            };
+            self.findings.extend(faults.into_iter().map(finding));
+            let when_new = self.definitions.check_new(&document).into_iter();
             self.ours.push(Manifest {
                 file: file.to_owned(),
                 line: document.at.line,
                 value,
+                when_new: when_new.map(finding).next(),
             });
         }
     }

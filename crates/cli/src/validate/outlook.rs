@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{BackupPolicySpec, ProtectedVMSpec, Workload};
+use kluis_arm::id::is_policy_name;
 use kluis_policy::{
     DaylightSaving, Frequency, Objective, Strategy, follow, limits, simulate, wall_clock,
 };
+use serde_json::Value;
 
 use super::document::{Node, Step, dotted};
 use super::{Finding, Severity};
@@ -53,7 +55,7 @@ struct Seen {
 
 impl Outlook {
     /// Takes an object that the definitions have nothing against.
-    pub(super) fn see(&mut self, file: &str, title: &str, node: &Node) {
+    pub(super) fn see(&mut self, file: &str, title: &str, node: &Node, understood: &Value) {
         let text = |field: &str| {
             node.get("metadata")
                 .and_then(|metadata| metadata.get(field))
@@ -61,9 +63,7 @@ impl Outlook {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let Some(spec) = node.get("spec").map(Node::value) else {
-            return;
-        };
+        let spec = understood["spec"].clone();
         let seen = Seen {
             file: file.to_owned(),
             title: title.to_owned(),
@@ -110,6 +110,9 @@ impl Outlook {
         let Some(name) = &machine.spec.policy_ref.name else {
             return Vec::new();
         };
+        if let Some(wrong) = called(machine, name) {
+            return vec![wrong];
+        }
         let named = self
             .policies
             .get(&(machine.namespace.clone(), name.clone()));
@@ -159,6 +162,25 @@ impl Outlook {
                 .finding(Severity::Warning, &["spec", "objectives", "rpo"], message),
         ]
     }
+}
+
+/// What is wrong with the name that the policy would have in a vault of another namespace.
+fn called(machine: &Machine, policy: &str) -> Option<Finding> {
+    let home = machine.spec.vault_ref.namespace.as_deref()?;
+    // Where no namespace is written, the one that it is applied to is not known.
+    if home == machine.namespace || machine.namespace.is_empty() {
+        return None;
+    }
+    let name = format!("{}--{policy}", machine.namespace);
+    let message = format!(
+        "in a vault of the namespace {home} the policy would be called {name}, and a policy's name in Azure is 3 to 150 letters, digits and \
+         hyphens, a letter first and no hyphen last: name another policy, or use a Vault of this namespace"
+    );
+    (!is_policy_name(&name)).then(|| {
+        machine
+            .seen
+            .finding(Severity::Error, &["spec", "policyRef", "name"], message)
+    })
 }
 
 fn of_policy(policy: &Policy, now: Timestamp) -> Vec<Finding> {
@@ -366,7 +388,7 @@ spec:
         let mut outlook = Outlook::default();
         for (file, text) in files {
             for node in documents(text).unwrap() {
-                outlook.see(file, "an object", &node);
+                outlook.see(file, "an object", &node, &node.value());
             }
         }
         let findings = outlook.findings("2026-01-01T00:00:00Z".parse().unwrap());

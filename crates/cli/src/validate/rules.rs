@@ -1,7 +1,7 @@
 //! The rules (CEL) that stand beside a schema, asked of a value.
 //!
 //! A rule about a change (`oldSelf`) needs what was there before: [`ask_change`] has it, [`ask`] leaves it to the API
-//! server. So is one that this evaluator doesn't know a function of: it refuses nothing that the API server may accept.
+//! server; [`ask_new`] asks those that say what holds where nothing was. So is one that this evaluator doesn't know a function of: it refuses nothing that the API server may accept.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cel::extractors::This;
-use cel::objects::Key;
+use cel::objects::{Key, OptionalValue};
 use cel::{Context, ExecutionError, Program};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -103,7 +103,12 @@ pub(super) fn ask_change(
         let Some(mut context) = known.as_ref().map(Context::new_inner_scope) else {
             continue;
         };
-        context.add_variable_from_value("oldSelf", cel_value(old));
+        let old = cel_value(old);
+        let old = match is_of_new(rule) {
+            true => optional(OptionalValue::of(old)),
+            false => old,
+        };
+        context.add_variable_from_value("oldSelf", old);
         if !is_true(text, &context) {
             let message = rule["message"].as_str();
             let message = message.map_or_else(|| format!("failed rule: {text}"), str::to_owned);
@@ -119,6 +124,34 @@ pub(super) fn ask_change(
         path.pop();
         fault
     })
+}
+
+/// Asks the rules that hold for new objects alone (`optionalOldSelf`), of an object as a whole.
+pub(super) fn ask_new(value: &Value, schema: &Value) -> Vec<Fault> {
+    let rules = schema["x-kubernetes-validations"].as_array();
+    let Some(mut context) = context(value) else {
+        return Vec::new();
+    };
+    context.add_variable_from_value("oldSelf", optional(OptionalValue::none()));
+    let rules = rules.into_iter().flatten().filter(|rule| is_of_new(rule));
+    let broken = rules.filter(|rule| !is_true(rule["rule"].as_str().unwrap_or_default(), &context));
+    broken
+        .map(|rule| Fault {
+            path: field_path(rule["fieldPath"].as_str()),
+            message: format!(
+                "Invalid value: {}",
+                rule["message"].as_str().unwrap_or_default()
+            ),
+        })
+        .collect()
+}
+
+fn is_of_new(rule: &Value) -> bool {
+    rule["optionalOldSelf"] == true
+}
+
+fn optional(value: OptionalValue) -> cel::Value {
+    cel::Value::Opaque(Arc::new(value))
 }
 
 fn holds(rule: &str, context: &Context<'_, '_>) -> bool {
@@ -142,6 +175,10 @@ fn context(value: &Value) -> Option<Context<'static, 'static>> {
                 text.replace(from.as_str(), &to)
             };
             context.add_function("replace", replace)
+        })
+        .and_then(|()| {
+            let lower = |This(text): This<Arc<String>>| text.to_ascii_lowercase();
+            context.add_function("lowerAscii", lower)
         });
     known.is_ok().then_some(context)
 }

@@ -1,8 +1,8 @@
 //! Whether an object has the shape that its definition gives it, in the words in which the API server says it has not.
 //!
 //! A structural schema is walked over a value: unknown fields, missing ones, types, ranges, and then the rules (CEL) that
-//! stand beside them. Defaults are filled in first, as the API server does. It knows the schema's own keywords and nothing
-//! of what our kinds mean.
+//! stand beside them. What is null where nothing may be is dropped first, and defaults are filled in, as the API server does. It knows the
+//! schema's own keywords and nothing of what our kinds mean.
 
 use serde_json::{Map, Value};
 
@@ -19,6 +19,7 @@ pub(super) struct Fault {
 /// Everything that is wrong with a value, by its schema; defaults are filled into it.
 pub(super) fn check(value: &mut Value, schema: &Value, path: &mut Vec<Step>) -> Vec<Fault> {
     let mut faults = Vec::new();
+    drop_nulls(value, schema);
     fill_defaults(value, schema);
     walk(value, schema, path, &mut faults);
     // The API server asks the rules only of what has its shape.
@@ -26,6 +27,34 @@ pub(super) fn check(value: &mut Value, schema: &Value, path: &mut Vec<Step>) -> 
         rules::ask(value, schema, path, &mut faults);
     }
     faults
+}
+
+/// A field that is null is one that is left out, but for an item of a list.
+pub(super) fn drop_nulls(value: &mut Value, schema: &Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| {
+                let below = schema["properties"]
+                    .get(name)
+                    .or_else(|| schema.get("additionalProperties"));
+                !(value.is_null() && below.is_some_and(|below| below["nullable"] != true))
+            });
+            for (name, value) in fields {
+                let below = schema["properties"]
+                    .get(name)
+                    .or_else(|| schema.get("additionalProperties"));
+                if let Some(below) = below {
+                    drop_nulls(value, below);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(below) = schema.get("items") {
+                items.iter_mut().for_each(|item| drop_nulls(item, below));
+            }
+        }
+        _ => {}
+    }
 }
 
 fn fill_defaults(value: &mut Value, schema: &Value) {
@@ -279,6 +308,17 @@ mod tests {
         assert_eq!(
             faults(json!({ "other": 1 }), &schema),
             ["other: unknown field \"other\""]
+        );
+    }
+
+    #[test]
+    fn null_is_a_field_that_is_left_out_and_no_item_of_a_list() {
+        let schema = json!({ "type": "object", "required": ["keep"], "properties": {
+            "keep": { "type": "integer", "default": 5 }, "name": { "type": "string" }, "days": { "type": "array", "items": { "type": "string" } } } });
+        assert!(faults(json!({ "keep": null, "name": null, "days": null }), &schema).is_empty());
+        assert_eq!(
+            faults(json!({ "days": [null] }), &schema),
+            ["days[0]: Invalid value: \"null\": days[0] in body must be of type string: \"null\""]
         );
     }
 
