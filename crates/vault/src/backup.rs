@@ -131,12 +131,19 @@ fn back_up(
     let parent = Parent::find(vault, &index, task, emit);
     let mut maps = Vec::with_capacity(sources.len());
     for (source, disk) in sources.into_iter().zip(&task.disks) {
-        maps.push(parent.map(source, disk, &packer, emit)?);
+        maps.push(parent.map(source, disk, &packer, &zeros, emit)?);
     }
+    let mut proofs = Vec::new();
     let meter = Meter::new(maps.iter().map(BlockMap::bytes_to_read).sum());
     let written = meter.watch(emit, || {
         packer.while_writing(|full| {
-            let read = block_map::fill(&maps, &zeros, &packer, &meter, full)?;
+            let mut read = block_map::fill(&maps, &zeros, &packer, &meter, full)?;
+            for map in &mut maps {
+                proofs.push(proof_of(map));
+                map.read_the_rest(&zeros)?;
+                meter.extend(map.bytes_to_read());
+            }
+            read += block_map::fill(&maps, &zeros, &packer, &meter, full)?;
             let disks = maps.into_iter().map(BlockMap::finish).collect::<Vec<_>>();
             let touched = settle(&disks, &zeros, &packer, full)?;
             let tree = plant(task, disks, &packer, full)?;
@@ -150,6 +157,7 @@ fn back_up(
         );
         emit(Event::Note { message });
     }
+    proofs.into_iter().flatten().for_each(&mut *emit);
     let stored = packer.seal()?;
     snapshot::save(
         vault,
@@ -164,6 +172,20 @@ fn back_up(
             folder: false,
         },
     )
+}
+
+/// What the share that was read of an unchanged rest has shown.
+fn proof_of(map: &BlockMap) -> Option<Event> {
+    let proof = map.proof.as_ref()?;
+    let disk = map.source.name.clone();
+    Some(match map.refuted() {
+        0 => Event::Compared {
+            disk,
+            bytes: map.bytes_to_compare(),
+            of: proof.of,
+        },
+        chunks => Event::Diverged { disk, chunks },
+    })
 }
 
 /// Closes the disks: stores the chunks of zeros that holes stand for, and returns the names of disks that were written to

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     error::VaultError,
     id::Id,
+    job::Sample,
     layout::{self, CHUNK, ZEROS},
     meter::{Meter, workers},
     pack::{Kind, Pack},
@@ -41,6 +42,25 @@ pub(crate) struct BlockMap {
     ids: Mutex<Vec<Id>>,
     /// The hash over the parent's ids, and the time that goes with them.
     parent: Option<(Id, Timestamp)>,
+    /// What is read although it is called unchanged, where not all is.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// A share of the chunks that are called unchanged: what is read there has to be what the parent has.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    chunks: Vec<Range<u64>>,
+    /// After so many backups in a row all of them were read.
+    pub(crate) of: u32,
+    /// Chunks that differ.
+    pub(crate) refuted: AtomicU64,
+}
+
+impl Proof {
+    fn speaks_of(&self, number: u64) -> bool {
+        let at = self.chunks.partition_point(|run| run.end <= number);
+        self.chunks.get(at).is_some_and(|run| run.contains(&number))
+    }
 }
 
 impl BlockMap {
@@ -53,16 +73,27 @@ impl BlockMap {
             reads,
             ids: Mutex::new(ids),
             parent: parent.map(|disk| (digest(&disk.ids), disk.mtime)),
+            proof: None,
         })
     }
 
-    /// Only `changed` chunks are to be read, and those of the parent that the vault lost.
+    /// Only `changed` chunks are to be read, a share of the others where they are not known to be zeros (`data` are those
+    /// that are not), and those of the parent that the vault lost.
     pub(crate) fn changes(
         source: Source,
         parent: StoredDisk,
         changed: Vec<Range<u64>>,
+        data: &[Range<u64>],
+        sample: Option<Sample>,
         packer: &Packer<'_>,
     ) -> Self {
+        let proof = sample.filter(|sample| sample.of > 0).map(|sample| Proof {
+            chunks: share(&layout::difference(data, &changed), sample),
+            of: sample.of,
+            refuted: AtomicU64::new(0),
+        });
+        let proved = proof.iter().flat_map(|proof| proof.chunks.iter().cloned());
+        let changed: Vec<_> = changed.into_iter().chain(proved).collect();
         let lost = (0..)
             .zip(&parent.ids)
             .filter(|(_, id)| packer.length(Kind::Data, id).is_none());
@@ -74,7 +105,44 @@ impl BlockMap {
             reads,
             ids: Mutex::new(parent.ids),
             parent: before,
+            proof,
         }
+    }
+
+    /// What is left to be read once all of `reads` was: nothing, unless what is called unchanged was found to differ. Then
+    /// it is the rest of the disk.
+    pub(crate) fn read_the_rest(&mut self, zeros: &ZeroIds) -> Result<(), VaultError> {
+        let read = std::mem::take(&mut self.reads);
+        if self.refuted() == 0 {
+            return Ok(());
+        }
+        let data = self.source.data()?;
+        let all = 0..layout::chunk_count(self.source.size);
+        let known = layout::union(read.iter().cloned().chain(data.iter().cloned()).collect());
+        for number in layout::difference(&[all], &known).into_iter().flatten() {
+            self.set(
+                number,
+                zeros.of_length(layout::chunk_length(self.source.size, number)),
+            );
+        }
+        self.reads = layout::difference(&data, &read);
+        self.proof.iter_mut().for_each(|proof| proof.chunks.clear());
+        Ok(())
+    }
+
+    /// How many chunks that were called unchanged were found to differ.
+    pub(crate) fn refuted(&self) -> u64 {
+        let refuted = self
+            .proof
+            .as_ref()
+            .map(|proof| proof.refuted.load(Ordering::Relaxed));
+        refuted.unwrap_or_default()
+    }
+
+    /// Bytes that are called unchanged and are read all the same.
+    pub(crate) fn bytes_to_compare(&self) -> u64 {
+        let chunks = self.proof.as_ref().map(|proof| proof.chunks.as_slice());
+        layout::bytes_in(chunks.unwrap_or_default(), self.source.size)
     }
 
     pub(crate) fn bytes_to_read(&self) -> u64 {
@@ -104,9 +172,26 @@ impl BlockMap {
     fn set(&self, number: u64, id: Id) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = ids.get_mut(number as usize) {
+            if let Some(proof) = &self.proof
+                && *slot != id
+                && proof.speaks_of(number)
+            {
+                proof.refuted.fetch_add(1, Ordering::Relaxed);
+            }
             *slot = id;
         }
     }
+}
+
+/// The chunks of `runs` whose turn it is: of a disk, each number in its turn.
+fn share(runs: &[Range<u64>], sample: Sample) -> Vec<Range<u64>> {
+    let of = u64::from(sample.of);
+    let turn = u64::from(sample.turn) % of;
+    let first = |run: &Range<u64>| run.start + (turn + of - run.start % of) % of;
+    let chunks = runs
+        .iter()
+        .flat_map(|run| (first(run)..run.end).step_by(sample.of as usize));
+    layout::union(chunks.map(|chunk| chunk..chunk + 1).collect())
 }
 
 fn digest(ids: &[Id]) -> Id {

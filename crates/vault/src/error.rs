@@ -61,6 +61,12 @@ pub enum VaultError {
         path: PathBuf,
         format: &'static str,
     },
+    #[error("disk {disk} at {} is open for writing by {by}", .path.display())]
+    SourceInUse {
+        disk: String,
+        path: PathBuf,
+        by: String,
+    },
     #[error("{program} is needed to {doing} and is not installed")]
     ToolMissing {
         program: &'static str,
@@ -153,6 +159,7 @@ impl VaultError {
             Self::SourceChanged { .. } => FailureCode::SourceChanged,
             Self::SourceTruncated { .. } => FailureCode::SourceTruncated,
             Self::SourceFormat { .. } => FailureCode::SourceFormat,
+            Self::SourceInUse { .. } => FailureCode::SourceInUse,
             Self::ToolMissing { .. } => FailureCode::ToolMissing,
             Self::Damaged(_) => FailureCode::VaultDamaged,
             Self::SnapshotNotFound(_) | Self::DiskNotFound { .. } => FailureCode::SnapshotNotFound,
@@ -198,6 +205,9 @@ impl VaultError {
             FailureCode::SourceFormat => {
                 "Convert the image and name the new one: qemu-img convert -O qcow2 IMAGE NEW."
             }
+            FailureCode::SourceInUse => {
+                "Stop the machine, then back it up again; or write inUse: Read beside the disk in the inventory: its points are then crash-consistent at best."
+            }
             FailureCode::ToolMissing => {
                 "Install it where the service runs (on Debian and Ubuntu: apt-get install qemu-utils), then run the job again."
             }
@@ -219,6 +229,9 @@ impl VaultError {
             }
             FailureCode::TargetDamaged => {
                 "Check the health of the target's volume, then restore again."
+            }
+            FailureCode::Stalled => {
+                "Check the volumes that the job reads and writes, then run it again."
             }
             FailureCode::Io => {
                 "Check the volume and the permissions of the path, then run the job again."

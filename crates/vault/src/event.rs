@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::DiskFormat;
+use crate::{
+    checkpoint::{Checkpoint, FileId},
+    job::DiskFormat,
+};
 
 /// A mover's event, in the order of its work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,31 @@ pub enum Event {
         /// Whether the disk was written to while it was copied: the file is then no single moment of it.
         #[serde(default)]
         touched: bool,
+        /// Whether somebody else had the image open for writing when it was copied.
+        #[serde(default)]
+        in_use: bool,
+        /// The image's file.
+        #[serde(default)]
+        image: Option<FileId>,
+        /// What the image was when the dirty bitmap was begun, if it was.
+        #[serde(default)]
+        checkpoint: Option<Checkpoint>,
+    },
+    /// Of a disk only what changed was read, and a share of the rest, which was found to be what the parent has. Told before
+    /// [`Event::Saved`].
+    Compared {
+        disk: String,
+        /// Bytes of that share.
+        bytes: u64,
+        /// After so many backups in a row everything was read.
+        of: u32,
+    },
+    /// What was called unchanged is not what the parent has: the disk was read whole now, and the points since what was last
+    /// read whole may hold older data in places. Told before [`Event::Saved`].
+    Diverged {
+        disk: String,
+        /// MiBs that were found to differ; there were more that nobody looked at.
+        chunks: u64,
     },
     /// The snapshot is in the vault, and what is in the vault is what was read.
     Saved {
@@ -185,6 +213,8 @@ pub enum FailureCode {
     SourceTruncated,
     /// A disk's file is an image of a format whose bytes are not the disk's.
     SourceFormat,
+    /// Somebody else has a disk's image open for writing.
+    SourceInUse,
     /// A program that reads or writes an image's format is not installed.
     ToolMissing,
     /// What is in the vault is not what was once written there.
@@ -201,6 +231,8 @@ pub enum FailureCode {
     TargetTaken,
     /// What was written to the target could not be read back as it was written.
     TargetDamaged,
+    /// Nothing of the job moved for too long, and whoever had started it ended it.
+    Stalled,
     /// Any other refusal of the operating system.
     Io,
     /// A defect of ours.

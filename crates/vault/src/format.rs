@@ -5,6 +5,8 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
+use crate::checkpoint::ImageHeader;
+
 /// Bytes of a qcow2 header that are looked at.
 const HEADER: usize = 104;
 
@@ -24,6 +26,15 @@ pub(crate) struct Qcow2Header {
     pub(crate) size: u64,
     /// Whether the image can keep dirty bitmaps: those of version 2 cannot.
     pub(crate) keeps_bitmaps: bool,
+    /// What no write of a guest changes.
+    pub(crate) header: ImageHeader,
+}
+
+impl Qcow2Header {
+    /// Whether it is the header of a disk of the same size in an image of the same kind.
+    pub(crate) fn is_of_the_same_disk(&self, other: &Self) -> bool {
+        (self.size, self.keeps_bitmaps) == (other.size, other.keeps_bitmaps)
+    }
 }
 
 /// Looks at the first bytes of a file.
@@ -60,6 +71,8 @@ pub(crate) fn of(file: &File) -> io::Result<Kind> {
 
 /// By the published description of the format, versions 2 and 3.
 fn qcow2(head: &[u8]) -> Kind {
+    /// The image was not closed, so that its reference counts may be off.
+    const DIRTY: u64 = 1;
     const CORRUPT: u64 = 1 << 1;
     const EXTERNAL_DATA: u64 = 1 << 2;
     let u32_at = |at: usize| {
@@ -97,8 +110,28 @@ fn qcow2(head: &[u8]) -> Kind {
     if features & CORRUPT != 0 {
         return Kind::Unreadable("a qcow2 image that is marked corrupt");
     }
+    let (
+        Some(cluster_bits),
+        Some(l1_entries),
+        Some(l1_offset),
+        Some(snapshots),
+        Some(snapshots_offset),
+    ) = (u32_at(20), u32_at(36), u64_at(40), u32_at(60), u64_at(64))
+    else {
+        return Kind::Unreadable("a qcow2 image that is cut off");
+    };
     Kind::Qcow2(Qcow2Header {
         size,
         keeps_bitmaps: version == 3,
+        header: ImageHeader {
+            version,
+            size,
+            cluster_bits,
+            l1_entries,
+            l1_offset,
+            snapshots,
+            snapshots_offset,
+            incompatible: features & !DIRTY,
+        },
     })
 }

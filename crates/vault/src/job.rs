@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Checkpoint, FileId};
+
 /// One job for one mover process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -60,6 +62,19 @@ pub struct SnapshotSource {
     /// `kluis-…`, of points that never got there, are removed before `track` begins.
     #[serde(default)]
     pub keep: Option<String>,
+    /// What becomes of an image that somebody else has open for writing.
+    #[serde(default)]
+    pub in_use: InUse,
+}
+
+/// What is done with an image that somebody else has open for writing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InUse {
+    /// The job fails: a copy would be no moment of the disk, and nobody would know.
+    #[default]
+    Refuse,
+    /// It is copied all the same, and that is told: its owner wants what can be had.
+    Read,
 }
 
 /// Programs of the machine's owner, by absolute paths.
@@ -92,7 +107,20 @@ pub struct BackupTask {
     /// The snapshot that `changed` is relative to.
     #[serde(default)]
     pub parent: Option<String>,
+    /// What is read of that which is called unchanged, to compare it with the parent; nothing where it is left out.
+    #[serde(default)]
+    pub sample: Option<Sample>,
     pub disks: Vec<DiskSource>,
+}
+
+/// A share of what is called unchanged that is read all the same: each chunk has its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sample {
+    /// Which share: the next backup of the machine reads the next one.
+    pub turn: u32,
+    /// How many shares there are: after so many backups in a row everything was read.
+    pub of: u32,
 }
 
 /// A disk's image to be read: raw, or qcow2 by its magic. Whichever it is, what is stored is the disk's own bytes.
@@ -111,6 +139,12 @@ pub struct DiskSource {
     /// known. One that is lost or inconsistent makes the disk be read whole, and that is said.
     #[serde(default)]
     pub bitmap: Option<String>,
+    /// What the image was when that bitmap was begun. Without it the bitmap is not believed.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+    /// The image's file, where `path` is a snapshot of it.
+    #[serde(default)]
+    pub image: Option<FileId>,
     /// A bitmap that is no longer needed once the snapshot is saved.
     #[serde(default)]
     pub retire: Option<Retire>,

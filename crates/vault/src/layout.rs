@@ -94,6 +94,35 @@ pub(crate) fn union(mut runs: Vec<Range<u64>>) -> Vec<Range<u64>> {
     merged
 }
 
+/// The chunks of `runs` that are in none of `others`; both sorted, none touching another.
+pub(crate) fn difference(runs: &[Range<u64>], others: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut left = Vec::new();
+    let mut others = others.iter().peekable();
+    for run in runs {
+        let mut start = run.start;
+        while let Some(other) = others.peek() {
+            if other.end <= start {
+                others.next();
+                continue;
+            }
+            if other.start >= run.end {
+                break;
+            }
+            if other.start > start {
+                left.push(start..other.start);
+            }
+            start = other.end;
+            if start >= run.end {
+                break;
+            }
+        }
+        if start < run.end {
+            left.push(start..run.end);
+        }
+    }
+    left
+}
+
 /// Bytes of all chunks in `runs` of a disk of `size` bytes.
 pub(crate) fn bytes_in(runs: &[Range<u64>], size: u64) -> u64 {
     runs.iter()

@@ -16,6 +16,7 @@ pub mod repository;
 mod backup;
 mod block_map;
 mod check;
+mod checkpoint;
 mod child;
 mod codec;
 mod document;
@@ -29,6 +30,7 @@ mod instant;
 mod layout;
 mod lock;
 mod meter;
+mod opening;
 mod pack;
 mod packer;
 mod parent;
@@ -43,12 +45,16 @@ mod source;
 mod store;
 mod target;
 mod tree;
+mod writers;
 
+pub use checkpoint::{Checkpoint, FileId, ImageHeader};
 pub use error::VaultError;
 pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
 pub use job::{
     BackupFolderTask, BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent,
-    FolderTask, ForgetTask, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask, Retire,
-    Scripts, SnapshotSource, SnapshotTask, Task,
+    FolderTask, ForgetTask, InUse, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask,
+    Retire, Sample, Scripts, SnapshotSource, SnapshotTask, Task,
 };
 pub use key::MasterKey;
+pub use opening::open_image;
+pub use qemu::remove_our_bitmaps as remove_bitmaps;

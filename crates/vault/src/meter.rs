@@ -20,15 +20,20 @@ const INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Meter {
     done: AtomicU64,
-    total: u64,
+    total: AtomicU64,
 }
 
 impl Meter {
     pub(crate) fn new(total: u64) -> Self {
         Self {
             done: AtomicU64::new(0),
-            total,
+            total: AtomicU64::new(total),
         }
+    }
+
+    /// There is more to do than it seemed.
+    pub(crate) fn extend(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn add(&self, bytes: u64) {
@@ -62,13 +67,11 @@ impl Meter {
     }
 
     fn tell(&self, told: &mut Option<u64>, emit: &mut dyn FnMut(Event)) {
-        let done = self.done.load(Ordering::Relaxed).min(self.total);
+        let total = self.total.load(Ordering::Relaxed);
+        let done = self.done.load(Ordering::Relaxed).min(total);
         if *told != Some(done) {
             *told = Some(done);
-            emit(Event::Progress {
-                done,
-                total: self.total,
-            });
+            emit(Event::Progress { done, total });
         }
     }
 }

@@ -3,13 +3,15 @@
 //! A list of changes is worth what its parent is: another size, another disk, a snapshot that is gone or damaged, and the
 //! disk is read whole instead. That is no failure, but it is said.
 
+use std::ops::Range;
+
 use crate::{
-    block_map::BlockMap,
+    block_map::{BlockMap, ZeroIds},
     error::{VaultError, describe},
     event::Event,
     id::Id,
     index::Index,
-    job::{BackupTask, DiskSource},
+    job::{BackupTask, DiskSource, Sample},
     layout,
     packer::Packer,
     qemu::BITMAP,
@@ -27,6 +29,7 @@ pub(crate) struct Parent<'a> {
     found: Option<(Id, Tree)>,
     /// The name of its recovery point, by its tag.
     point: Option<String>,
+    sample: Option<Sample>,
 }
 
 impl<'a> Parent<'a> {
@@ -69,6 +72,7 @@ impl<'a> Parent<'a> {
             index,
             found,
             point,
+            sample: task.sample,
         }
     }
 
@@ -109,11 +113,20 @@ impl<'a> Parent<'a> {
         source: Source,
         disk: &DiskSource,
         packer: &Packer<'_>,
+        zeros: &ZeroIds,
         emit: &mut dyn FnMut(Event),
     ) -> Result<BlockMap, VaultError> {
         let before = self.disk(&disk.name);
-        if let Ok(Some(before)) = &before {
-            source.check_not_cut_off(before.size)?;
+        if let Ok(Some(before)) = &before
+            && source.size < before.size
+            && source.dirty().is_none()
+        {
+            emit(Event::Note {
+                message: format!(
+                    "Disk {} is smaller than at its last recovery point: it had {} bytes and has {}. If its image was cut off, as by a copy that was interrupted, put the whole image back and back it up again.",
+                    disk.name, before.size, source.size
+                ),
+            });
         }
         let changed = match (&disk.changed, source.dirty()) {
             (Some(changed), _) => Ok(layout::chunks_of(changed, source.size)),
@@ -126,7 +139,19 @@ impl<'a> Parent<'a> {
                 return BlockMap::whole(source, before.ok().flatten().as_ref());
             }
             (Ok(changed), Ok(Some(before))) if before.size == source.size => {
-                return Ok(BlockMap::changes(source, before, changed, packer));
+                let data = source.data()?;
+                let chunks = vanished(&before, &changed, &data, zeros);
+                if chunks > 0 {
+                    emit(Event::Diverged {
+                        disk: disk.name.clone(),
+                        chunks,
+                    });
+                    return BlockMap::whole(source, Some(&before));
+                }
+                let sample = self.sample;
+                return Ok(BlockMap::changes(
+                    source, before, changed, &data, sample, packer,
+                ));
             }
             (Ok(_), Ok(Some(before))) => format!(
                 "it had {} bytes in the parent and has {}",
@@ -138,6 +163,27 @@ impl<'a> Parent<'a> {
         say_whole(&disk.name, &why, emit);
         BlockMap::whole(source, None)
     }
+}
+
+/// How many chunks had data in the parent, are called unchanged, and read as zeros without being looked at: the image lost
+/// them behind the back of whoever says so.
+fn vanished(
+    before: &StoredDisk,
+    changed: &[Range<u64>],
+    data: &[Range<u64>],
+    zeros: &ZeroIds,
+) -> u64 {
+    let all = 0..layout::chunk_count(before.size);
+    let known = layout::union(changed.iter().chain(data).cloned().collect());
+    let holes = layout::difference(&[all], &known).into_iter().flatten();
+    let had_data = |number: &u64| {
+        let zero = zeros.of_length(layout::chunk_length(before.size, *number));
+        before
+            .ids
+            .get(*number as usize)
+            .is_some_and(|id| *id != zero)
+    };
+    holes.filter(had_data).count() as u64
 }
 
 fn say_whole(disk: &str, why: &str, emit: &mut dyn FnMut(Event)) {

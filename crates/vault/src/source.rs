@@ -4,18 +4,21 @@ use std::{
     fs::{File, Metadata},
     io,
     ops::Range,
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 
 use crate::{
+    checkpoint::{Checkpoint, FileId, GRANULARITY},
     error::{VaultError, describe},
     format::{self, Kind, Qcow2Header},
     image::Image,
     job::{DiskFormat, DiskSource},
-    layout, qemu,
+    layout,
+    opening::open_image,
+    qemu,
 };
 
 /// The least that a disk is made of, in bytes.
@@ -32,6 +35,7 @@ pub(crate) struct ImageFile {
     pub(crate) size: u64,
     /// What only a qcow2 image has.
     pub(crate) qcow2: Option<Qcow2Header>,
+    id: FileId,
     mtime: Timestamp,
     /// Bytes of the file, as of the opening.
     length: u64,
@@ -46,13 +50,17 @@ impl ImageFile {
             source,
         };
         let invalid = |kind, why: String| unreadable(io::Error::new(kind, why));
-        let file = File::open(path).map_err(unreadable)?;
+        let file = open_image(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() && !metadata.file_type().is_block_device() {
-            let why = "it is neither a file nor a block device".to_owned();
-            return Err(invalid(io::ErrorKind::InvalidInput, why));
-        }
         let length = length(&file).map_err(unreadable)?;
+        let of_size = |size| {
+            let why = format!("a disk of {size} bytes cannot be backed up");
+            invalid(io::ErrorKind::InvalidData, why)
+        };
+        // Also what is a file in name alone, as those of the kernel: nothing is read of it.
+        if length == 0 {
+            return Err(of_size(0));
+        }
         let (size, qcow2) = match format::of(&file).map_err(unreadable)? {
             Kind::Raw => (length, None),
             Kind::Qcow2(header) => (header.size, Some(header)),
@@ -65,8 +73,7 @@ impl ImageFile {
             }
         };
         if size == 0 || size > layout::LARGEST_DISK {
-            let why = format!("a disk of {size} bytes cannot be backed up");
-            return Err(invalid(io::ErrorKind::InvalidData, why));
+            return Err(of_size(size));
         }
         if size % SECTOR != 0 {
             return Err(VaultError::SourceTruncated {
@@ -81,6 +88,7 @@ impl ImageFile {
             file,
             size,
             qcow2,
+            id: FileId::of(&metadata),
             mtime: mtime(&metadata),
             length,
         })
@@ -93,6 +101,11 @@ impl ImageFile {
         }
     }
 
+    /// Which file it is.
+    pub(crate) fn id(&self) -> FileId {
+        self.id
+    }
+
     /// Bytes of the file: a raw disk's size, or what the qcow2 image takes.
     pub(crate) fn length(&self) -> u64 {
         self.length
@@ -101,7 +114,12 @@ impl ImageFile {
     /// Takes the file as it is now for what must not change from here on. The disk's size must still be what it was.
     pub(crate) fn begin(&mut self) -> Result<(), VaultError> {
         let now = Self::open(&self.name, &self.path)?;
-        if (now.size, now.qcow2) != (self.size, self.qcow2) {
+        let is_same = match (self.qcow2, now.qcow2) {
+            (None, None) => true,
+            (Some(before), Some(now)) => now.is_of_the_same_disk(&before),
+            _ => false,
+        };
+        if !is_same || now.size != self.size {
             return Err(self.changed(format!("it had {} bytes and has {}", self.size, now.size)));
         }
         *self = now;
@@ -116,10 +134,11 @@ impl ImageFile {
         if self.qcow2.is_none() && length != self.length {
             return Err(self.changed(format!("it had {} bytes and has {length}", self.length)));
         }
-        if let Some(before) = self.qcow2
-            && format::of(&self.file).map_err(unreadable)? != Kind::Qcow2(before)
-        {
-            return Err(self.changed("its header is another".to_owned()));
+        if let Some(before) = self.qcow2 {
+            match format::of(&self.file).map_err(unreadable)? {
+                Kind::Qcow2(now) if now.is_of_the_same_disk(&before) => {}
+                _ => return Err(self.changed("its header is another".to_owned())),
+            }
         }
         let metadata = self.file.metadata().map_err(unreadable)?;
         Ok(mtime(&metadata) == self.mtime && length == self.length)
@@ -171,7 +190,7 @@ impl Source {
             qemu::check_tables(&file.path).map_err(|error| file.damaged(error))?;
         }
         let bitmap = disk.bitmap.as_deref().filter(|_| disk.changed.is_none());
-        let usable = bitmap.map(|bitmap| usable(&file, bitmap));
+        let usable = bitmap.map(|bitmap| usable(&file, bitmap, disk));
         let (image, dirty) = match (file.qcow2, usable) {
             (None, usable) => {
                 let raw = file
@@ -196,7 +215,18 @@ impl Source {
                     let dirty = image.dirty().map_err(|source| file.unreadable(source))?;
                     Ok((image, dirty))
                 }) {
-                    Ok((image, dirty)) => (image, Some(Ok(dirty))),
+                    Ok((image, dirty)) => {
+                        let marked = disk
+                            .checkpoint
+                            .as_ref()
+                            .is_some_and(|at| at.is_marked_in(&dirty));
+                        let cleared = || {
+                            format!(
+                                "the dirty bitmap {bitmap} was cleared, or the image was resized"
+                            )
+                        };
+                        (image, Some(marked.then_some(dirty).ok_or_else(cleared)))
+                    }
                     Err(error) => (
                         Image::qcow2(&file.path, None).map_err(|error| file.damaged(error))?,
                         Some(Err(describe(&error))),
@@ -223,6 +253,8 @@ impl Source {
             lun: None,
             changed: None,
             bitmap: None,
+            checkpoint: None,
+            image: None,
             retire: None,
         })
     }
@@ -269,35 +301,31 @@ impl Source {
     pub(crate) fn check_unchanged(&self) -> Result<bool, VaultError> {
         self.file.check_unchanged()
     }
-
-    /// Refuses a disk that is smaller than it was: disks grow, and images are cut off, but disks never shrink.
-    pub(crate) fn check_not_cut_off(&self, before: u64) -> Result<(), VaultError> {
-        if self.size >= before {
-            return Ok(());
-        }
-        Err(VaultError::SourceTruncated {
-            disk: self.name.clone(),
-            path: self.file.path.clone(),
-            how: format!(
-                "it had {before} bytes at its last recovery point and has {}",
-                self.size
-            ),
-        })
-    }
 }
 
 /// Whether an image has a bitmap that can be trusted; otherwise why not.
-fn usable<'a>(file: &ImageFile, bitmap: &'a str) -> Result<&'a str, String> {
-    if !file.qcow2.is_some_and(|header| header.keeps_bitmaps) {
-        return Err("an image of its format has no dirty bitmaps".to_owned());
-    }
+fn usable<'a>(file: &ImageFile, bitmap: &'a str, disk: &DiskSource) -> Result<&'a str, String> {
+    let header = file.qcow2.filter(|header| header.keeps_bitmaps);
+    let header = header.ok_or("an image of its format has no dirty bitmaps")?;
+    let begun: &Checkpoint = disk.checkpoint.as_ref().ok_or_else(|| {
+        format!("what the image was when the dirty bitmap {bitmap} was begun is not known")
+    })?;
     let found = qemu::bitmaps(&file.path).map_err(|error| describe(&error))?;
-    match found.iter().find(|found| found.name == bitmap) {
-        None => Err(format!("the dirty bitmap {bitmap} is lost")),
-        Some(found) if !found.usable => Err(format!(
+    let found = found.iter().find(|found| found.name == bitmap);
+    let found = found.ok_or_else(|| format!("the dirty bitmap {bitmap} is lost"))?;
+    if !found.usable {
+        return Err(format!(
             "the dirty bitmap {bitmap} is inconsistent, because the image was not closed"
-        )),
-        Some(_) => Ok(bitmap),
+        ));
+    }
+    if !found.records || found.granularity != GRANULARITY {
+        return Err(format!(
+            "the dirty bitmap {bitmap} is not as it was begun: somebody disabled it, or made another of its name"
+        ));
+    }
+    match begun.refuted_by(disk.image, &header.header) {
+        Some(why) => Err(format!("{why} since the dirty bitmap {bitmap} was begun")),
+        None => Ok(bitmap),
     }
 }
 

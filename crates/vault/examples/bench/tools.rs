@@ -90,6 +90,8 @@ impl Kluis {
             lun: None,
             changed,
             bitmap: None,
+            checkpoint: None,
+            image: None,
             retire: None,
         };
         let task = BackupTask {
@@ -98,6 +100,7 @@ impl Kluis {
             tags: Vec::new(),
             description: String::new(),
             parent,
+            sample: None,
             disks: vec![disk],
         };
         let (events, memory) = self.run(job, Task::Backup(task))?;

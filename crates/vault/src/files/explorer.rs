@@ -1,7 +1,6 @@
 //! The disks of one snapshot, and the volumes on them.
 
 use std::{
-    fs::File,
     io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -20,7 +19,7 @@ use super::{
     system::Kind,
 };
 use crate::{
-    error::VaultError, id::Id, index::Index, job::DiskSource, key::MasterKey, lock::Lock,
+    error::VaultError, id::Id, index::Index, key::MasterKey, lock::Lock, opening::open_image,
     repository::Vault, snapshot, source::Source, tree,
 };
 
@@ -105,16 +104,8 @@ impl Explorer {
     /// [`VaultError::SourceUnreadable`]; [`VaultError::SourceFormat`] for an image that is not raw.
     pub fn of_images(disks: &[(String, PathBuf)]) -> Result<Self, VaultError> {
         let open = |(name, path): &(String, PathBuf)| {
-            let size = Source::open(&DiskSource {
-                name: name.clone(),
-                path: path.clone(),
-                lun: None,
-                changed: None,
-                bitmap: None,
-                retire: None,
-            })?
-            .size;
-            let file = File::open(path).map_err(|source| VaultError::io("open", path, source))?;
+            let size = Source::of_snapshot(name, path)?.size;
+            let file = open_image(path).map_err(|source| VaultError::io("open", path, source))?;
             let path = path.clone();
             let image: Arc<dyn Device> = Arc::new(Image { file, path, size });
             Ok((name.clone(), image))

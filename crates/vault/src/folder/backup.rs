@@ -161,6 +161,7 @@ fn back_up(
         time: task.time,
         tags: task.tags.clone(),
         description: task.description.clone(),
+        sample: None,
         parent: None,
         disks: Vec::new(),
     };

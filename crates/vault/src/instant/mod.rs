@@ -16,31 +16,39 @@ use std::{
     io,
     path::Path,
     thread,
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
+    checkpoint::Checkpoint,
     error::{VaultError, describe},
     event::Event,
-    job::{SnapshotSource, SnapshotTask},
+    job::{InUse, SnapshotSource, SnapshotTask},
     layout,
     meter::{Failure, Meter},
-    qemu,
+    qemu::{self, Marks},
     source::ImageFile,
     target::{self, Found, Target},
+    writers,
 };
 
 use copy::Copied;
 use script::Script;
 use stopped::Stopped;
 
+/// How often, and after how long, a writer is looked for again before it counts as one.
+const MOMENTS: u32 = 4;
+const MOMENT: Duration = Duration::from_millis(250);
+
 /// One disk on its way into its snapshot file.
 struct Disk<'a> {
     task: &'a SnapshotSource,
     image: ImageFile,
     target: Target,
-    tracked: bool,
+    in_use: bool,
+    checkpoint: Option<Checkpoint>,
 }
 
 /// Takes the snapshots. Nothing stays if it fails.
@@ -127,7 +135,7 @@ fn take(job: &str, task: &SnapshotTask, emit: &mut dyn FnMut(Event)) -> Result<(
     let mut disks = open(job, task, emit)?;
     copy::preflight(disks.iter().map(|disk| (&disk.image, &disk.target)))?;
     for disk in &mut disks {
-        disk.tracked = track(disk, emit)?;
+        disk.checkpoint = track(disk, emit)?;
     }
     let scripts = task.scripts.as_ref();
     let stopped = match Script::pre(scripts) {
@@ -164,8 +172,11 @@ fn take(job: &str, task: &SnapshotTask, emit: &mut dyn FnMut(Event)) -> Result<(
             size: disk.image.size,
             format: disk.image.format(),
             method: copied.method,
-            tracked: disk.tracked,
+            tracked: disk.checkpoint.is_some(),
             touched: copied.touched,
+            in_use: disk.in_use,
+            image: Some(disk.image.id()),
+            checkpoint: disk.checkpoint.clone(),
         });
     }
     Ok(())
@@ -179,6 +190,7 @@ fn open<'a>(
     let mut disks = Vec::new();
     for disk in &task.disks {
         let image = ImageFile::open(&disk.name, &disk.path)?;
+        let in_use = check_writer(disk, &image, emit)?;
         let target = Target::open(Found::at(&disk.to, job)?, 0, job)?;
         // Whoever cleans up after this job waits for the tools that were handed this file.
         retry(|| flock(&target.file, FlockOperation::LockShared))
@@ -191,27 +203,71 @@ fn open<'a>(
             task: disk,
             image,
             target,
-            tracked: false,
+            in_use,
+            checkpoint: None,
         });
     }
     Ok(disks)
 }
 
-/// Begins the dirty bitmap that was asked for, if the image can have one. Where that fails, as for an image that a running
-/// machine holds, the next backup reads the disk whole, and that is said.
-fn track(disk: &Disk<'_>, emit: &mut dyn FnMut(Event)) -> Result<bool, VaultError> {
-    let Some(bitmap) = &disk.task.track else {
+/// Refuses an image that somebody else has open for writing, unless its owner wants it read all the same. Whether it is one.
+fn check_writer(
+    disk: &SnapshotSource,
+    image: &ImageFile,
+    emit: &mut dyn FnMut(Event),
+) -> Result<bool, VaultError> {
+    let Some(by) = patient_writer(&disk.path, image) else {
         return Ok(false);
     };
-    if !disk.image.qcow2.is_some_and(|header| header.keeps_bitmaps) {
-        return Ok(false);
+    if disk.in_use == InUse::Refuse {
+        return Err(VaultError::SourceInUse {
+            disk: disk.name.clone(),
+            path: disk.path.clone(),
+            by,
+        });
     }
+    emit(Event::Note {
+        message: format!(
+            "Disk {} was open for writing by {by} when it was copied, and was read on the inventory's word (inUse: Read): its snapshot is crash-consistent at best.",
+            disk.name
+        ),
+    });
+    Ok(true)
+}
+
+/// Somebody who writes. A tool that has the image for a moment, such as one that keeps its bitmaps, is waited for.
+fn patient_writer(path: &Path, image: &ImageFile) -> Option<String> {
+    for _ in 0..MOMENTS {
+        writers::find(path, &image.file)?;
+        thread::sleep(MOMENT);
+    }
+    writers::find(path, &image.file)
+}
+
+/// Begins the dirty bitmap that was asked for, if the image can have one. Where that fails, as for an image that a running
+/// machine holds, the next backup reads the disk whole, and that is said.
+fn track(disk: &Disk<'_>, emit: &mut dyn FnMut(Event)) -> Result<Option<Checkpoint>, VaultError> {
+    let Some(bitmap) = &disk.task.track else {
+        return Ok(None);
+    };
+    let header = disk.image.qcow2.filter(|header| header.keeps_bitmaps);
+    let Some(header) = header else {
+        return Ok(None);
+    };
     let (path, held) = (&disk.task.path, Some(&disk.target.file));
     let stale = |name: &str| disk.task.keep.as_deref() != Some(name);
-    let begun =
-        qemu::remove_bitmaps(path, stale, held).and_then(|()| qemu::add_bitmap(path, bitmap, held));
-    match begun {
-        Ok(()) => Ok(true),
+    let begin = || {
+        qemu::remove_bitmaps(path, stale, held)?;
+        let marks = Marks::make(header.size)?;
+        qemu::add_bitmap(path, bitmap, Some(&marks), held)?;
+        Ok(Checkpoint {
+            file: disk.image.id(),
+            header: header.header,
+            marks: marks.places,
+        })
+    };
+    match begin() {
+        Ok(checkpoint) => Ok(Some(checkpoint)),
         Err(error @ VaultError::ToolMissing { .. }) => Err(error),
         Err(error) => {
             let (name, why) = (&disk.task.name, describe(&error));
@@ -219,7 +275,7 @@ fn track(disk: &Disk<'_>, emit: &mut dyn FnMut(Event)) -> Result<bool, VaultErro
                 "What changes in disk {name} from here on is not tracked, so the next backup reads it whole: {why}."
             );
             emit(Event::Note { message });
-            Ok(false)
+            Ok(None)
         }
     }
 }
@@ -265,7 +321,12 @@ fn settle(
     copied: &Copied,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
-    let Disk { image, target, .. } = disk;
+    let Disk {
+        image,
+        target,
+        in_use,
+        ..
+    } = disk;
     let at = target.place().to_owned();
     if copied.touched {
         emit(Event::Note {
@@ -274,6 +335,8 @@ fn settle(
                 image.name
             ),
         });
+    }
+    if copied.touched || *in_use {
         if image.qcow2.is_some() {
             qemu::check_tables(&at).map_err(|error| match error {
                 VaultError::Io { source, .. } => image.changed(describe(&source)),

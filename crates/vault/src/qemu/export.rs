@@ -5,14 +5,13 @@
 //! however that ends, and there is no moment in which it could be left alone.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::File,
     io::{self, Read, Seek},
     os::unix::{
-        fs::DirBuilderExt,
         net::{UnixListener, UnixStream},
         process::CommandExt,
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
@@ -26,9 +25,10 @@ use rustix::{
 
 use super::{
     client::{self, Client},
+    directory::Directory,
     find,
 };
-use crate::{error::VaultError, key, layout::Runs, meter::workers};
+use crate::{error::VaultError, layout::Runs, meter::workers};
 
 const ALLOCATION: &str = "base:allocation";
 
@@ -250,18 +250,8 @@ impl Drop for Server {
 /// A listening socket, and connections to it that wait to be accepted. Its name exists only within this function, in a
 /// directory that only this user can enter.
 fn connect(count: usize) -> io::Result<(UnixListener, Vec<UnixStream>)> {
-    struct Directory(PathBuf);
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-    let mut name = [0; 12];
-    key::fill_random(&mut name).map_err(io::Error::other)?;
-    let path = std::env::temp_dir().join(format!("kluis-{}", hex::encode(name)));
-    DirBuilder::new().mode(0o700).create(&path)?;
-    let directory = Directory(path);
-    let path = directory.0.join("nbd");
+    let directory = Directory::new()?;
+    let path = directory.path().join("nbd");
     let listener = UnixListener::bind(&path)?;
     let streams = (0..count).map(|_| UnixStream::connect(&path));
     let streams = streams.collect::<io::Result<Vec<_>>>()?;

@@ -5,7 +5,9 @@
 //! and keeps their dirty bitmaps. Which images are touched at all is decided by [`crate::format`], before either is started.
 
 mod client;
+mod directory;
 mod export;
+mod marks;
 mod tool;
 mod wire;
 
@@ -15,6 +17,8 @@ use std::{
 };
 
 pub(crate) use export::{Access, Export};
+pub(crate) use marks::Marks;
+pub use tool::remove_our_bitmaps;
 pub(crate) use tool::{add_bitmap, bitmaps, check_tables, create, remove_bitmaps};
 
 use crate::{child, error::VaultError};

@@ -1,6 +1,7 @@
 //! `qemu-img`: makes images, checks them, and keeps their dirty bitmaps.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io,
     path::Path,
@@ -10,15 +11,14 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{BITMAP, find};
+use super::{BITMAP, find, marks::Marks};
 use crate::{
+    checkpoint::GRANULARITY,
     child::{self, Ended},
     error::VaultError,
     format,
+    opening::open_image,
 };
-
-/// Bytes of a disk that one bit of a bitmap stands for: qcow2's own cluster.
-const GRANULARITY: &str = "65536";
 
 /// How long a bitmap may take: it is a matter of metadata.
 const QUICK: Duration = Duration::from_secs(60);
@@ -35,6 +35,10 @@ pub(crate) struct Bitmap {
     pub(crate) name: String,
     /// Not, if whoever had the image open last did not close it: what changed then is not in the bitmap.
     pub(crate) usable: bool,
+    /// Whether it hears of what is written: one that was disabled does not.
+    pub(crate) records: bool,
+    /// Bytes of the disk that one bit stands for.
+    pub(crate) granularity: u64,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +63,8 @@ struct Listed {
     name: String,
     #[serde(default)]
     flags: Vec<String>,
+    #[serde(default)]
+    granularity: u64,
 }
 
 /// The dirty bitmaps of an image.
@@ -75,21 +81,33 @@ pub(crate) fn bitmaps(image: &Path) -> Result<Vec<Bitmap>, VaultError> {
         serde_json::from_str(&text).map_err(|error| io(io::Error::other(error.to_string())))?;
     let listed = info.format_specific.and_then(|specific| specific.data);
     let listed = listed.map(|data| data.bitmaps).unwrap_or_default();
-    let bitmap = |Listed { name, flags }| Bitmap {
+    let bitmap = |Listed {
+                      name,
+                      flags,
+                      granularity,
+                  }| Bitmap {
         usable: !flags.iter().any(|flag| flag == "in-use"),
+        records: flags.iter().any(|flag| flag == "auto"),
+        granularity,
         name,
     };
     Ok(listed.into_iter().map(bitmap).collect())
 }
 
-/// Begins a persistent bitmap. `held` is a file with a lock on it that the tool keeps until it has ended, whatever becomes
-/// of this process: killing it in the middle would leave the image half written.
+/// Begins a persistent bitmap, with marks in it if there are any. `held` is a file with a lock on it that the tool keeps until
+/// it has ended, whatever becomes of this process: killing it in the middle would leave the image half written.
 pub(crate) fn add_bitmap(
     image: &Path,
     bitmap: &str,
+    marks: Option<&Marks>,
     held: Option<&File>,
 ) -> Result<(), VaultError> {
-    let command = change("--add", image, bitmap, held, &["-g", GRANULARITY])?;
+    let granularity = GRANULARITY.to_string();
+    let mut more = vec![OsStr::new("-g"), OsStr::new(&granularity)];
+    if let Some(marks) = marks {
+        more.extend(marks.merged());
+    }
+    let command = change("--add", image, bitmap, held, &more)?;
     succeed(command, QUICK, "begin a dirty bitmap in", image)
 }
 
@@ -109,7 +127,7 @@ pub(crate) fn remove_bitmaps(
     goes: impl Fn(&str) -> bool,
     held: Option<&File>,
 ) -> Result<(), VaultError> {
-    let header = File::open(image).and_then(|file| format::of(&file));
+    let header = open_image(image).and_then(|file| format::of(&file));
     if !matches!(header, Ok(format::Kind::Qcow2(header)) if header.keeps_bitmaps) {
         return Ok(());
     }
@@ -119,12 +137,24 @@ pub(crate) fn remove_bitmaps(
         .try_for_each(|bitmap| remove_bitmap(image, &bitmap.name, held))
 }
 
+/// Removes all dirty bitmaps of ours from an image. One that is gone has none.
+///
+/// # Errors
+/// [`VaultError::Io`] when the image does not answer, can't be written, or somebody holds it; [`VaultError::ToolMissing`].
+pub fn remove_our_bitmaps(image: &Path) -> Result<(), VaultError> {
+    match open_image(image) {
+        Ok(_) => remove_bitmaps(image, |_| true, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(VaultError::io("look for dirty bitmaps in", image, source)),
+    }
+}
+
 fn change(
     what: &str,
     image: &Path,
     bitmap: &str,
     held: Option<&File>,
-    more: &[&str],
+    more: &[&OsStr],
 ) -> Result<Command, VaultError> {
     let io = |source| VaultError::io("change the dirty bitmaps of", image, source);
     let mut command = Command::new(find("qemu-img", "keep the dirty bitmaps of a qcow2 image")?);

@@ -10,8 +10,8 @@ use std::{
 use kluis_vault::{Event, FailureCode, MasterKey, Task, VaultError, mover, repository};
 
 use crate::support::{
-    MIB, PASSPHRASE, Place, assert_same, backup, disk, edit, failure, files, noise, restore, saved,
-    source,
+    MIB, PASSPHRASE, Place, assert_same, backup, disk, edit, failure, files, noise, notes, restore,
+    saved, source,
 };
 
 /// A vault with one recovery point of one disk.
@@ -135,24 +135,27 @@ fn a_disk_that_is_not_there_or_cannot_be_read_leaves_no_snapshot() {
 }
 
 #[test]
-fn an_image_that_is_cut_off_is_not_taken_for_the_disk() {
+fn an_image_that_ends_in_a_sector_is_refused_and_one_that_is_smaller_is_read_whole_and_told_of() {
     let (place, path, snapshot) = with_a_point();
     let cut = place.path("cut.img");
     fs::copy(&path, &cut).unwrap();
     let file = fs::File::options().write(true).open(&cut).unwrap();
-    for (job, size, parent) in [
-        ("in a sector", 4 * MIB + 100, None),
-        ("at a sector", 4 * MIB, Some(snapshot.clone())),
-    ] {
-        file.set_len(size).unwrap();
-        let mut task = backup(vec![source("os", &cut)]);
-        task.parent = parent;
-        assert_eq!(
-            failure(&place.run(job, Task::Backup(task))),
-            FailureCode::SourceTruncated
-        );
-    }
+    file.set_len(4 * MIB + 100).unwrap();
+    let events = place.run("cut", Task::Backup(backup(vec![source("os", &cut)])));
+    assert_eq!(failure(&events), FailureCode::SourceTruncated);
+
     assert_still_there(&place, &snapshot, &path);
+
+    file.set_len(4 * MIB).unwrap();
+    let mut task = backup(vec![source("os", &cut)]);
+    task.parent = Some(snapshot);
+    let events = place.back_up("smaller", task);
+    assert!(
+        matches!(notes(&events)[..], [note] if note.contains("is smaller than at its last recovery point")),
+        "{events:?}"
+    );
+    let (restored, _) = place.restore("cut-off", &saved(&events).0, &["os"]);
+    assert_same(&cut, &restored.join("os.raw"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod believed;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod documents;
@@ -26,6 +28,8 @@ mod incremental;
 mod instant;
 #[cfg(test)]
 mod instant_crash;
+#[cfg(test)]
+mod opening;
 #[cfg(test)]
 mod qcow2;
 #[cfg(test)]

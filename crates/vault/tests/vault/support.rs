@@ -143,6 +143,8 @@ pub(crate) fn source(name: &str, path: &Path) -> DiskSource {
         lun: None,
         changed: None,
         bitmap: None,
+        checkpoint: None,
+        image: None,
         retire: None,
     }
 }
@@ -154,6 +156,7 @@ pub(crate) fn backup(disks: Vec<DiskSource>) -> BackupTask {
         tags: vec!["rp=20310501".to_owned()],
         description: String::new(),
         parent: None,
+        sample: None,
         disks,
     }
 }
