@@ -125,6 +125,12 @@ pub(crate) struct ServiceArgs {
     /// Beyond how many of them a job warns.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) on_demand_advised: u16,
+    /// Within how many backups in a row all that dirty bitmaps call unchanged is read and compared all the same.
+    #[arg(long, value_name = "BACKUPS", default_value = "30")]
+    pub(crate) compared_within: NonZeroU16,
+    /// After how many minutes in which no byte of it moved a job is ended, and has failed.
+    #[arg(long, value_name = "MINUTES", default_value = "30")]
+    pub(crate) stalled_after: NonZeroU16,
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
@@ -95,6 +96,8 @@ fn service(args: ServiceArgs) -> Result<()> {
             advised: usize::from(args.on_demand_advised),
             most: usize::from(args.on_demand_per_day),
         },
+        compared_within: args.compared_within,
+        stalled_after: Duration::from_secs(60 * u64::from(args.stalled_after.get())),
         passphrase_file: args.passphrase_file,
         job_reads_per_hour: args.job_reads_per_hour,
         movers: Movers::ThisProgram,

@@ -374,6 +374,8 @@ impl Inner {
                 Effect::RemoveFiles { paths, .. } => {
                     self.files.0.retain(|path| !paths.contains(path));
                 }
+                // Its disks are raw: there are no bitmaps in them.
+                Effect::RemoveBitmaps { .. } => {}
                 Effect::RemoveSnapshots { folder } => {
                     self.files.0.retain(|path| !path.starts_with(&folder));
                 }
@@ -485,6 +487,9 @@ impl Inner {
                         method: SnapshotMethod::Copy,
                         tracked: false,
                         touched: false,
+                        in_use: false,
+                        image: None,
+                        checkpoint: None,
                     });
                 }
             }
@@ -519,6 +524,7 @@ fn context<'a>(
         data_dir: Path::new("/data"),
         max_jobs: 2,
         on_demand: OnDemand::default(),
+        compared_within: 30,
         facts: files,
         ids,
     }

@@ -46,6 +46,8 @@ pub(super) fn reported(code: FailureCode, message: &str, recommendation: &str) -
         FailureCode::Internal => (900_014, "InternalError"),
         FailureCode::SourceTruncated => (900_023, "UserErrorDiskTruncated"),
         FailureCode::SourceFormat => (900_024, "UserErrorDiskFormatNotSupported"),
+        FailureCode::Stalled => (900_132, "JobStalled"),
+        FailureCode::SourceInUse => (900_130, "UserErrorDiskInUse"),
         FailureCode::ToolMissing => (900_025, "UserErrorProgramMissing"),
         FailureCode::VaultBusy => (900_030, "VaultBusy"),
         FailureCode::FileNotFound => (900_031, "UserErrorFileNotFound"),
@@ -236,6 +238,21 @@ pub(super) fn remark(message: &str) -> Fault {
     )
 }
 
+/// What was called unchanged of a disk was found not to be.
+pub(super) fn diverged(disk: &str, chunks: u64) -> Fault {
+    fault(
+        900_131,
+        "DiskChangedUnnoticed",
+        format!(
+            "Disk {disk} differs from its last recovery point in {chunks} MiB or more that its dirty bitmap (or list of changes) called unchanged. It was read whole now: this recovery point is right. Points since it was last read whole may hold older data in places."
+        ),
+        &[
+            "Find out what changes the image without QEMU's knowledge: a tool that writes to its file, a copy put in its place, a bitmap that somebody cleared, disabled or replaced.",
+            "Restore this point or a later one where you can; the earlier ones say which of their disks are in doubt.",
+        ],
+    )
+}
+
 /// A restore of disks has something to say of where they came from.
 pub(super) fn restore_remark(message: &str) -> Fault {
     fault(
@@ -279,7 +296,7 @@ pub(super) fn script(name: &str, end: &str, output: &str) -> Fault {
         SCRIPT,
         "UserErrorConsistencyScriptFailed",
         format!(
-            "The {name} {end}: the recovery point is file-system consistent, not application consistent.{}",
+            "The {name} {end}: the recovery point is not application consistent.{}",
             said(output)
         ),
         &["Mend the script, or give it more time with the inventory's scripts.timeout."],

@@ -85,17 +85,19 @@ pub(super) fn status(job: &Job) -> JobStatus {
     }
 }
 
-/// Whether a person can still stop the job: a backup until its snapshots are taken, a restore until it is done.
+/// Whether a person can still stop the job: a backup until its snapshots are taken, a restore until it is done, and any that
+/// stands still.
 pub(super) fn is_cancellable(job: &Job) -> bool {
     let running = matches!(job.stage, Stage::Queued | Stage::Running);
     running
-        && match job.kind {
-            Kind::Backup => job
-                .backup()
-                .is_some_and(|work| work.phase == Phase::Snapshot),
-            Kind::Restore => true,
-            _ => false,
-        }
+        && (job.stands_still
+            || match job.kind {
+                Kind::Backup => job
+                    .backup()
+                    .is_some_and(|work| work.phase == Phase::Snapshot),
+                Kind::Restore => true,
+                _ => false,
+            })
 }
 
 /// A moment as property bags have it: `6/12/2024 12:00:00 AM`, in UTC.

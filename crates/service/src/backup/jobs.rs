@@ -42,6 +42,7 @@ pub(super) fn for_vault(
         sequence: Sequence::next(tx)?,
         activity: ctx.new_id(),
         crashes: 0,
+        stands_still: false,
         cancel: None,
         copied: Copied::default(),
         facts: Vec::new(),

@@ -8,6 +8,7 @@
 //! It does not know sockets, processes or files; where a decision depends on one, the [`Context`] is asked.
 
 mod around;
+mod bitmaps;
 mod browse;
 mod cancel;
 mod cleanup;
@@ -51,6 +52,7 @@ mod rows;
 mod rules;
 mod scheduler;
 mod snapshot;
+mod stale;
 mod status;
 mod transfer;
 mod usage_summaries;
@@ -61,7 +63,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::core::{Context, Effect, MoverReport, VaultKey};
+use crate::core::{BitmapReport, Context, Effect, MoverReport, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
@@ -165,6 +167,7 @@ pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreErro
     let mut effects = instants::run_due(ctx, tx)?;
     cleanup::run_due(ctx, tx)?;
     effects.extend(queue::dispatch(ctx, tx)?);
+    effects.extend(bitmaps::run_due(ctx, tx)?);
     Ok(effects)
 }
 
@@ -174,6 +177,7 @@ pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, Sto
         scheduler::next_due(ctx, tx)?,
         cleanup::next_due(ctx, tx)?,
         instants::next_due(ctx, tx)?,
+        bitmaps::next_due(tx)?,
     ];
     Ok(due.into_iter().flatten().min())
 }
@@ -187,9 +191,18 @@ pub fn on_mover(
     progress::on_mover(report, ctx, tx)
 }
 
-/// Whether a job is queued or running.
+/// Takes in how the removal of an image's dirty bitmaps went.
+pub fn on_bitmaps(
+    report: &BitmapReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(), StoreError> {
+    bitmaps::removed(report, ctx, tx)
+}
+
+/// Whether a job is queued or running, or something that was left in a source is being removed.
 pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    Job::any_active(tx)
+    Ok(Job::any_active(tx)? || bitmaps::busy(tx)?)
 }
 
 /// Whether a job is queued or running in this vault.

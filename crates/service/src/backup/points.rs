@@ -16,6 +16,7 @@ use super::job_words::value;
 use super::keeping::{self, Fate, Why};
 use super::refusals;
 use super::rows::{self, Item, Origin, Point, PointDisk};
+use super::stale;
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
 };
@@ -118,7 +119,7 @@ fn render(
             rows::Consistency::Crash => Consistency::CrashConsistent,
         }),
         recovery_point_time: Some(point.time.into()),
-        recovery_point_additional_info: Some(String::new()),
+        recovery_point_additional_info: Some(stale::remark(point)),
         source_vm_storage_type: Some(storage.to_owned()),
         is_source_vm_encrypted: Some(shape.encryption != Encryption::None),
         key_and_secret: shape.keys.as_ref().map(|keys| key_and_secret(keys, ctx)),

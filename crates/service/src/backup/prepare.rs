@@ -38,7 +38,7 @@ pub(super) fn prepare(
         Work::Nothing => Next::Nothing,
         Work::Backup(work) => match work.phase {
             Phase::Snapshot => snapshot::next(ctx, tx, job, &vault)?,
-            Phase::Taken | Phase::Transfer => transfer::next(tx, job)?,
+            Phase::Taken | Phase::Transfer => transfer::next(ctx, tx, job)?,
         },
         Work::Restore(_) => restore::next(ctx, tx, job)?,
         Work::Files(work) => restore::files_task(tx, work)?,

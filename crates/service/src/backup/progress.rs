@@ -3,7 +3,9 @@
 use kluis_vault::Event;
 
 use super::rows::{Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
-use super::{endings, failure, instants, queue, restore, scheduler, snapshot, transfer};
+use super::{
+    bitmaps, endings, failure, instants, queue, restore, scheduler, snapshot, stale, transfer,
+};
 use crate::core::{Context, Effect, MoverReport, What};
 use crate::store::{StoreError, Tx};
 
@@ -30,6 +32,7 @@ pub(super) fn on_mover(
     match &report.what {
         What::Event(event) => heard(event, ctx, tx, &mut job, &mut effects)?,
         What::Exited { code, stderr } => exited(*code, stderr, ctx, tx, &mut job)?,
+        What::StandsStill { seconds } => stands_still(*seconds, &mut job),
     }
     if job.has_mover() {
         // What changed nothing is not worth a write to the disk.
@@ -72,6 +75,7 @@ pub(super) fn let_go(
         return Ok(Vec::new());
     };
     if let Some(item) = tx.get::<Item>(key)? {
+        bitmaps::review(ctx, tx, &item)?;
         scheduler::consider(ctx, tx, item)?;
     }
     let mut effects = instants::run_due_of(ctx, tx, key)?;
@@ -133,6 +137,7 @@ fn heard(
         Event::Script { .. } | Event::Released { .. } | Event::Snapshotted { .. } => {
             snapshot::heard(event, job);
         }
+        Event::Compared { .. } | Event::Diverged { .. } => stale::heard(event, job),
         Event::Disk { .. } | Event::Checked { .. } => {}
         Event::Failed {
             code,
@@ -150,6 +155,16 @@ fn heard(
         Event::Finished => endings::evidence(ctx, tx, job)?,
     }
     Ok(())
+}
+
+/// A job that stands still may be cancelled whatever it does.
+fn stands_still(seconds: u64, job: &mut Job) {
+    job.stands_still = seconds > 0;
+    let said = match seconds {
+        0 => "moving again".to_owned(),
+        seconds => format!("no byte was moved for {seconds} s; the job can be cancelled"),
+    };
+    job.state("Progress", said);
 }
 
 fn phase(job: &Job) -> Option<Phase> {
@@ -245,6 +260,7 @@ fn exited(
 /// Puts a job back in its place in the queue: the same job, so that its work is done once.
 pub(super) fn again(tx: &mut Tx<'_>, job: &mut Job) -> Result<(), StoreError> {
     job.stage = Stage::Queued;
+    job.stands_still = false;
     job.copied = Copied {
         started: job.copied.started,
         ..Copied::default()

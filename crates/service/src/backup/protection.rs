@@ -7,7 +7,9 @@ use kluis_policy::{Event, State};
 
 use super::items::Named;
 use super::rows::{Item, Job, Kind};
-use super::{cleanup, discovery, eligibility, ends, immutability, jobs, judgement, refusals};
+use super::{
+    bitmaps, cleanup, discovery, eligibility, ends, immutability, jobs, judgement, refusals,
+};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
 use crate::operations::{self, Scope};
@@ -38,6 +40,7 @@ pub(super) fn put(
     let items: Vec<Item> = found.iter().cloned().collect();
     let change = |tx: &mut Tx<'_>| changed(&wanted, found, named, at, vault, ctx, tx);
     let (item, job) = ends::guarded(vault, &items, ctx, tx, change)?;
+    bitmaps::review(ctx, tx, &item)?;
     let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
     let scope = Scope::Item(&item.container_name(), &item.item_name());
     Ok((operation.accepted(request, at, scope), Vec::new()))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use kluis_vault::{JobFile, Task};
 
 use super::rows::{Job, Phase, Saved, Stage};
-use super::{endings, progress, queue, transfer};
+use super::{bitmaps, endings, progress, queue, transfer};
 use crate::core::{Context, Effect, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -79,5 +79,6 @@ pub(super) fn resume(
         effects.extend(progress::let_go(ctx, tx, &job)?);
     }
     effects.extend(queue::dispatch(ctx, tx)?);
+    bitmaps::resume(tx)?;
     Ok(effects)
 }

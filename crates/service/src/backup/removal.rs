@@ -5,7 +5,9 @@ use kluis_policy::Event;
 
 use super::items::Named;
 use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
-use super::{cleanup, immutability, jobs, judgement, locks, protection, queue, refusals, removed};
+use super::{
+    bitmaps, cleanup, immutability, jobs, judgement, locks, protection, queue, refusals, removed,
+};
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultPath};
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -28,6 +30,8 @@ pub(super) fn delete(
     let days = u16::try_from(soft.retention_days).unwrap_or(u16::MAX);
     let points = Point::of(tx, &item.key())?;
     immutability::keeps_data(vault, &item, points.len())?;
+    // Whatever becomes of the data, no backup is to come.
+    bitmaps::release(ctx, tx, &item, |_| false)?;
     let count = points.len().to_string();
     let facts = [("Number of Recovery Points", count.as_str())];
     judgement::record(tx, &item)?;

@@ -10,7 +10,7 @@ use super::rows::{
     SnapshotFile, Span, Stage, Taken, Work,
 };
 use super::rules::Rules;
-use super::{consistency, disks, endings, failure, locks};
+use super::{bitmaps, consistency, disks, endings, failure, locks};
 use crate::core::Context;
 use crate::estate;
 use crate::inventory::Os;
@@ -26,7 +26,7 @@ const USUAL_DAYS: u32 = 2;
 /// What the mover takes snapshots of, by what is so now.
 pub(super) fn next(
     ctx: &Context<'_>,
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     job: &mut Job,
     vault: &VaultRow,
 ) -> Result<Next, StoreError> {
@@ -39,6 +39,7 @@ pub(super) fn next(
     };
     let Some(vm) = estate::vm(ctx, tx, &item.resource_group, &item.vm)? else {
         let fault = failure::vm_not_found(&item.vm, &item.resource_group);
+        bitmaps::release(ctx, tx, &item, |_| false)?;
         return Ok(Next::Impossible(fault));
     };
     let rules = rules(tx, job.vault.as_str(), work)?;
@@ -61,7 +62,8 @@ pub(super) fn next(
         locks::Outlook::Warning(fault) => Some(fault),
         locks::Outlook::Full(fault) => return Ok(Next::Impossible(fault)),
     };
-    let planned = consistency::planned(&vm, rules.is_some_and(|rules| rules.crash_only));
+    let crash_only = rules.is_some_and(|rules| rules.crash_only);
+    let planned = consistency::planned(&vm, crash_only, ctx.inventory.consistency);
     let folder = ctx
         .snapshots_path()
         .join(&vault.resource_group)
@@ -74,10 +76,19 @@ pub(super) fn next(
     work.snapshot = Span::default();
     work.awaited = consistency::awaited(planned.scripts.as_ref());
     work.consistency = Some(planned.consistency);
+    work.made_by = planned.made_by;
+    // The bitmaps of points that never reached the vault are nobody's: the next snapshot clears them away.
+    let keep = Point::newest_hardened(tx, &key)?.map(|point| Point::bitmap(&point.name));
+    let mut tracked = Vec::new();
+    for disk in &chosen.taken {
+        tracked.push(bitmaps::is_tracked(tx, &key, &disk.path)?);
+    }
     work.shots = chosen
         .taken
         .iter()
-        .map(|disk| Shot {
+        .zip(tracked)
+        .map(|(disk, tracked)| Shot {
+            since: keep.clone().filter(|_| tracked),
             disk: disk.name.clone(),
             image: disk.path.clone(),
             to: folder.join(format!(
@@ -90,24 +101,29 @@ pub(super) fn next(
                 }
             )),
             taken: None,
+            file: None,
+            checkpoint: None,
         })
         .collect();
-    // The bitmaps of points that never reached the vault are nobody's: the next snapshot clears them away.
-    let keep = Point::newest_hardened(tx, &key)?.map(|point| Point::bitmap(&point.name));
     let task = SnapshotTask {
         disks: work
             .shots
             .iter()
-            .map(|shot| SnapshotSource {
+            .zip(&chosen.taken)
+            .map(|(shot, disk)| SnapshotSource {
                 name: shot.disk.clone(),
                 path: shot.image.clone(),
                 to: shot.to.clone(),
                 track: Some(Point::bitmap(&work.point)),
-                keep: keep.clone(),
+                keep: shot.since.clone(),
+                in_use: disk.in_use,
             })
             .collect(),
         scripts: planned.scripts,
     };
+    let images = work.shots.iter().filter(|shot| shot.is_qcow2());
+    let images = images.map(|shot| shot.image.clone());
+    bitmaps::track(ctx, tx, &item, &images.collect::<Vec<_>>())?;
     // A job that runs again says it again, not twice.
     job.warnings.retain(|fault| !failure::is_of_snapshot(fault));
     job.warnings.extend(planned.shortfall);
@@ -142,6 +158,9 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
             method,
             tracked,
             touched,
+            in_use,
+            image,
+            checkpoint,
         } => {
             for known in work.disks.iter_mut().filter(|known| known.name == *disk) {
                 known.size = Some(*size);
@@ -153,7 +172,10 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
                     method: *method,
                     tracked: *tracked,
                     touched: *touched,
+                    in_use: *in_use,
                 });
+                shot.file = *image;
+                shot.checkpoint.clone_from(checkpoint);
             }
         }
         Event::Released { outcome, output } if *outcome != ScriptOutcome::Succeeded => {
@@ -213,13 +235,18 @@ pub(super) fn finished(
     let until = time
         .checked_add(SignedDuration::from_hours(24 * i64::from(days)))
         .unwrap_or(Timestamp::MAX);
-    let touched = |shot: &Shot| shot.taken.is_some_and(|taken| taken.touched);
-    let reached = consistency::reached(
-        work.consistency.unwrap_or(super::rows::Consistency::Crash),
+    let written = |shot: &Shot| {
+        let taken = shot.taken;
+        taken.is_some_and(|taken| taken.touched || taken.in_use)
+    };
+    let planned = work.consistency.unwrap_or(super::rows::Consistency::Crash);
+    let (reached, made_by) = consistency::reached(
+        (planned, work.made_by),
         &work.awaited,
-        work.shots.iter().any(touched),
+        work.shots.iter().any(written),
     );
     work.consistency = Some(reached);
+    work.made_by = made_by;
     work.phase = Phase::Taken;
     work.snapshot.ended = Some(ctx.now);
     let instant = Instant {
@@ -229,6 +256,7 @@ pub(super) fn finished(
     };
     let point = Point {
         consistency: reached,
+        made_by,
         instant: Some(instant),
         ..point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?
     };
@@ -238,6 +266,7 @@ pub(super) fn finished(
     job.crashes = 0;
     job.copied = Copied::default();
     job.state("Recovery Point Tier", "InstantRP");
+    job.state("Consistency", consistency::sentence(reached, made_by));
     if job.stage == Stage::Cancelling {
         // Too late: the point is there, and what is there goes to the vault.
         job.stage = Stage::Running;
@@ -268,6 +297,7 @@ pub(super) fn point(
         name: work.point.clone(),
         time,
         consistency: super::rows::Consistency::Crash,
+        made_by: super::rows::MadeBy::Nothing,
         instant: None,
         hardened: None,
         job: job.to_owned(),
@@ -279,6 +309,7 @@ pub(super) fn point(
         disks: work.disks.clone(),
         excluded: work.excluded.clone(),
         removing: false,
+        stale: Vec::new(),
     })
 }
 
@@ -300,6 +331,8 @@ fn file(shot: &Shot) -> Option<SnapshotFile> {
         format: taken.format,
         method: taken.method,
         tracked: taken.tracked && taken.format == DiskFormat::Qcow2,
+        file: shot.file,
+        checkpoint: shot.checkpoint.clone(),
     })
 }
 

@@ -5,11 +5,11 @@
 
 use jiff::SignedDuration;
 use kluis_policy::Frequency;
-use kluis_vault::{BackupTask, DiskSource, Retire, Task};
+use kluis_vault::{BackupTask, DiskSource, Retire, Sample, Task};
 
 use super::prepare::Next;
-use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Work};
-use super::{failure, snapshot};
+use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Shot, Work};
+use super::{failure, snapshot, stale};
 use crate::core::Context;
 use crate::store::{Row as _, StoreError, Tx};
 
@@ -17,7 +17,7 @@ use crate::store::{Row as _, StoreError, Tx};
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the mover reads.
-pub(super) fn next(tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
+pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
     let item = match &job.item {
         Some(key) => tx.get::<Item>(key)?,
         None => None,
@@ -30,16 +30,16 @@ pub(super) fn next(tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
         return Ok(Next::Impossible(failure::snapshots_gone()));
     };
     let parent = Point::newest_hardened(tx, &item.key())?;
-    let bitmap_of = |disk: &str| {
+    let bitmap_of = |shot: &Shot| {
         let parent = parent.as_ref()?;
         let tracked = &parent.hardened.as_ref()?.tracked;
-        tracked
-            .iter()
-            .any(|tracked| tracked == disk)
-            .then(|| Point::bitmap(&parent.name))
+        let is_tracked = tracked.contains(&shot.disk);
+        let since = shot.since.clone().filter(|_| is_tracked)?;
+        (since == Point::bitmap(&parent.name)).then_some(since)
     };
+    let begun = parent.as_ref().and_then(|parent| parent.hardened.as_ref());
     let disks = work.shots.iter().map(|shot| {
-        let bitmap = bitmap_of(&shot.disk);
+        let bitmap = bitmap_of(shot);
         DiskSource {
             name: shot.disk.clone(),
             path: shot.to.clone(),
@@ -54,6 +54,8 @@ pub(super) fn next(tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
                 bitmap,
             }),
             bitmap,
+            checkpoint: begun.and_then(|begun| begun.checkpoints.get(&shot.disk).cloned()),
+            image: shot.file,
         }
     });
     let task = BackupTask {
@@ -65,8 +67,15 @@ pub(super) fn next(tx: &Tx<'_>, job: &mut Job) -> Result<Next, StoreError> {
             .as_ref()
             .and_then(|parent| parent.hardened.as_ref())
             .map(|hardened| hardened.snapshot.clone()),
+        sample: Some(Sample {
+            turn: begun.map_or(0, |begun| begun.turn.wrapping_add(1)),
+            of: ctx.compared_within,
+        }),
         disks: disks.collect(),
     };
+    // A job that runs again says it again, not twice.
+    work.compared.clear();
+    work.diverged.clear();
     work.phase = Phase::Transfer;
     Ok(Next::Task(Task::Backup(task)))
 }
@@ -94,6 +103,11 @@ pub(super) fn saved(
         // A version that took no snapshots began it.
         None => snapshot::point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?,
     };
+    let parent = Point::newest_hardened(tx, &item.key())?;
+    let turn = parent
+        .and_then(|parent| parent.hardened)
+        .map(|begun| begun.turn);
+    stale::mark(tx, &item.key(), &work.diverged)?;
     let files = point.instant.iter().flat_map(|instant| &instant.files);
     point.hardened = Some(Hardened {
         snapshot: saved.snapshot.clone(),
@@ -101,9 +115,15 @@ pub(super) fn saved(
         read: saved.read,
         stored: saved.stored,
         tracked: files
+            .clone()
             .filter(|file| file.tracked)
             .map(|file| file.disk.clone())
             .collect(),
+        checkpoints: files
+            .filter_map(|file| Some((file.disk.clone(), file.checkpoint.clone()?)))
+            .collect(),
+        incremental: work.compared.iter().map(|of| of.disk.clone()).collect(),
+        turn: turn.map_or(0, |turn| turn.wrapping_add(1)),
     });
     tx.put(&point)?;
     item.has_point(point.time);

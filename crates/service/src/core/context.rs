@@ -64,6 +64,8 @@ pub struct Context<'a> {
     pub max_jobs: usize,
     /// How many backups on demand are taken.
     pub on_demand: OnDemand,
+    /// Within how many backups in a row all that is called unchanged of a disk is read and compared.
+    pub compared_within: u32,
     /// Questions about files.
     pub facts: &'a dyn Facts,
     /// Where new ids come from.

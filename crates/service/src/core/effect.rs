@@ -50,6 +50,11 @@ pub enum Effect {
         /// The files.
         paths: Vec<PathBuf>,
     },
+    /// Remove our dirty bitmaps from an image. Ends in a [`BitmapReport`].
+    RemoveBitmaps {
+        /// The image, which may be gone.
+        image: PathBuf,
+    },
     /// End a job's mover at once. Ends in a report with [`What::Exited`].
     KillMover {
         /// The job's id.
@@ -71,6 +76,11 @@ pub struct MoverReport {
 pub enum What {
     /// A line that the mover wrote.
     Event(Event),
+    /// For so long no byte was moved; zero when it goes on. The shell's own observation.
+    StandsStill {
+        /// Whole seconds.
+        seconds: u64,
+    },
     /// The process is gone. The last report of every job that was started; after `Finished` or `Failed` it says nothing new,
     /// without either it means a crash, a kill, or a mover that could not be started.
     Exited {
@@ -79,6 +89,15 @@ pub enum What {
         /// The last lines it wrote to its error output, or why it could not be started. Bounded.
         stderr: String,
     },
+}
+
+/// How the removal of an image's dirty bitmaps went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BitmapReport {
+    /// The image.
+    pub image: PathBuf,
+    /// What went wrong, in a person's words.
+    pub result: Result<(), String>,
 }
 
 /// How a repository's making, moving or removal ended.

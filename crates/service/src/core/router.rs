@@ -5,8 +5,8 @@ use kluis_arm::api_version::ApiVersionError;
 use kluis_arm::error::code;
 
 use super::{
-    Answer, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Role, VaultPath,
-    decode,
+    Answer, BitmapReport, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Role,
+    VaultPath, decode,
 };
 use crate::offer::{self, Base};
 use crate::store::{StoreError, Tx};
@@ -212,6 +212,15 @@ pub fn on_mover(
     tx: &mut Tx<'_>,
 ) -> Result<Vec<Effect>, StoreError> {
     backup::on_mover(report, ctx, tx)
+}
+
+/// Takes note of bitmaps that were removed.
+pub fn on_bitmaps(
+    report: &BitmapReport,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<(), StoreError> {
+    backup::on_bitmaps(report, ctx, tx)
 }
 
 /// Takes note of a repository that was made or removed.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use kluis_vault::InUse;
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Disk, Os, VirtualMachine, same};
@@ -90,6 +91,7 @@ impl From<&Attached> for Disk {
             sku: disk.sku.clone(),
             shared: false,
             write_accelerator: false,
+            in_use: InUse::default(),
         }
     }
 }

@@ -125,7 +125,10 @@ pub(super) fn applied(mut vm: VirtualMachine, swap: Option<&Swap>) -> VirtualMac
                 && disk.path == slot.replaced.path
         });
         if let Some(disk) = old {
-            *disk = Disk::from(&slot.disk);
+            *disk = Disk {
+                in_use: disk.in_use,
+                ..Disk::from(&slot.disk)
+            };
         }
     }
     vm

@@ -10,7 +10,7 @@ use serde_yaml::Spanned;
 
 use super::identity::WrittenIdentity;
 use super::machine::Machine;
-use super::{Inventory, KeyVault, Lock, ResourceGroup, same};
+use super::{Inventory, KeyVault, Lock, ResourceGroup, Told, same};
 
 /// Why an inventory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,7 @@ impl Inventory {
         })?;
         let mut inventory = Self {
             subscription_id: None,
+            consistency: file.consistency,
             resource_groups: Vec::new(),
             restored: folder.join(file.restored.as_deref().unwrap_or(Path::new("restored"))),
             identities: Vec::new(),
@@ -102,6 +103,8 @@ impl Inventory {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct File {
     subscription_id: Option<Spanned<String>>,
+    #[serde(default)]
+    consistency: Told,
     resource_groups: Option<InOrder<Spanned<Group>>>,
     restored: Option<PathBuf>,
     #[serde(default)]

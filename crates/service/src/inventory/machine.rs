@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kluis_vault::InUse;
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
@@ -34,6 +35,7 @@ pub(super) struct Machine {
     diagnostics: bool,
     agent: Option<bool>,
     scripts: Option<scripts::Written>,
+    in_use: Option<InUse>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,7 @@ struct WrittenDisk {
     shared: bool,
     #[serde(default)]
     write_accelerator: bool,
+    in_use: Option<InUse>,
 }
 
 impl Machine {
@@ -68,7 +71,9 @@ impl Machine {
         let mut disks: Vec<Disk> = Vec::new();
         for (place, disk) in self.disks.into_iter().enumerate() {
             let at = disk.referenced.line();
-            let disk = disk.value.understood(&name, place, at, folder)?;
+            let disk = disk
+                .value
+                .understood(&name, place, self.in_use, at, folder)?;
             if disks.iter().any(|other| same(&other.name, &disk.name)) {
                 return Err((at, format!("'{name}' has two disks named '{}'", disk.name)));
             }
@@ -119,6 +124,7 @@ impl WrittenDisk {
         self,
         vm: &str,
         place: usize,
+        of_machine: Option<InUse>,
         line: u64,
         folder: &Path,
     ) -> Result<Disk, (u64, String)> {
@@ -144,6 +150,7 @@ impl WrittenDisk {
             sku: self.sku.unwrap_or_else(|| "StandardSSD_LRS".to_owned()),
             shared: self.shared,
             write_accelerator: self.write_accelerator,
+            in_use: self.in_use.or(of_machine).unwrap_or_default(),
         })
     }
 }

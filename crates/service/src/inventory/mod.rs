@@ -17,6 +17,7 @@ mod ties;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use kluis_vault::InUse;
 use serde::{Deserialize, Serialize};
 
 use crate::core::Role;
@@ -35,6 +36,8 @@ pub use ties::{Plan, Ties};
 pub struct Inventory {
     /// The subscription, when the file gives one.
     pub subscription_id: Option<String>,
+    /// What points say of their consistency.
+    pub consistency: Told,
     /// The resource groups in the order of the file.
     pub resource_groups: Vec<ResourceGroup>,
     /// Where restored disks and files go: `<this>/<resource group>/<disk name>.raw`. Absolute.
@@ -80,6 +83,16 @@ pub enum Power {
     Running,
     /// It is shut down.
     Stopped,
+}
+
+/// What recovery points say of their consistency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Told {
+    /// What was done for it, the default.
+    #[default]
+    AsDone,
+    /// What Azure's table says of such a machine: for those who try a client of Azure against this service.
+    AsAzure,
 }
 
 /// A virtual machine with the facts that rules look at.
@@ -136,6 +149,8 @@ pub struct Disk {
     pub shared: bool,
     /// Whether writes are accelerated.
     pub write_accelerator: bool,
+    /// What becomes of its image when somebody else has it open for writing.
+    pub in_use: InUse,
 }
 
 /// Someone who may call the service.

@@ -31,6 +31,7 @@ fn read() -> Option<(String, String)> {
 fn name(what: &What) -> &'static str {
     match what {
         What::Exited { .. } => "Exited",
+        What::StandsStill { .. } => "StandsStill",
         What::Event(event) => match event {
             Event::Started { .. } => "Started",
             Event::Disk { .. } => "Disk",
@@ -39,6 +40,8 @@ fn name(what: &What) -> &'static str {
             Event::Script { .. } => "Script",
             Event::Released { .. } => "Released",
             Event::Snapshotted { .. } => "Snapshotted",
+            Event::Compared { .. } => "Compared",
+            Event::Diverged { .. } => "Diverged",
             Event::Saved { .. } => "Saved",
             Event::Restored { .. } => "Restored",
             Event::Written { .. } => "Written",

@@ -15,8 +15,8 @@ use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
 use crate::core::{
-    self, ClockTrust, Context, Effect, MoverReport, OnDemand, RepositoryReport, Request, Response,
-    What,
+    self, BitmapReport, ClockTrust, Context, Effect, MoverReport, OnDemand, RepositoryReport,
+    Request, Response, What,
 };
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
@@ -33,6 +33,7 @@ pub(super) struct Engine {
     pub(super) data_dir: PathBuf,
     pub(super) max_jobs: usize,
     pub(super) on_demand: OnDemand,
+    pub(super) compared_within: u32,
     store: Mutex<Store>,
     orders: Sender<Order>,
     /// Told at each commit, with the store's lock: who waits for jobs to end waits here.
@@ -40,6 +41,7 @@ pub(super) struct Engine {
     /// Told after what may have changed what is due next.
     pub(super) wake: Notify,
     stopping: AtomicBool,
+    files: Files,
     /// Held while someone moves the virtual clock.
     pub(super) advancing: Mutex<()>,
 }
@@ -54,6 +56,7 @@ pub(super) struct Parts {
     pub(super) data_dir: PathBuf,
     pub(super) max_jobs: usize,
     pub(super) on_demand: OnDemand,
+    pub(super) compared_within: u32,
     pub(super) orders: Sender<Order>,
 }
 
@@ -67,11 +70,13 @@ impl Engine {
             data_dir: parts.data_dir,
             max_jobs: parts.max_jobs,
             on_demand: parts.on_demand,
+            compared_within: parts.compared_within,
             store: Mutex::new(parts.store),
             orders: parts.orders,
             changed: Condvar::new(),
             wake: Notify::new(),
             stopping: AtomicBool::new(false),
+            files: Files::default(),
             advancing: Mutex::new(()),
         }
     }
@@ -138,6 +143,14 @@ impl Engine {
         self.insist("the report of a repository", || {
             self.write(|ctx, tx| core::on_repository(report, ctx, tx).map(|effects| ((), effects)))
         });
+    }
+
+    /// Takes the report of dirty bitmaps that were removed, as that of a repository.
+    pub(super) fn bitmap_report(&self, report: &BitmapReport) {
+        self.insist("the removal of dirty bitmaps", || {
+            self.write(|ctx, tx| core::on_bitmaps(report, ctx, tx).map(|()| ((), Vec::new())))
+        });
+        self.wake.notify_one();
     }
 
     /// Writes what nobody would tell a second time: again and again until it is written, for a disk that is full has room
@@ -251,7 +264,8 @@ impl Engine {
             data_dir: &self.data_dir,
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
-            facts: &Files,
+            compared_within: self.compared_within,
+            facts: &self.files,
             ids: &RandomIds,
         }
     }

@@ -32,6 +32,7 @@ mod token;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::core::OnDemand;
 
@@ -59,6 +60,10 @@ pub struct Config {
     pub max_jobs: usize,
     /// How many backups on demand a machine may have within 24 hours.
     pub on_demand: OnDemand,
+    /// Within how many backups in a row all that dirty bitmaps call unchanged is read and compared all the same.
+    pub compared_within: NonZeroU16,
+    /// How long a job's mover may go without a byte's progress; then the job has failed.
+    pub stalled_after: Duration,
     /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
     pub passphrase_file: Option<PathBuf>,
     /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.

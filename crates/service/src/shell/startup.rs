@@ -104,6 +104,7 @@ pub(super) fn prepare(
         data_dir: dir,
         max_jobs: config.max_jobs.max(1),
         on_demand: config.on_demand,
+        compared_within: u32::from(config.compared_within.get()),
         orders: orders.clone(),
     }));
     if config.clock_belief.confirmed && !clock.is_virtual() {
@@ -123,6 +124,7 @@ pub(super) fn prepare(
         keys,
         vaults,
         orders,
+        stalled_after: config.stalled_after,
     };
     let sign_in = SignIn {
         identities,

@@ -67,6 +67,136 @@ fn a_machine_that_runs_is_as_consistent_as_its_system_can_be() {
 }
 
 #[test]
+fn a_point_is_as_consistent_as_something_made_it() {
+    use kluis_service::inventory::{Power, Told};
+    let plain: fn(&mut VirtualMachine) = |_| {};
+    let cases: [(&str, fn(&mut VirtualMachine), &str, &str); 6] = [
+        ("Linux", plain, "CrashConsistent", "crash consistent"),
+        (
+            "Windows",
+            |vm| vm.os = Os::Windows,
+            "CrashConsistent",
+            "crash consistent",
+        ),
+        (
+            "scripts",
+            scripted,
+            "AppConsistent",
+            "application consistent, by: scripts",
+        ),
+        (
+            "a script after alone",
+            |vm| {
+                scripted(vm);
+                vm.scripts.as_mut().unwrap().pre = None;
+            },
+            "CrashConsistent",
+            "crash consistent",
+        ),
+        (
+            "off",
+            |vm| vm.power = Power::Stopped,
+            "FileSystemConsistent",
+            "file-system consistent, by: off",
+        ),
+        (
+            "off, with scripts",
+            |vm| {
+                scripted(vm);
+                vm.power = Power::Stopped;
+            },
+            "FileSystemConsistent",
+            "file-system consistent, by: off",
+        ),
+    ];
+    for (case, change, kind, said) in cases {
+        let mut world = World::new();
+        world.inventory.consistency = Told::AsDone;
+        change(&mut world.inventory.resource_groups[0].virtual_machines[0]);
+        world.protect();
+        let (made, job) = backed_up(&mut world);
+        assert_eq!(
+            (made.as_str(), &job["status"]),
+            (kind, &json!("Completed")),
+            "{case}"
+        );
+        assert_eq!(
+            job["extendedInfo"]["propertyBag"]["Consistency"], said,
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn a_script_that_failed_made_nothing_consistent_unless_the_one_before_had_succeeded() {
+    use kluis_service::inventory::Told;
+    for (failed, kind) in [
+        (Which::Pre, "CrashConsistent"),
+        (Which::Post, "FileSystemConsistent"),
+    ] {
+        let mut world = World::new();
+        world.inventory.consistency = Told::AsDone;
+        scripted(&mut world.inventory.resource_groups[0].virtual_machines[0]);
+        world.protect();
+        let job = world.backup_now();
+        world.hear(&job, Event::Started { pid: 1 });
+        for which in [Which::Pre, Which::Post] {
+            let outcome = if which == failed {
+                ScriptOutcome::TimedOut
+            } else {
+                ScriptOutcome::Succeeded
+            };
+            world.hear(
+                &job,
+                Event::Script {
+                    which,
+                    outcome,
+                    output: String::new(),
+                },
+            );
+        }
+        for disk in ["web-1-os", "web-1-lun0", "web-1-lun1"] {
+            world.hear(
+                &job,
+                super::world::snapshotted(disk, kluis_vault::DiskFormat::Raw),
+            );
+        }
+        world.hear(&job, Event::Finished);
+        world.exit(&job, Some(0));
+        world.settle();
+        assert_eq!(seen(&mut world, &job).0, kind);
+    }
+}
+
+#[test]
+fn a_disk_that_was_in_use_is_crash_consistent_even_of_a_machine_that_is_off() {
+    use kluis_service::inventory::{Power, Told};
+    use kluis_vault::InUse;
+    let mut world = World::new();
+    world.inventory.consistency = Told::AsDone;
+    let vm = &mut world.inventory.resource_groups[0].virtual_machines[0];
+    vm.power = Power::Stopped;
+    vm.disks[1].in_use = InUse::Read;
+    world.protect();
+    let job = world.backup_now();
+    let Task::Snapshot(task) = world.movers[&job].task.clone() else {
+        panic!("no snapshot")
+    };
+    let words: Vec<_> = task.disks.iter().map(|disk| disk.in_use).collect();
+    assert_eq!(words, [InUse::Refuse, InUse::Read, InUse::Refuse]);
+    world.hear(&job, Event::Started { pid: 1 });
+    for disk in ["web-1-os", "web-1-lun0", "web-1-lun1"] {
+        let mut event = super::world::snapshotted(disk, kluis_vault::DiskFormat::Raw);
+        if let Event::Snapshotted { in_use, .. } = &mut event {
+            *in_use = disk == "web-1-lun0";
+        }
+        world.hear(&job, event);
+    }
+    world.hear(&job, Event::Finished);
+    assert_eq!(seen(&mut world, &job).0, "CrashConsistent");
+}
+
+#[test]
 fn scripts_that_succeed_make_linux_consistent_for_its_applications() {
     let mut world = world(scripted);
     let job = world.backup_now();

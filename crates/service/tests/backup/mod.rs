@@ -2,6 +2,7 @@
 //! points out.
 
 mod around;
+mod bitmaps;
 mod cancel;
 mod capacities;
 mod consistent;

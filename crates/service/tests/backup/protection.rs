@@ -249,6 +249,7 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
               ],
               "propertyBag": {
                 "Backup Size": "3072 MB",
+                "Consistency": "file-system consistent, by: assumed",
                 "Data To Transfer (in MB)": "3072",
                 "Data Transferred (in MB)": "3072",
                 "Recovery Point Expiry Time in UTC": "6/12/2026 12:00:00 AM",

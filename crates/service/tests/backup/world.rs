@@ -67,6 +67,9 @@ pub(super) struct World {
     pub(super) files: Files,
     pub(super) max_jobs: usize,
     pub(super) on_demand: OnDemand,
+    /// The images that dirty bitmaps were to be removed from, in order, and those that somebody holds.
+    pub(super) cleared: Vec<PathBuf>,
+    pub(super) held: BTreeSet<PathBuf>,
     /// The movers that run, by job.
     pub(super) movers: BTreeMap<String, JobFile>,
     /// The jobs whose movers the core wants ended.
@@ -91,6 +94,7 @@ fn vm(resource_group: &str, name: &str, location: &str, os: Os) -> VirtualMachin
         sku: "Standard_LRS".to_owned(),
         shared: false,
         write_accelerator: false,
+        in_use: kluis_vault::InUse::Refuse,
     };
     VirtualMachine {
         resource_group: resource_group.to_owned(),
@@ -134,6 +138,8 @@ impl World {
     pub(super) fn new() -> Self {
         let inventory = Inventory {
             subscription_id: None,
+            // What these tests are about is Azure's.
+            consistency: kluis_service::inventory::Told::AsAzure,
             resource_groups: vec![
                 group(
                     "shop-rg",
@@ -162,6 +168,8 @@ impl World {
             },
             max_jobs: 2,
             on_demand: OnDemand::default(),
+            cleared: Vec::new(),
+            held: BTreeSet::new(),
             movers: BTreeMap::new(),
             killed: BTreeSet::new(),
             snapshots: BTreeMap::new(),
@@ -194,6 +202,7 @@ impl World {
             data_dir: Path::new("/data"),
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
+            compared_within: 30,
             facts: &self.files,
             ids: &self.ids,
         };
@@ -238,6 +247,19 @@ impl World {
                 Effect::RemoveFiles { paths, .. } => {
                     let mut there = self.files.there.borrow_mut();
                     there.retain(|path| !paths.contains(path));
+                }
+                Effect::RemoveBitmaps { image } => {
+                    let result = if self.held.contains(&image) {
+                        Err("somebody holds it".to_owned())
+                    } else {
+                        Ok(())
+                    };
+                    self.cleared.push(image.clone());
+                    let report = core::BitmapReport { image, result };
+                    self.run(|ctx, tx| {
+                        core::on_bitmaps(&report, ctx, tx)?;
+                        Ok(((), Vec::new()))
+                    });
                 }
                 Effect::KillMover { job } => {
                     self.killed.insert(job);
@@ -289,6 +311,7 @@ impl World {
             data_dir: Path::new("/data"),
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
+            compared_within: 30,
             facts: &self.files,
             ids: &self.ids,
         };
@@ -748,6 +771,9 @@ pub(super) fn snapshotted(disk: &str, format: DiskFormat) -> Event {
         method: SnapshotMethod::Copy,
         tracked: format == DiskFormat::Qcow2,
         touched: false,
+        in_use: false,
+        image: None,
+        checkpoint: None,
     }
 }
 

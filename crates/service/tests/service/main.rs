@@ -20,6 +20,7 @@ mod offer;
 mod reports;
 mod service_time;
 mod shell;
+mod stall;
 mod store;
 mod system_clock;
 mod upgrade;

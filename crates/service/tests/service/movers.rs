@@ -123,7 +123,7 @@ impl<'a> Site<'a> {
 }
 
 /// Something that looks like a mover to the service: its job file is its last argument.
-fn script(dir: &Path, lines: &str) -> PathBuf {
+pub(crate) fn script(dir: &Path, lines: &str) -> PathBuf {
     let path = dir.join("mover.sh");
     std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -43,6 +43,8 @@ pub(crate) fn config(dir: &Path) -> Config {
         clock_belief: ClockBelief::default(),
         max_jobs: 1,
         on_demand: OnDemand::default(),
+        compared_within: std::num::NonZeroU16::new(30).unwrap(),
+        stalled_after: std::time::Duration::from_secs(1800),
         passphrase_file: None,
         job_reads_per_hour: None,
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),

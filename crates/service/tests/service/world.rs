@@ -191,6 +191,7 @@ fn context<'a>(now: Timestamp, ids: &'a Counter, inventory: &'a Inventory) -> Co
         data_dir: Path::new("/data"),
         max_jobs: 2,
         on_demand: OnDemand::default(),
+        compared_within: 30,
         facts: &Gibibytes,
         ids,
     }

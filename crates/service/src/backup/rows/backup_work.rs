@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use kluis_vault::{DiskFormat, SnapshotMethod, Which};
+use kluis_vault::{Checkpoint, DiskFormat, FileId, SnapshotMethod, Which};
 use serde::{Deserialize, Serialize};
 
-use super::{Consistency, PointDisk};
+use super::{Consistency, MadeBy, PointDisk};
 
 /// A recovery point to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub(crate) struct BackupWork {
     /// What the snapshots are to be, and then what they are.
     #[serde(default)]
     pub(crate) consistency: Option<Consistency>,
+    /// What makes them so.
+    #[serde(default)]
+    pub(crate) made_by: MadeBy,
     /// When the snapshots were taken.
     #[serde(default)]
     pub(crate) snapshot: Span,
@@ -42,6 +45,12 @@ pub(crate) struct BackupWork {
     pub(crate) transfer: Span,
     /// The vault's evidence.
     pub(crate) saved: Option<Saved>,
+    /// The disks of which only what changed was read, with what was compared of the rest.
+    #[serde(default)]
+    pub(crate) compared: Vec<Compared>,
+    /// The disks of which the rest had changed, too.
+    #[serde(default)]
+    pub(crate) diverged: Vec<String>,
 }
 
 /// Why a recovery point is made, which decides what it expires by.
@@ -79,8 +88,24 @@ pub(crate) struct Shot {
     pub(crate) image: PathBuf,
     /// Where its snapshot goes.
     pub(crate) to: PathBuf,
+    /// The dirty bitmap that says what was written since the newest point in the vault, if there is one.
+    #[serde(default)]
+    pub(crate) since: Option<String>,
     /// The mover's evidence.
     pub(crate) taken: Option<Taken>,
+    /// The image's file, as it was then.
+    #[serde(default)]
+    pub(crate) file: Option<FileId>,
+    /// What the image was when its dirty bitmap was begun, if it was.
+    #[serde(default)]
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
+
+impl Shot {
+    /// Whether the image was one that can have dirty bitmaps.
+    pub(crate) fn is_qcow2(&self) -> bool {
+        self.to.extension().is_some_and(|end| end == "qcow2")
+    }
 }
 
 /// What a mover said of a snapshot that is at its place.
@@ -93,6 +118,20 @@ pub(crate) struct Taken {
     /// Whether the disk was written to meanwhile, so that its snapshot is no single moment of it.
     #[serde(default)]
     pub(crate) touched: bool,
+    /// Whether somebody else had the image open for writing.
+    #[serde(default)]
+    pub(crate) in_use: bool,
+}
+
+/// What a mover said of a share of a disk that was called unchanged and read all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Compared {
+    /// The disk's name.
+    pub(crate) disk: String,
+    pub(crate) bytes: u64,
+    /// After so many backups in a row all of it was read.
+    pub(crate) of: u32,
 }
 
 /// When a part of a job began and ended, as far as it did.
@@ -131,9 +170,12 @@ impl BackupWork {
             shots: Vec::new(),
             awaited: Vec::new(),
             consistency: None,
+            made_by: MadeBy::default(),
             snapshot: Span::default(),
             transfer: Span::default(),
             saved: None,
+            compared: Vec::new(),
+            diverged: Vec::new(),
         }
     }
 

@@ -40,6 +40,9 @@ pub(crate) struct Job {
     pub(crate) crashes: u32,
     /// The operation by which a person follows its cancellation.
     pub(crate) cancel: Option<String>,
+    /// Whether its mover has moved nothing for a while.
+    #[serde(default)]
+    pub(crate) stands_still: bool,
     /// How far its mover is.
     pub(crate) copied: Copied,
     /// What it says about itself besides: the wire's `propertyBag`, in order.

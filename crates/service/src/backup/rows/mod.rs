@@ -10,17 +10,19 @@ mod job;
 mod point;
 mod policy;
 mod restore_work;
+mod tracked_image;
 
 pub use backup_work::Saved;
-pub(crate) use backup_work::{BackupWork, Cause, Phase, Shot, Span, Taken};
+pub(crate) use backup_work::{BackupWork, Cause, Compared, Phase, Shot, Span, Taken};
 pub(crate) use forget_work::{ForgetWork, Forgetting, Lot, Over, Removed};
 pub(crate) use glance::JobGlance;
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
 pub(crate) use point::{
-    Consistency, Hardened, Instant, Origin, Point, PointDisk, Shape, SnapshotFile,
+    Consistency, Hardened, Instant, MadeBy, Origin, Point, PointDisk, Shape, SnapshotFile,
 };
 pub(crate) use policy::Policy;
 pub(crate) use restore_work::{
     FilesMade, FilesWork, Goal, InPlace, Paper, Papers, RestoreDisk, RestoreWork,
 };
+pub(crate) use tracked_image::{BitmapRemoval, TrackedImage};

@@ -3,11 +3,12 @@
 //! It is in one place or two: [`Instant`], snapshot files beside the machine, for the first days; [`Hardened`], a snapshot in
 //! the vault, once a transfer proved that it is there.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use kluis_policy::Tags;
-use kluis_vault::{DiskFormat, SnapshotMethod};
+use kluis_vault::{Checkpoint, DiskFormat, FileId, SnapshotMethod};
 use serde::{Deserialize, Serialize};
 
 use super::glance::PointGlance;
@@ -28,6 +29,9 @@ pub(crate) struct Point {
     pub(crate) time: Timestamp,
     pub(crate) origin: Origin,
     pub(crate) consistency: Consistency,
+    /// What made it so consistent; not written down of older points.
+    #[serde(default)]
+    pub(crate) made_by: MadeBy,
     /// The snapshot files beside the machine, while they are there.
     pub(crate) instant: Option<Instant>,
     /// The snapshot in the vault, once it is there and verified.
@@ -51,6 +55,9 @@ pub(crate) struct Point {
     /// A mover was started to remove the snapshot: it may be gone, so the point can't be used and has to go.
     #[serde(default)]
     pub(crate) removing: bool,
+    /// The disks that may hold older data in places: what was called unchanged when they were read was found not to be.
+    #[serde(default)]
+    pub(crate) stale: Vec<String>,
 }
 
 /// What a machine finds when it is started from the point.
@@ -63,6 +70,21 @@ pub(crate) enum Consistency {
     FileSystem,
     /// Nobody had: as after a power failure.
     Crash,
+}
+
+/// What made a point as consistent as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum MadeBy {
+    /// Nobody did anything for it.
+    #[default]
+    Nothing,
+    /// The owner's scripts around the snapshots.
+    Scripts,
+    /// The machine was off, and nobody had its disks open.
+    Off,
+    /// Azure's table says so (the inventory's `consistency: AsAzure`).
+    Assumed,
 }
 
 /// Snapshot files beside the machine, all in one folder of the point's own.
@@ -87,6 +109,12 @@ pub(crate) struct SnapshotFile {
     pub(crate) method: SnapshotMethod,
     /// Whether the image has recorded since then, in the bitmap `kluis-<point>`, what is written to it.
     pub(crate) tracked: bool,
+    /// The image's file, as it was then.
+    #[serde(default)]
+    pub(crate) file: Option<FileId>,
+    /// What the image was when that bitmap was begun.
+    #[serde(default)]
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 /// A snapshot in the vault, as its mover proved it.
@@ -102,6 +130,15 @@ pub(crate) struct Hardened {
     /// The disks that the image's bitmap `kluis-<point>` is about.
     #[serde(default)]
     pub(crate) tracked: Vec<String>,
+    /// What the images of those were when the bitmaps were begun, by the disks' names.
+    #[serde(default)]
+    pub(crate) checkpoints: BTreeMap<String, Checkpoint>,
+    /// The disks of which only what changed was read.
+    #[serde(default)]
+    pub(crate) incremental: Vec<String>,
+    /// Which share of what is called unchanged was read of those.
+    #[serde(default)]
+    pub(crate) turn: u32,
 }
 
 /// What made the point, which decides what it expires by.

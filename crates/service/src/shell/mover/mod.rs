@@ -2,6 +2,7 @@
 
 mod process;
 mod scripted;
+mod stall;
 mod thread;
 mod witness;
 
@@ -11,6 +12,7 @@ use crate::core::What;
 
 pub(super) use process::{Processes, end_orphans};
 pub use scripted::Scripted;
+pub(super) use stall::{Progress, Watched};
 pub use thread::Threads;
 pub(super) use witness::Witness;
 

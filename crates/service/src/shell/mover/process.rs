@@ -7,11 +7,13 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use kluis_vault::{Event, JobFile, MasterKey};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::{Kill, Mover, Tell};
 use crate::core::What;
@@ -46,19 +48,26 @@ impl Mover for Processes {
     fn start(&self, file: &JobFile, key: &MasterKey, tell: Tell) -> Result<Kill, String> {
         let (mut child, paths) = self.spawn(file, key)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let child = Arc::new(Mutex::new(child));
-        let waited = Arc::clone(&child);
-        let follow = move || follow(stdout, stderr, &waited, &paths, tell);
+        // Not by the child itself: whoever ends it must not wait for who waits for its end.
+        let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
+        let handle = match handle {
+            Ok(handle) => handle,
+            Err(error) => {
+                let _ = child.kill();
+                return Err(format!("the mover could not be held on to: {error}"));
+            }
+        };
+        let follow = move || follow(stdout, stderr, child, &paths, tell);
         if let Err(error) = std::thread::Builder::new()
             .name("mover".to_owned())
             .spawn(follow)
         {
-            end(&child);
+            end(&handle);
             return Err(format!(
                 "no thread could be started to follow the mover: {error}"
             ));
         }
-        Ok(Box::new(move || end(&child)))
+        Ok(Box::new(move || end(&handle)))
     }
 }
 
@@ -112,11 +121,11 @@ impl Processes {
     }
 }
 
-fn end(child: &Mutex<Child>) {
-    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-    // One that has been waited for already has no process that could be hit.
-    if let Err(error) = child.kill() {
-        tracing::warn!(%error, pid = child.id(), "the mover could not be ended");
+fn end(mover: &OwnedFd) {
+    match pidfd_send_signal(mover, Signal::KILL) {
+        // Gone already.
+        Ok(()) | Err(Errno::SRCH) => {}
+        Err(error) => tracing::warn!(%error, "a mover could not be ended"),
     }
 }
 
@@ -124,7 +133,7 @@ fn end(child: &Mutex<Child>) {
 fn follow(
     stdout: Option<impl Read>,
     stderr: Option<impl Read + Send + 'static>,
-    child: &Mutex<Child>,
+    mut child: Child,
     paths: &[PathBuf],
     mut tell: Tell,
 ) {
@@ -139,12 +148,7 @@ fn follow(
             Err(error) => tracing::warn!(%error, "a mover said something that is no event"),
         }
     }
-    let code = child
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .wait()
-        .ok()
-        .and_then(|status| status.code());
+    let code = child.wait().ok().and_then(|status| status.code());
     let stderr = errors
         .and_then(|errors| errors.join().ok())
         .unwrap_or_default();
@@ -256,7 +260,7 @@ fn kill_orphan(path: &Path) {
         .ok()
         .flatten()
         .and_then(|text| text.trim().parse().ok())
-        .and_then(rustix::process::Pid::from_raw);
+        .and_then(Pid::from_raw);
     let Some(pid) = pid else { return };
     let command = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
     let job_file = path.with_extension("json");
@@ -268,7 +272,7 @@ fn kill_orphan(path: &Path) {
             pid = pid.as_raw_nonzero(),
             "ending a mover that an earlier service left behind"
         );
-        if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+        if let Err(error) = rustix::process::kill_process(pid, Signal::KILL) {
             tracing::warn!(%error, "it could not be ended");
         }
     }

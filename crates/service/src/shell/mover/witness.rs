@@ -49,7 +49,7 @@ impl Witness {
                 found.push(what);
                 return found;
             }
-            What::Exited { .. } => {}
+            What::Exited { .. } | What::StandsStill { .. } => {}
         }
         vec![what]
     }
