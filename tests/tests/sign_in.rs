@@ -7,7 +7,9 @@ use kluis_client::{
     operation,
 };
 use kluis_service::shell::Scripted;
-use kluis_service::{ClockBelief, ClockMode, Config, Movers, OnDemand, Running, start};
+use kluis_service::{
+    Audit, ClockBelief, ClockMode, Config, Limits, Movers, OnDemand, Running, start,
+};
 use kluis_tests::place::scratch;
 use serde_json::json;
 
@@ -22,6 +24,7 @@ fn service(dir: &Path) -> Running {
         inventory,
         listen: "127.0.0.1:0".parse().unwrap(),
         listen_http: None,
+        metrics_listen: None,
         clock: ClockMode::Virtual,
         clock_belief: ClockBelief::default(),
         max_jobs: 1,
@@ -30,6 +33,8 @@ fn service(dir: &Path) -> Running {
         stalled_after: std::time::Duration::from_secs(1800),
         passphrase_file: None,
         job_reads_per_hour: None,
+        audit: Audit::default(),
+        limits: Limits::default(),
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),
     })
     .unwrap()

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::definitions::CrdsArgs;
+pub(crate) use limits::LimitArgs;
 pub(crate) use person::{
     ApproveArgs, BackupArgs, ConnectionArgs, JobsArgs, LsArgs, PointsArgs, RestoreArgs,
     ValidateArgs,
@@ -15,6 +16,7 @@ pub(crate) use person::{
 pub(crate) use plan::PlanArgs;
 pub(crate) use simulate::{Look, Share, SimulateArgs};
 
+mod limits;
 mod person;
 mod plan;
 mod simulate;
@@ -107,6 +109,9 @@ pub(crate) struct ServiceArgs {
     /// A loopback address for the managed-identity token endpoint, over plain HTTP.
     #[arg(long)]
     pub(crate) listen_http: Option<SocketAddr>,
+    /// Where /healthz and /metrics are served, over plain HTTP; port 0 takes a free one. Default: nowhere.
+    #[arg(long, env = "KLUIS_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// The clock that schedules and recovery points follow.
     #[arg(long, value_enum, default_value_t = ClockKind::System)]
     pub(crate) clock: ClockKind,
@@ -137,6 +142,17 @@ pub(crate) struct ServiceArgs {
     /// Answers 429 to more reads of jobs in an hour, as Azure does to more than 150. Default: no limit.
     #[arg(long)]
     pub(crate) job_reads_per_hour: Option<NonZeroU16>,
+    /// The file that the audit trail is appended to, a JSON object a line. Default: the log alone has it.
+    #[arg(long, value_name = "FILE", env = "KLUIS_AUDIT_LOG")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// Change nothing that the audit trail's file would not tell of.
+    #[arg(long, requires = "audit_log")]
+    pub(crate) audit_required: bool,
+    /// Have all reads in the audit trail, not only those of files in recovery points.
+    #[arg(long)]
+    pub(crate) audit_reads: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

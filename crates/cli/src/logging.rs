@@ -9,8 +9,7 @@ use crate::args::LogFormat;
 
 /// What is logged when `RUST_LOG` says nothing: our own decisions, and of the
 /// libraries only what went wrong.
-const DEFAULT_FILTER: &str =
-    "warn,kluis=info,kluis_operator=info,kluis_service=info,kluis_client=info,kluis_vault=info";
+const DEFAULT_FILTER: &str = "warn,audit=info,kluis=info,kluis_operator=info,kluis_service=info,kluis_client=info,kluis_vault=info";
 
 pub(crate) fn start(format: LogFormat) {
     let filter =

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{ClockBelief, ClockMode, Config, Movers, OnDemand};
+use kluis_service::{Audit, ClockBelief, ClockMode, Config, Movers, OnDemand};
 
 use crate::answer::Answer;
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
@@ -81,6 +81,7 @@ fn service(args: ServiceArgs) -> Result<()> {
         inventory: args.inventory,
         listen: args.listen,
         listen_http: args.listen_http,
+        metrics_listen: args.metrics_listen,
         clock: match args.clock {
             ClockKind::System => ClockMode::System,
             ClockKind::Virtual => ClockMode::Virtual,
@@ -100,6 +101,12 @@ fn service(args: ServiceArgs) -> Result<()> {
         stalled_after: Duration::from_secs(60 * u64::from(args.stalled_after.get())),
         passphrase_file: args.passphrase_file,
         job_reads_per_hour: args.job_reads_per_hour,
+        audit: Audit {
+            file: args.audit_log,
+            required: args.audit_required,
+            reads: args.audit_reads,
+        },
+        limits: args.limits.into(),
         movers: Movers::ThisProgram,
     };
     tls_provider()?;

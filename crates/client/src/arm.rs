@@ -9,6 +9,8 @@ use crate::{ArmRequest, ArmResponse, Failure};
 
 /// Pages read of one list. Azure's pages hold 50 to 1,000 entries; a vault has at most 2,000 items.
 pub const MAX_PAGES: usize = 100;
+/// Pages without an entry that are read one after another. A filter may leave some empty, but not many.
+pub const MAX_EMPTY_PAGES: usize = 10;
 /// Entries read of one list: an item has at most 9,999 recovery points.
 pub const MAX_ITEMS: usize = 20_000;
 
@@ -29,7 +31,8 @@ pub trait Arm: Send + Sync {
 ///
 /// # Errors
 /// That of the first page that failed: half a list is no list, because what is missing from it would look absent.
-/// [`Failure::Unreadable`] also for a list that exceeds [`MAX_PAGES`] or [`MAX_ITEMS`].
+/// [`Failure::Unreadable`] also for a list that leads back to a page of its own, or exceeds [`MAX_PAGES`],
+/// [`MAX_EMPTY_PAGES`] or [`MAX_ITEMS`]: a service that has lost its way is not asked without an end.
 pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Failure> {
     let operation = request.to_string();
     let unreadable = |problem: String| Failure::Unreadable {
@@ -38,20 +41,35 @@ pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Fail
     };
     let mut items = Vec::new();
     let mut next = Some(request);
-    let mut pages = 0;
+    let mut asked: Vec<ArmRequest> = Vec::new();
+    let mut empty = 0;
     while let Some(request) = next {
-        pages += 1;
-        if pages > MAX_PAGES {
+        let same = |other: &ArmRequest| other.path == request.path && other.query == request.query;
+        if asked.iter().any(same) {
+            let page = asked.len();
+            return Err(unreadable(format!(
+                "page {page} leads back to one before it"
+            )));
+        }
+        if asked.len() >= MAX_PAGES {
             return Err(unreadable(format!("more than {MAX_PAGES} pages")));
         }
         let mut body = arm.call(&request).await?.body.unwrap_or_default();
         match body.get_mut("value").map(Value::take) {
-            Some(Value::Array(page)) => items.extend(page),
+            Some(Value::Array(page)) => {
+                empty = if page.is_empty() { empty + 1 } else { 0 };
+                items.extend(page);
+            }
             _ => return Err(unreadable("a list without \"value\"".to_owned())),
         }
         if items.len() > MAX_ITEMS {
             return Err(unreadable(format!("more than {MAX_ITEMS} entries")));
         }
+        if empty > MAX_EMPTY_PAGES {
+            let problem = format!("more than {MAX_EMPTY_PAGES} pages without an entry");
+            return Err(unreadable(problem));
+        }
+        asked.push(request);
         next = match body.get("nextLink").and_then(Value::as_str) {
             None | Some("") => None,
             Some(link) => Some(arm.follow(link)?),

@@ -17,7 +17,7 @@ mod header;
 mod link;
 mod transport;
 
-pub use arm::{Arm, MAX_ITEMS, MAX_PAGES, OperationReading, list, operation};
+pub use arm::{Arm, MAX_EMPTY_PAGES, MAX_ITEMS, MAX_PAGES, OperationReading, list, operation};
 pub use call::{ArmRequest, ArmResponse, Method};
 pub use client::{ArmClient, Endpoint};
 pub use credential::{Credential, Secret};

@@ -2,13 +2,14 @@
 //! tested against a service that runs, in the workspace's own suite.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use expect_test::expect;
 use jiff::SignedDuration;
 use kluis_client::{
-    Arm, ArmClient, ArmRequest, ArmResponse, Class, Credential, Endpoint, Failure, MAX_PAGES,
-    Method, Secret, list, operation,
+    Arm, ArmClient, ArmRequest, ArmResponse, Class, Credential, Endpoint, Failure, MAX_EMPTY_PAGES,
+    MAX_PAGES, Method, Secret, list, operation,
 };
 use serde_json::{Value, json};
 
@@ -99,15 +100,64 @@ async fn half_a_list_is_no_list() {
         let answer = list(&arm, ArmRequest::get(path, "v")).await;
         assert!(answer.is_err(), "{path}: {answer:?}");
     }
-    let endless = list(&arm, ArmRequest::get("/round", "v"))
-        .await
-        .unwrap_err();
-    assert!(
-        endless
-            .to_string()
-            .contains(&format!("more than {MAX_PAGES} pages")),
-        "{endless}"
-    );
+}
+
+/// Leads from page to page, and counts how often it is asked.
+struct Maze {
+    /// The page that a page leads to.
+    next: fn(usize) -> usize,
+    /// What each page holds.
+    page: Value,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Arm for Maze {
+    async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let here: usize = request.path.trim_start_matches('/').parse().unwrap();
+        let mut answer = ArmResponse::of_status(200);
+        let next = format!("/{}", (self.next)(here));
+        answer.body = Some(json!({"value": self.page, "nextLink": next}));
+        Ok(answer)
+    }
+
+    fn follow(&self, link: &str) -> Result<ArmRequest, Failure> {
+        Ok(ArmRequest::get(link, "v"))
+    }
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_is_given_up_soon() {
+    let cases: [(fn(usize) -> usize, Value, &str, usize); 5] = [
+        (|_| 0, json!([1]), "page 1 leads back", 1),
+        (|here| (here + 1) % 3, json!([1]), "page 3 leads back", 3),
+        (
+            |here| if here < 8 { here + 1 } else { 5 },
+            json!([1]),
+            "page 9 leads back",
+            9,
+        ),
+        (
+            |here| here + 1,
+            json!([]),
+            "without an entry",
+            MAX_EMPTY_PAGES + 1,
+        ),
+        (
+            |here| here + 1,
+            json!([1]),
+            "more than 100 pages",
+            MAX_PAGES,
+        ),
+    ];
+    for (next, page, problem, most) in cases {
+        let asked = AtomicUsize::new(0);
+        let maze = Maze { next, page, asked };
+        let failure = list(&maze, ArmRequest::get("/0", "v")).await.unwrap_err();
+        assert!(failure.to_string().contains(problem), "{failure}");
+        assert_eq!(maze.asked.into_inner(), most, "{failure}");
+    }
 }
 
 #[tokio::test]

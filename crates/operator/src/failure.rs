@@ -5,6 +5,9 @@ use kluis_arm::error::code;
 use kluis_client::{Class, Failure};
 use kluis_plan::{ArmFailure, Cause};
 
+/// A service that says "at once" is still left alone for so long: it could say so for ever.
+const SOONEST: SignedDuration = SignedDuration::from_secs(2);
+
 /// When a throttled call says nothing of when to come back.
 const UNSAID: SignedDuration = SignedDuration::from_mins(1);
 
@@ -52,7 +55,9 @@ pub(crate) fn arm_failure(doing: String, failure: &Failure, now: Timestamp) -> A
             }
             match wait {
                 Some(wait) => Cause::Throttled {
-                    until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+                    until: now
+                        .saturating_add(wait.max(SOONEST))
+                        .unwrap_or(Timestamp::MAX),
                 },
                 None => Cause::Refused {
                     status: refusal.status,
@@ -107,6 +112,10 @@ mod tests {
         assert_eq!(refused(429, Class::RetryAfter, Some(324)), until(324));
         assert_eq!(refused(429, Class::RetryAfter, None), until(60));
         assert_eq!(refused(503, Class::RetryAfter, Some(5)), until(5));
+        for status in [429, 503] {
+            let at_once = refused(status, Class::RetryAfter, Some(0));
+            assert_eq!(at_once, until(SOONEST.as_secs()), "not for ever at once");
+        }
         for (retry_after, seconds) in [(Some(7200), 7200), (None, 3600)] {
             let spent = refused_with(
                 "CloudDosAbsoluteLimitReached",

@@ -17,5 +17,6 @@ pub mod vaults;
 
 pub use core::OnDemand;
 pub use shell::{
-    ClockBelief, ClockMode, Config, Credentials, Movers, Running, ServiceError, run, start,
+    Audit, ClockBelief, ClockMode, Config, Credentials, Limits, Movers, Running, ServiceError, run,
+    start,
 };

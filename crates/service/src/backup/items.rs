@@ -40,6 +40,9 @@ impl Named {
                 resource_group: item.0.to_string(),
                 vm: item.1.to_string(),
             }),
+            _ if is_of_another_kind(container) || is_of_another_kind(item) => {
+                Err(refusals::not_offered(container, item))
+            }
             _ => Err(refusals::invalid_input(format!(
                 "'{container}' and '{item}' do not name one virtual machine; the names are \
                  'IaasVMContainer;iaasvmcontainerv2;<resource group>;<name>' and 'VM;iaasvmcontainerv2;<resource group>;<name>'."
@@ -57,6 +60,31 @@ impl Named {
         self.find(at, tx)?
             .ok_or_else(|| refusals::item_not_found(&self.vm, &at.name))
     }
+}
+
+/// Whether a container or an item is named as one that is no virtual machine: a share, a database, a host.
+fn is_of_another_kind(name: &str) -> bool {
+    let kind = name.split(';').next().unwrap_or_default().to_lowercase();
+    let of_item = [
+        "azurefileshare",
+        "sqldatabase",
+        "sqlinstance",
+        "sqlavailabilitygroupcontainer",
+        "saphanadatabase",
+        "saphanasystem",
+        "saphanadbinstance",
+        "sapasedatabase",
+    ];
+    let of_container = [
+        "storagecontainer",
+        "vmappcontainer",
+        "sqlagworkloadcontainer",
+        "hanahsrcontainer",
+        "windows",
+        "dpmcontainer",
+        "azurebackupservercontainer",
+    ];
+    of_item.contains(&kind.as_str()) || of_container.contains(&kind.as_str())
 }
 
 type Pair = (kluis_arm::id::Name, kluis_arm::id::Name);

@@ -23,6 +23,7 @@ mod endings;
 mod ends;
 mod export_jobs;
 mod failure;
+mod gauges;
 mod immutability;
 mod instants;
 mod intents;
@@ -68,6 +69,7 @@ use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
 pub use browse::{FilesPoint, FilesSource, files_source, restore_files};
+pub use gauges::gauges;
 pub use questions::asked;
 pub use recovery::Interrupted;
 pub use restore::files::FilesRequest;

@@ -104,13 +104,10 @@ fn render(
 ) -> Resource<RecoveryPointDetail> {
     let shape = point.shape.clone().unwrap_or_default();
     let premium = |disk: &PointDisk| disk.sku.to_lowercase().starts_with("premium");
-    let storage = match (
-        point.disks.iter().any(premium),
-        point.disks.iter().all(premium),
-    ) {
-        (true, true) => "PremiumVMOnPremiumStorage",
-        (true, false) => "PremiumVMOnPartialPremiumStorage",
-        (false, _) => "NormalStorage",
+    // Azure says so of every machine with a premium disk that was recorded, also where all its disks are.
+    let storage = match point.disks.iter().any(premium) {
+        true => "PremiumVMOnPartialPremiumStorage",
+        false => "NormalStorage",
     };
     let mut detail = VmRecoveryPoint {
         recovery_point_type: Some(match point.consistency {

@@ -17,6 +17,16 @@ pub(super) fn invalid_protection(message: impl Into<String>) -> Refusal {
     Refusal::bad_request("BMSUserErrorInvalidConfigureProtectionRequest", message)
 }
 
+/// 400: an item of a kind that is not offered, whatever is asked of it; the answer that its container gets.
+pub(super) fn not_offered(container: &str, item: &str) -> Refusal {
+    Refusal::bad_request(
+        code::NOT_SUPPORTED,
+        format!(
+            "'{item}' in '{container}' is no virtual machine; file shares, databases and hosts are not offered yet."
+        ),
+    )
+}
+
 /// 404: nothing is protected there.
 pub(super) fn item_not_found(vm: &str, vault: &str) -> Refusal {
     Refusal::not_found(

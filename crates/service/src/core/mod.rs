@@ -7,6 +7,7 @@
 mod clock_trust;
 mod context;
 mod effect;
+mod gauge;
 mod page;
 mod path;
 mod refusal;
@@ -18,13 +19,14 @@ mod service_time;
 pub use clock_trust::{ClockGap, ClockTrust, ClockVerdict};
 pub use context::{Context, Facts, Ids, OnDemand};
 pub use effect::{BitmapReport, Effect, MoverReport, RepositoryReport, What};
+pub use gauge::Gauge;
 pub use page::{PageKey, page, page_newest_first};
 pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};
 pub use response::Response;
 pub use router::{
-    busy, clock_was_set, handle, held_back, holds_data, last_known_time, next_due, on_bitmaps,
-    on_mover, on_repository, resume, tick,
+    busy, clock_was_set, gauges, handle, held_back, holds_data, last_known_time, next_due,
+    on_bitmaps, on_mover, on_repository, resume, tick,
 };
 pub use service_time::{AGREE, ClockReading, ServiceTime, plausible};

@@ -20,8 +20,8 @@ pub struct Refusal {
     pub message: String,
     /// After how many seconds it is worth asking again; `None` where that is not known.
     pub retry_after: Option<u64>,
-    /// Whether it is told as Microsoft.DataProtection tells its own.
-    pub is_of_data_protection: bool,
+    /// The request's id, where it is told as Microsoft.DataProtection tells its own.
+    pub of_data_protection: Option<String>,
 }
 
 impl Refusal {
@@ -32,7 +32,7 @@ impl Refusal {
             code: code.into(),
             message: message.into(),
             retry_after: None,
-            is_of_data_protection: false,
+            of_data_protection: None,
         }
     }
 
@@ -47,9 +47,9 @@ impl Refusal {
 
     /// The same, told as Microsoft.DataProtection tells its own.
     #[must_use]
-    pub fn of_data_protection(self) -> Self {
+    pub fn of_data_protection(self, request_id: &str) -> Self {
         Self {
-            is_of_data_protection: true,
+            of_data_protection: Some(request_id.to_owned()),
             ..self
         }
     }
@@ -117,10 +117,11 @@ impl Refusal {
     #[must_use]
     pub fn response(&self) -> Response {
         let Self { code, message, .. } = self;
-        let error = if self.is_of_data_protection {
+        let error = if let Some(activity) = &self.of_data_protection {
             let info = json!({
                 "message": message, "recommendedAction": [message], "details": null, "code": code, "target": "",
-                "innerError": null, "isRetryable": false, "isUserError": self.status < 500, "properties": {},
+                "innerError": null, "isRetryable": false, "isUserError": false,
+                "properties": { "ActivityId": activity },
             });
             json!({
                 "additionalInfo": [{ "type": "UserFacingError", "info": info }], "code": code, "message": message,

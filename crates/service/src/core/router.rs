@@ -5,8 +5,8 @@ use kluis_arm::api_version::ApiVersionError;
 use kluis_arm::error::code;
 
 use super::{
-    Answer, BitmapReport, Context, Effect, MoverReport, Refusal, RepositoryReport, Request, Role,
-    VaultPath, decode,
+    Answer, BitmapReport, Context, Effect, Gauge, MoverReport, Refusal, RepositoryReport, Request,
+    Role, VaultPath, decode,
 };
 use crate::offer::{self, Base};
 use crate::store::{StoreError, Tx};
@@ -203,6 +203,13 @@ pub fn held_back(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<usize, StoreError> {
 /// Whether there is anything that a wrong clock could destroy.
 pub fn holds_data(tx: &Tx<'_>) -> Result<bool, StoreError> {
     Ok(backup::holds_data(tx)? || vaults::holds_deleted(tx)?)
+}
+
+/// What the state tells in numbers at this moment, for a scrape. Whoever has another number adds it to its part's list.
+pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> {
+    let mut gauges = vaults::gauges(tx)?;
+    gauges.extend(backup::gauges(ctx, tx)?);
+    Ok(gauges)
 }
 
 /// Takes note of what a mover did.

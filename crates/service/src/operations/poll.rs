@@ -1,13 +1,11 @@
 //! Reading an operation: its status document, and its result.
 
+use kluis_arm::time::WireTime;
 use serde_json::{Value, json};
 
 use super::{Operation, Progress};
 use crate::core::{Refusal, Request, Response, VaultKey};
 use crate::store::Tx;
-
-/// The time that Azure writes where there is none yet.
-const NEVER: &str = "0001-01-01T00:00:00";
 
 /// Answers a path that ends in an operation's name under any of the scopes; `None` when this is no such path.
 ///
@@ -60,8 +58,8 @@ impl Operation {
             "id": if request.path.to_lowercase().contains("/operationstatus/") { request.path.clone() } else { self.id.clone() },
             "name": self.id,
             "status": self.word(),
-            "startTime": self.start.to_string(),
-            "endTime": self.end.map_or_else(|| NEVER.to_owned(), |end| end.to_string()),
+            "startTime": WireTime::from(self.start).to_string(),
+            "endTime": self.end.map_or_else(WireTime::not_yet, WireTime::from).to_string(),
         });
         if let Some(job) = &self.job {
             body["properties"] =

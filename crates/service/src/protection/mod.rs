@@ -39,7 +39,8 @@ pub fn route(
 ) -> Answer {
     let lower: Vec<String> = below.iter().map(|word| word.to_lowercase()).collect();
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-    answer(request, group, below, &words, ctx, tx).map_err(Refusal::of_data_protection)
+    answer(request, group, below, &words, ctx, tx)
+        .map_err(|refusal| refusal.of_data_protection(&request.id))
 }
 
 /// Answers a request that is about no vault: what the provider offers, and what protects a resource. `words` are the whole
@@ -57,7 +58,7 @@ pub fn of_no_vault(request: &Request, words: &[&str]) -> Result<Response, Refusa
     };
     offer::instead(request, base, below)
         .unwrap_or_else(|| Err(Refusal::no_route(&request.path)))
-        .map_err(Refusal::of_data_protection)
+        .map_err(|refusal| refusal.of_data_protection(&request.id))
 }
 
 fn answer(

@@ -32,9 +32,26 @@ pub(super) fn of_a_new_vault() -> Value {
             "crossSubscriptionRestoreSettings": { "state": "Enabled" },
             "crossRegionRestoreSettings": { "state": "Disabled" },
         },
-        "secureScore": "Adequate",
-        "bcdrSecurityLevel": "Fair",
     })
+}
+
+/// What follows from a vault's settings, beside them: how well it is guarded against those who would destroy what is in it, and
+/// where else its data are, which is nowhere.
+pub(super) fn with_consequences(properties: &Value) -> Value {
+    let mut all = properties.clone();
+    let (score, level) = match () {
+        () if is(&all, SOFT_DELETE, "Off") => ("None", "Poor"),
+        () if is(&all, SOFT_DELETE, "AlwaysOn") && is_immutable(&all) => ("Adequate", "Good"),
+        () => ("Minimum", "Fair"),
+    };
+    all["secureScore"] = json!(score);
+    all["bcdrSecurityLevel"] = json!(level);
+    all["replicatedRegions"] = json!([]);
+    all
+}
+
+fn is_immutable(properties: &Value) -> bool {
+    is(properties, IMMUTABILITY, "Unlocked") || is(properties, IMMUTABILITY, "Locked")
 }
 
 /// Puts what a body's `properties` say over what there is, and refuses what is not understood or can't be undone.

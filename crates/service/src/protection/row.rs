@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::KIND;
+use super::{KIND, properties};
 use crate::core::{Context, VaultKey};
 use crate::store::{Row, StoreError, Tx};
 
@@ -64,7 +64,7 @@ impl BackupVault {
     pub(super) fn render(&self, ctx: &Context<'_>) -> Value {
         let mut body = json!({
             "id": self.id(ctx), "name": self.name, "type": KIND, "location": self.location, "tags": self.tags,
-            "eTag": self.etag, "properties": self.properties,
+            "eTag": self.etag, "properties": properties::with_consequences(&self.properties),
         });
         if let Some(identity) = &self.identity {
             body["identity"] = identity.clone();

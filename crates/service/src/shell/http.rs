@@ -1,32 +1,36 @@
 //! HTTP on the outside, requests and responses of the core on the inside.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::advance;
+use super::audit::Trail;
 use super::browse::{self, Browser};
-use super::cloud;
+use super::connections::{Connections, network};
 use super::engine::Engine;
-use super::sign_in::SignIn;
+use super::guesses::Guesses;
+use super::limits::Limits;
+use super::metrics::Counters;
+use super::recorded::{Asked, Caller, Code, Id, recorded};
+use super::shares::{Full, Share, Shares};
+use super::sign_in::{SignIn, Told};
 use super::throttle::Throttle;
+use super::{body, cloud};
 use crate::core::{self, Principal, Query, Refusal, Role};
 use crate::extension;
 
-/// The largest body that is read. Azure's own requests are a few kilobytes.
-const LARGEST_BODY: usize = 1 << 20;
-/// How long a body may take to arrive.
-const SLOWEST_BODY: Duration = Duration::from_secs(30);
-/// How many requests are worked on or wait for the core at once.
-const MOST_REQUESTS: usize = 256;
+/// Where the virtual clock is moved.
+const CLOCK: &str = "/_kluis/clock";
 
 /// What every request needs.
 pub(super) struct App {
@@ -34,25 +38,44 @@ pub(super) struct App {
     pub(super) sign_in: SignIn,
     pub(super) endpoint: String,
     pub(super) browser: Browser,
+    pub(super) counters: Counters,
+    pub(super) connections: Arc<Connections>,
+    pub(super) limits: Limits,
+    pub(super) trail: Trail,
+    guesses: Guesses,
     throttle: Throttle,
-    places: Semaphore,
+    requests: Arc<Shares>,
+    bodies: Arc<Shares>,
+}
+
+/// What an app is made of.
+pub(super) struct Parts {
+    pub(super) engine: Arc<Engine>,
+    pub(super) sign_in: SignIn,
+    pub(super) endpoint: String,
+    pub(super) browser: Browser,
+    pub(super) throttle: Throttle,
+    pub(super) limits: Limits,
+    pub(super) trail: Trail,
 }
 
 impl App {
-    pub(super) fn new(
-        engine: Arc<Engine>,
-        sign_in: SignIn,
-        endpoint: String,
-        browser: Browser,
-        throttle: Throttle,
-    ) -> Arc<Self> {
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        let counters = Counters::default();
+        let limits = parts.limits;
         Arc::new(Self {
-            engine,
-            sign_in,
-            endpoint,
-            browser,
-            throttle,
-            places: Semaphore::new(MOST_REQUESTS),
+            engine: parts.engine,
+            sign_in: parts.sign_in,
+            endpoint: parts.endpoint,
+            browser: parts.browser,
+            connections: Connections::new(limits, counters.clone()),
+            counters,
+            limits,
+            trail: parts.trail,
+            guesses: Guesses::default(),
+            throttle: parts.throttle,
+            requests: Shares::new(limits.requests, limits.requests_per_identity),
+            bodies: Shares::new(limits.connections, limits.bodies_per_caller),
         })
     }
 }
@@ -67,8 +90,8 @@ pub(super) fn secure(app: Arc<App>) -> Router {
             "/{tenant}/v2.0/.well-known/openid-configuration",
             get(openid),
         )
-        .route("/_kluis/clock", any(clock))
         .fallback(arm)
+        .layer(from_fn_with_state(Arc::clone(&app), recorded))
         .with_state(app)
 }
 
@@ -78,6 +101,7 @@ pub(super) fn plain(app: Arc<App>) -> Router {
         .route("/healthz", get(healthy))
         .route("/msi/token", get(managed))
         .fallback(nothing)
+        .layer(from_fn_with_state(Arc::clone(&app), recorded))
         .with_state(app)
 }
 
@@ -120,29 +144,42 @@ async fn openid(
 
 async fn token(
     State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(tenant): Path<String>,
     request: Request,
 ) -> Response {
+    let asked = Asked::new(&request, peer);
     let origin = app.origin(request.headers());
-    match body(request).await {
+    let stranger = network(peer.ip()).to_string();
+    match app
+        .body(&stranger, request, &app.limits.of_strangers())
+        .await
+    {
         Ok(form) => {
-            let (status, told) =
-                app.sign_in
-                    .token(&tenant, &String::from_utf8_lossy(&form), &origin);
-            app.json(status, &told)
+            let form = String::from_utf8_lossy(&form);
+            let told = app.sign_in.token(&tenant, &form, &origin);
+            app.answer_sign_in(&asked, peer, told).await
         }
-        Err(refusal) => app.respond(refusal.response()),
+        Err(refusal) => {
+            app.signed_in(&asked, None, refusal.status, Some(refusal.code.clone()));
+            app.respond(refusal.response())
+        }
     }
 }
 
-async fn managed(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn managed(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let asked = Asked::new(&request, peer);
     let header = request
         .headers()
         .get("x-identity-header")
         .and_then(|value| value.to_str().ok());
     let query = Query::parse(request.uri().query().unwrap_or_default());
-    let (status, told) = app.sign_in.managed(header, &query, &app.endpoint);
-    app.json(status, &told)
+    let told = app.sign_in.managed(header, &query, &app.endpoint);
+    app.answer_sign_in(&asked, peer, told).await
 }
 
 async fn nothing(State(app): State<Arc<App>>) -> Response {
@@ -150,11 +187,13 @@ async fn nothing(State(app): State<Arc<App>>) -> Response {
     app.respond(Refusal::not_found("HttpsRequired", message).response())
 }
 
-async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
-    let principal = match app.caller(request.headers()) {
-        Ok(principal) => principal,
-        Err(response) => return *response,
-    };
+async fn move_clock(
+    app: &Arc<App>,
+    id: &str,
+    peer: SocketAddr,
+    principal: Principal,
+    request: Request,
+) -> Response {
     let method = request.method().clone();
     if method == http::Method::GET {
         let engine = Arc::clone(&app.engine);
@@ -165,7 +204,7 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
         };
     }
     if method != http::Method::POST {
-        return app.respond(Refusal::wrong_method(&method, "/_kluis/clock").response());
+        return app.respond(Refusal::wrong_method(&method, CLOCK).response());
     }
     if principal.role < Role::Owner {
         let message = format!(
@@ -176,7 +215,9 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
             Refusal::new(403, kluis_arm::error::code::AUTHORIZATION_FAILED, message).response(),
         );
     }
-    let body = match body(request).await {
+    let asked = Asked::new(&request, peer);
+    let body = app.body(&principal.client_id, request, &app.limits).await;
+    let body = match body.and_then(|body| app.begins(&asked, &principal, id).map(|()| body)) {
         Ok(body) => body,
         Err(refusal) => return app.respond(refusal.response()),
     };
@@ -189,10 +230,23 @@ async fn clock(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-async fn arm(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn arm(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
     let echo = request.headers().get("x-ms-client-request-id").cloned();
-    let mut response = answer(&app, &id, request).await;
+    let mut response = match app.caller(request.headers()) {
+        Ok(principal) => {
+            let _at_work = app.connections.at_work(peer);
+            let caller = Caller(principal.clone());
+            let mut response = answer(&app, &id, peer, principal, request).await;
+            response.extensions_mut().insert(caller);
+            response
+        }
+        Err(response) => *response,
+    };
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert("x-ms-request-id", value.clone());
@@ -201,30 +255,36 @@ async fn arm(State(app): State<Arc<App>>, request: Request) -> Response {
     if let Some(echo) = echo {
         headers.insert("x-ms-client-request-id", echo);
     }
+    response.extensions_mut().insert(Id(id));
     response
 }
 
-async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
-    let principal = match app.caller(request.headers()) {
-        Ok(principal) => principal,
-        Err(response) => return *response,
-    };
+async fn answer(
+    app: &Arc<App>,
+    id: &str,
+    peer: SocketAddr,
+    principal: Principal,
+    request: Request,
+) -> Response {
+    if request.uri().path() == CLOCK {
+        return move_clock(app, id, peer, principal, request).await;
+    }
     if let Err((refusal, seconds)) = app.throttle.admit(request.method(), request.uri().path()) {
         let response = refusal.response();
         return app.respond(response.with("Retry-After", seconds.to_string()));
     }
-    let Ok(_place) = app.places.try_acquire() else {
-        let refusal = Refusal::new(
-            503,
-            "ServiceUnavailable",
-            "The service has more requests than it can take; try again.",
-        );
-        return app.respond(refusal.response().with("Retry-After", "1"));
-    };
+    let asked = Asked::new(&request, peer);
     let request = match app.request(id, principal, request).await {
         Ok(request) => request,
         Err(refusal) => return app.respond(refusal.response()),
     };
+    let _place = match app.requests.take(&request.principal.client_id) {
+        Ok(place) => place,
+        Err(full) => return app.respond(too_many(full).response()),
+    };
+    if let Err(refusal) = app.begins(&asked, &request.principal, id) {
+        return app.respond(refusal.response());
+    }
     if extension::is_of(&request.path) {
         return browse::answer(app, request).await;
     }
@@ -239,6 +299,19 @@ async fn answer(app: &Arc<App>, id: &str, request: Request) -> Response {
 }
 
 impl App {
+    /// Answers an attempt to sign in, once the trail has it; later where others failed before.
+    async fn answer_sign_in(&self, asked: &Asked, peer: SocketAddr, told: Told) -> Response {
+        let code = told.code();
+        self.signed_in(asked, told.identity.as_ref(), told.status, code);
+        let identity = told.identity.as_ref().map(|known| known.client_id.as_str());
+        let failed = told.status == 401;
+        let wait = self
+            .guesses
+            .wait(peer.ip(), identity, failed, Instant::now());
+        tokio::time::sleep(wait).await;
+        self.json(told.status, &told.body)
+    }
+
     async fn request(
         &self,
         id: &str,
@@ -246,6 +319,7 @@ impl App {
         request: Request,
     ) -> Result<core::Request, Refusal> {
         let origin = self.origin(request.headers());
+        let who = principal.client_id.clone();
         let text = |(name, value): (&header::HeaderName, &HeaderValue)| {
             let value = value.to_str().ok()?;
             (name != header::AUTHORIZATION).then(|| (name.as_str().to_owned(), value.to_owned()))
@@ -258,8 +332,14 @@ impl App {
             principal,
             id: id.to_owned(),
             origin,
-            body: body(request).await?,
+            body: self.body(&who, request, &self.limits).await?,
         })
+    }
+
+    /// A request's body, when this caller does not send too many at once.
+    async fn body(&self, who: &str, request: Request, limits: &Limits) -> Result<Vec<u8>, Refusal> {
+        let _place: Share = self.bodies.take(who).map_err(too_many)?;
+        body::read(request.into_body(), limits).await
     }
 
     /// Who is calling, or the 401 that says why that is not known.
@@ -306,11 +386,18 @@ impl App {
 
     /// The response on the wire, dated by the service's clock: clients take the time from it, virtual or not.
     pub(super) fn respond(&self, response: core::Response) -> Response {
+        let code = response.body.as_ref().and_then(|body| {
+            let code = body.pointer("/error/code")?.as_str()?;
+            (response.status >= 400).then(|| code.to_owned())
+        });
         let mut wire = Response::new(
             response
                 .body
                 .map_or_else(Body::empty, |body| Body::from(body.to_string())),
         );
+        if let Some(code) = code {
+            wire.extensions_mut().insert(Code(code));
+        }
         *wire.status_mut() =
             StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = wire.headers_mut();
@@ -336,19 +423,19 @@ impl App {
     }
 }
 
-async fn body(request: Request) -> Result<Vec<u8>, Refusal> {
-    let reading = tokio::time::timeout(SLOWEST_BODY, to_bytes(request.into_body(), LARGEST_BODY));
-    let read = reading.await.map_err(|_| {
-        Refusal::new(
-            408,
-            "RequestTimeout",
-            "The request's body did not arrive in time.",
-        )
-    })?;
-    let body = read.map_err(|_| {
-        let message =
-            format!("The request's body is larger than {LARGEST_BODY} bytes, or was cut off.");
-        Refusal::new(413, "RequestEntityTooLarge", message)
-    })?;
-    Ok(body.to_vec())
+/// Why a caller is not served just now.
+fn too_many(full: Full) -> Refusal {
+    let refusal = match full {
+        Full::Own => Refusal::new(
+            429,
+            kluis_arm::error::code::THROTTLED,
+            "This caller has as many requests under way as one may have at once; wait for some of them, then try again.",
+        ),
+        Full::All => Refusal::new(
+            503,
+            "ServiceUnavailable",
+            "The service has more requests than it can take; try again.",
+        ),
+    };
+    refusal.retry_after(1)
 }

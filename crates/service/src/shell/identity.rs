@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -140,6 +141,7 @@ impl Identities {
         &self,
         client_id: &str,
         assertion: &str,
+        now: Timestamp,
     ) -> Result<Principal, (u32, String)> {
         let known = self
             .known
@@ -155,7 +157,7 @@ impl Identities {
                 ),
             )
         })?;
-        federation::check(federated, assertion)?;
+        federation::check(federated, assertion, now)?;
         Ok(known.principal())
     }
 

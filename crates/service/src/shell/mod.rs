@@ -4,24 +4,38 @@
 //! back once they are committed.
 
 mod advance;
+mod assertion;
+mod audit;
+mod authority;
+mod body;
 mod browse;
 mod certificates;
 mod clock;
 mod cloud;
 mod confirm;
+mod connections;
 mod crash_hook;
+mod descriptors;
+mod distinct;
 mod engine;
 mod error;
 mod federation;
 mod files;
+mod guesses;
 mod hands;
 mod http;
 mod identity;
 mod keys;
+mod limits;
+mod metrics;
 mod mover;
+mod operation_name;
 mod private;
+mod recorded;
+mod renewal;
 mod repositories;
 mod serve;
+mod shares;
 mod sign_in;
 mod snapshots;
 mod startup;
@@ -36,9 +50,11 @@ use std::time::Duration;
 
 use crate::core::OnDemand;
 
+pub use audit::Audit;
 pub use clock::{ClockBelief, ClockMode};
 pub use error::ServiceError;
 pub use identity::Credentials;
+pub use limits::Limits;
 pub use mover::{Kill, Mover, Scripted, Tell, Threads};
 pub use serve::{Running, run, start};
 
@@ -52,6 +68,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// A loopback address for the managed identity endpoint, over plain HTTP.
     pub listen_http: Option<SocketAddr>,
+    /// Where `/metrics` and `/healthz` are served, over plain HTTP.
+    pub metrics_listen: Option<SocketAddr>,
     /// The clock that schedules and recovery points follow.
     pub clock: ClockMode,
     /// What is believed of the machine's clock.
@@ -68,6 +86,10 @@ pub struct Config {
     pub passphrase_file: Option<PathBuf>,
     /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.
     pub job_reads_per_hour: Option<NonZeroU16>,
+    /// How it is written who did what.
+    pub audit: Audit,
+    /// How much of the service its callers may take.
+    pub limits: Limits,
     /// What moves the bytes.
     pub movers: Movers,
 }

@@ -2,26 +2,31 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::oneshot;
 
+use super::connections::{Admission, Connections};
 use super::hands::Order;
 use super::identity::Credentials;
+use super::limits::Limits;
+use super::renewal::{self, Renewal};
 use super::startup::{self, Ready};
-use super::{Config, ServiceError, certificates, http, ticker};
+use super::{Config, ServiceError, certificates, http, metrics, ticker};
 use crate::inventory::Inventory;
 
 /// How long requests under way may take once the service is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to send the head of its next request, idle time included.
-const HEAD: Duration = Duration::from_secs(75);
+/// More bytes than the head of a request has, tokens of other issuers and long filters included.
+const LARGEST_HEAD: usize = 64 << 10;
 
 /// A service that runs in threads of its own.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Running {
     pub endpoint: String,
     /// Where the managed identity endpoint is, if there is one.
     pub http_endpoint: Option<String>,
+    /// Where `/metrics` is, if anywhere, without the path.
+    pub metrics_endpoint: Option<String>,
     /// How to sign in.
     pub credentials: Credentials,
     stop: Option<oneshot::Sender<()>>,
@@ -88,6 +95,8 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
     drop(out);
     runtime.block_on(server.serve(async {
         use tokio::signal::unix::{SignalKind, signal};
+        // Programs that rotate logs send it; the audit trail sees by itself that its file was moved.
+        let _ignored = signal(SignalKind::hangup());
         match (
             signal(SignalKind::terminate()),
             signal(SignalKind::interrupt()),
@@ -108,10 +117,8 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
 pub fn start(config: Config) -> Result<Running, ServiceError> {
     let server = Server::new(config)?;
     let endpoint = server.endpoint.clone();
-    let http_endpoint = server
-        .plain
-        .as_ref()
-        .map(|(_, address)| format!("http://{address}"));
+    let http_endpoint = server.plain.as_ref().map(url);
+    let metrics_endpoint = server.metrics.as_ref().map(url);
     let credentials = server.ready.credentials.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let (up, is_up) = channel();
@@ -135,6 +142,7 @@ pub fn start(config: Config) -> Result<Running, ServiceError> {
     let mut running = Running {
         endpoint,
         http_endpoint,
+        metrics_endpoint,
         credentials,
         stop: Some(stop),
         thread: Some(thread),
@@ -146,11 +154,15 @@ pub fn start(config: Config) -> Result<Running, ServiceError> {
     Ok(running)
 }
 
+/// A socket that listens, and where.
+type Bound = (TcpListener, SocketAddr);
+
 struct Server {
     endpoint: String,
     secure: TcpListener,
-    plain: Option<(TcpListener, SocketAddr)>,
-    tls: RustlsConfig,
+    plain: Option<Bound>,
+    metrics: Option<Bound>,
+    renewal: Arc<Renewal>,
     ready: Ready,
 }
 
@@ -169,26 +181,30 @@ impl Server {
             .listen_http
             .map(|address| bind(address, "listen-http"))
             .transpose()?;
+        let metrics = config
+            .metrics_listen
+            .map(|address| bind(address, "metrics-listen"))
+            .transpose()?;
         let endpoint = format!("https://{}", reachable(address));
         let dir = config.data_dir.clone();
         let ready = startup::prepare(config, inventory, lock, endpoint.clone())?;
         let times = ready.app.engine.clock.bounds();
-        let tls = RustlsConfig::from_config(certificates::server(&dir, address, times)?);
+        let renewal = Renewal::begin(dir, address, certificates::dates(times))?;
         Ok(Self {
             endpoint,
             secure,
             plain,
-            tls,
+            metrics,
+            renewal,
             ready,
         })
     }
 
     fn addresses(&self) -> impl Iterator<Item = String> + '_ {
-        let plain = self
-            .plain
-            .iter()
-            .map(|(_, address)| format!("http://{address}"));
-        std::iter::once(self.endpoint.clone()).chain(plain)
+        let metrics = self.metrics.iter().map(|bound| url(bound) + "/metrics");
+        std::iter::once(self.endpoint.clone())
+            .chain(self.plain.iter().map(url))
+            .chain(metrics)
     }
 
     async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
@@ -199,7 +215,7 @@ impl Server {
             lock,
             ..
         } = self.ready;
-        let (orders, engine) = (hands.orders.clone(), std::sync::Arc::clone(&app.engine));
+        let (orders, engine) = (hands.orders.clone(), Arc::clone(&app.engine));
         let (alive, gone) = oneshot::channel::<()>();
         let working = std::thread::Builder::new()
             .name("hands".to_owned())
@@ -209,47 +225,54 @@ impl Server {
                 hands.work(&incoming);
             });
         let working = working.map_err(ServiceError::Threads)?;
-        let ticking = tokio::spawn(ticker::tick(std::sync::Arc::clone(&engine)));
-        let handles = (Handle::new(), Handle::new());
+        let ticking = tokio::spawn(ticker::tick(Arc::clone(&engine)));
+        let renewing = tokio::spawn(renewal::watch(
+            Arc::clone(&self.renewal),
+            Arc::clone(&engine),
+        ));
+        let handles = [Handle::new(), Handle::new(), Handle::new()];
         let failed = |error: std::io::Error| ServiceError::Stopped(error.to_string());
-        let mut tls = axum_server::from_tcp_rustls(self.secure, self.tls)
+        let limits = app.limits;
+        let acceptor = RustlsAcceptor::new(self.renewal.tls.clone())
+            .handshake_timeout(limits.handshake)
+            .acceptor(Admission(Arc::clone(&app.connections)));
+        let mut tls = axum_server::from_tcp(self.secure)
             .map_err(failed)?
-            .handle(handles.0.clone());
-        patient(tls.http_builder());
-        let secure = tls.serve(http::secure(std::sync::Arc::clone(&app)).into_make_service());
-        let plain = self
-            .plain
-            .map(|(listener, _)| axum_server::from_tcp(listener))
-            .transpose()
-            .map_err(failed)?;
-        let plain = async {
-            match plain {
-                Some(mut server) => {
-                    patient(server.http_builder());
-                    server
-                        .handle(handles.1.clone())
-                        .serve(http::plain(app).into_make_service())
-                        .await
-                }
-                None => std::future::pending().await,
-            }
+            .acceptor(acceptor)
+            .http1_only()
+            .handle(handles[0].clone());
+        patient(tls.http_builder(), &limits);
+        let secure = tls.serve(
+            http::secure(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>(),
+        );
+        let pages = |bound, pages, handle| {
+            let connections = Connections::new(limits.of_pages(), app.counters.clone());
+            in_the_clear(bound, pages, connections, handle)
         };
+        let metrics = metrics::Metrics::new(&app, self.renewal);
+        let plain = pages(
+            self.plain,
+            http::plain(Arc::clone(&app)),
+            handles[1].clone(),
+        );
+        let scraped = pages(self.metrics, metrics::pages(metrics), handles[2].clone());
         let ended = {
-            tokio::pin!(secure, plain);
+            tokio::pin!(secure, plain, scraped);
             tokio::select! {
                 ended = &mut secure => Err(ended),
                 ended = &mut plain => Err(ended),
+                ended = &mut scraped => Err(ended),
                 _ = gone => Err(Err(std::io::Error::other("the thread that carries out effects ended"))),
                 () = stop => {
                     engine.stop();
-                    handles.0.graceful_shutdown(Some(GRACE));
-                    handles.1.graceful_shutdown(Some(GRACE));
+                    handles.iter().for_each(|handle| handle.graceful_shutdown(Some(GRACE)));
                     Ok(secure.await)
                 }
             }
         };
         engine.stop();
         ticking.abort();
+        renewing.abort();
         if orders.send(Order::Stop).is_ok()
             && tokio::task::spawn_blocking(move || working.join())
                 .await
@@ -269,18 +292,37 @@ impl Server {
     }
 }
 
+/// Serves without TLS until it fails; for ever where nothing is bound.
+async fn in_the_clear(
+    bound: Option<Bound>,
+    pages: Router,
+    connections: Arc<Connections>,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<()> {
+    let Some((listener, _)) = bound else {
+        return std::future::pending().await;
+    };
+    let limits = connections.limits;
+    let mut server = axum_server::from_tcp(listener)?
+        .acceptor(Admission(connections))
+        .http1_only()
+        .handle(handle);
+    patient(server.http_builder(), &limits);
+    server
+        .serve(pages.into_make_service_with_connect_info::<SocketAddr>())
+        .await
+}
+
 /// Closes connections that don't get on with a request's head: they cost a socket each.
-fn patient(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>) {
+fn patient(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>, limits: &Limits) {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD);
+        .max_buf_size(LARGEST_HEAD)
+        .header_read_timeout(limits.idle);
 }
 
-fn bind(
-    address: SocketAddr,
-    option: &'static str,
-) -> Result<(TcpListener, SocketAddr), ServiceError> {
+fn bind(address: SocketAddr, option: &'static str) -> Result<Bound, ServiceError> {
     let failed = |source| ServiceError::Listen {
         address,
         option,
@@ -290,6 +332,10 @@ fn bind(
     listener.set_nonblocking(true).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+fn url((_, address): &Bound) -> String {
+    format!("http://{}", reachable(*address))
 }
 
 /// An address that a client on this machine can use.

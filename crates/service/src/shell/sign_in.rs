@@ -19,14 +19,64 @@ pub(super) struct SignIn {
     pub(super) clock: Arc<Clock>,
 }
 
+/// What an attempt to sign in is answered.
+pub(super) struct Told {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    /// As whom, if there is such an identity, whether or not it was one who may.
+    pub(super) identity: Option<Principal>,
+}
+
+impl Told {
+    /// The number of what was wrong, in Entra's words, or its kind.
+    pub(super) fn code(&self) -> Option<String> {
+        let number = self.body["error_codes"][0].as_u64();
+        let kind = || self.body["error"].as_str().map(str::to_owned);
+        number.map(|number| format!("AADSTS{number}")).or_else(kind)
+    }
+}
+
 /// A status and a body.
-pub(super) type Told = (u16, Value);
+type Answer = (u16, Value);
+
+/// How an assertion is called by RFC 7523.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 impl SignIn {
     /// `POST /{tenant}/oauth2/v2.0/token` with a form as its body.
     pub(super) fn token(&self, tenant: &str, form: &str, origin: &str) -> Told {
         let form = Query::parse(form);
+        let identity = form.get("client_id");
+        let (status, body) = self.grant(tenant, &form, origin);
+        Told {
+            status,
+            body,
+            identity: identity.and_then(|id| self.identities.principal(id)),
+        }
+    }
+
+    fn grant(&self, tenant: &str, form: &Query, origin: &str) -> Answer {
         let given = |name| form.get(name).filter(|value| !value.is_empty());
+        // RFC 6749, 3.2 and 2.3: each parameter once, and one way to sign in.
+        let names: Vec<&str> = form.pairs().map(|(name, _)| name).collect();
+        let twice = names.iter().enumerate().find(|(at, name)| {
+            names[..*at]
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+        });
+        if let Some((_, name)) = twice {
+            let message = format!("AADSTS90014: The body has '{name}' twice.");
+            return refused(400, "invalid_request", &message);
+        }
+        if given("client_secret").is_some() && given("client_assertion").is_some() {
+            let message = "AADSTS90023: The body has 'client_secret' and 'client_assertion'; one of them signs in.";
+            return refused(400, "invalid_request", message);
+        }
+        if given("client_assertion").is_some() && given("client_assertion_type") != Some(JWT_BEARER)
+        {
+            let message = format!("AADSTS90023: 'client_assertion_type' must be '{JWT_BEARER}'.");
+            return refused(400, "invalid_request", &message);
+        }
         if !tenant.eq_ignore_ascii_case(&self.tenant) {
             let message = format!(
                 "AADSTS90002: Tenant '{tenant}' not found; this service has '{}'.",
@@ -42,7 +92,10 @@ impl SignIn {
             );
         }
         if let (Some(client), Some(assertion)) = (given("client_id"), given("client_assertion")) {
-            return match self.identities.federated(client, assertion) {
+            return match self
+                .identities
+                .federated(client, assertion, self.clock.real())
+            {
                 Ok(principal) => self.granted(&principal, origin),
                 Err((number, why)) => {
                     refused(401, "invalid_client", &format!("AADSTS{number}: {why}"))
@@ -69,15 +122,26 @@ impl SignIn {
 
     /// `GET /msi/token`, as App Service serves it.
     pub(super) fn managed(&self, header: Option<&str>, query: &Query, origin: &str) -> Told {
-        let Some(principal) = header.and_then(|header| self.identities.managed(header)) else {
-            let message =
-                "X-IDENTITY-HEADER is missing or is not the one in the service's credentials.json.";
-            return (401, json!({ "statusCode": 401, "message": message }));
+        let identity = header.and_then(|header| self.identities.managed(header));
+        let (status, body) = match &identity {
+            Some(principal) => self.lend(principal, query, origin),
+            None => {
+                let message = "X-IDENTITY-HEADER is missing or is not the one in the service's credentials.json.";
+                (401, json!({ "statusCode": 401, "message": message }))
+            }
         };
+        Told {
+            status,
+            body,
+            identity,
+        }
+    }
+
+    fn lend(&self, principal: &Principal, query: &Query, origin: &str) -> Answer {
         let resource = query.get("resource").unwrap_or(origin);
         match self
             .tokens
-            .give(&principal, &self.issuer(origin), self.clock.real())
+            .give(principal, &self.issuer(origin), self.clock.real())
         {
             Some((token, expires)) => (
                 200,
@@ -93,7 +157,7 @@ impl SignIn {
         }
     }
 
-    fn granted(&self, principal: &Principal, origin: &str) -> Told {
+    fn granted(&self, principal: &Principal, origin: &str) -> Answer {
         match self
             .tokens
             .give(principal, &self.issuer(origin), self.clock.real())
@@ -144,7 +208,7 @@ impl SignIn {
     }
 }
 
-fn refused(status: u16, error: &str, description: &str) -> Told {
+fn refused(status: u16, error: &str, description: &str) -> Answer {
     // Clients print the number apart from the sentence that it stands in front of.
     let digits = description
         .trim_start_matches("AADSTS")

@@ -9,18 +9,19 @@ use std::sync::mpsc::{Receiver, channel};
 use kluis_vault::repository;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Trail;
 use super::browse::Browser;
 use super::clock::Clock;
-use super::engine::{Engine, Parts};
+use super::engine::{self, Engine};
 use super::hands::{Hands, Order};
-use super::http::App;
+use super::http::{App, Parts};
 use super::identity::{Credentials, Identities};
 use super::keys::Keys;
 use super::mover::{Mover, Processes, end_orphans};
 use super::sign_in::SignIn;
 use super::throttle::Throttle;
 use super::token::Tokens;
-use super::{Config, Movers, ServiceError, private, repositories, snapshots};
+use super::{Config, Movers, ServiceError, descriptors, private, repositories, snapshots};
 use crate::backup;
 use crate::core::{self, MoverReport, What};
 use crate::inventory::Inventory;
@@ -73,6 +74,7 @@ pub(super) fn prepare(
     lock: File,
     endpoint: String,
 ) -> Result<Ready, ServiceError> {
+    let trail = Trail::open(config.audit)?;
     let dir = std::path::absolute(&config.data_dir)
         .map_err(ServiceError::io("find", &config.data_dir))?;
     let vaults = dir.join("vaults");
@@ -95,7 +97,7 @@ pub(super) fn prepare(
     let clock = Arc::new(clock);
     let tokens = Tokens::load(&dir, &credentials.tenant_id)?;
     let (orders, incoming) = channel();
-    let engine = Arc::new(Engine::new(Parts {
+    let engine = Arc::new(Engine::new(engine::Parts {
         store,
         clock: Arc::clone(&clock),
         subscription: credentials.subscription_id.clone(),
@@ -133,7 +135,17 @@ pub(super) fn prepare(
         clock,
     };
     let throttle = Throttle::new(config.job_reads_per_hour);
-    let app = App::new(engine, sign_in, endpoint, browser, throttle);
+    let mut limits = config.limits;
+    limits.connections = descriptors::connections(limits.connections, config.max_jobs);
+    let app = App::new(Parts {
+        engine,
+        sign_in,
+        endpoint,
+        browser,
+        throttle,
+        limits,
+        trail,
+    });
     Ok(Ready {
         app,
         hands,

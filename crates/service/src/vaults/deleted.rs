@@ -8,6 +8,7 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::error::code;
 use kluis_arm::id::ResourceGroupId;
+use kluis_arm::time::WireTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// A vault that was soft-deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct DeletedVault {
+pub(super) struct DeletedVault {
     /// A GUID: what it is called while it is deleted.
     name: String,
     /// The vault as it was.
@@ -76,8 +77,8 @@ impl DeletedVault {
             "id": self.id(ctx), "name": self.name, "type": "Microsoft.RecoveryServices/locations/deletedVaults",
             "properties": {
                 "vaultId": ctx.vault_id(&self.vault.resource_group, &self.vault.name),
-                "vaultDeletionTime": self.deleted.to_string(),
-                "purgeAt": self.purge_at.to_string(),
+                "vaultDeletionTime": WireTime::from(self.deleted).to_string(),
+                "purgeAt": WireTime::from(self.purge_at).to_string(),
             },
         })
     }

@@ -7,6 +7,7 @@ mod config;
 mod deleted;
 mod encryption;
 mod extended_info;
+mod gauges;
 mod one;
 mod properties;
 mod repository;
@@ -22,6 +23,7 @@ use crate::store::Tx;
 
 pub use config::below;
 pub use deleted::{busy, holds_deleted, next_due, tick};
+pub use gauges::gauges;
 pub(crate) use one::etag;
 pub use one::one;
 pub(crate) use properties::{name as vault_name, put_over, tags};

@@ -331,7 +331,8 @@ impl VaultRow {
     /// The vault as ARM shows it.
     pub(super) fn render(&self, ctx: &Context<'_>) -> Value {
         let mut body = json!({
-            "location": self.location, "name": self.name, "etag": self.etag, "properties": self.properties,
+            "location": self.location, "name": self.name, "etag": self.etag,
+            "properties": properties::with_consequences(self),
             "id": ctx.vault_id(&self.resource_group, &self.name), "type": KIND, "sku": self.sku, "tags": self.tags,
         });
         if let Some(identity) = &self.identity {

@@ -3,6 +3,7 @@
 use kluis_arm::error::code;
 use serde_json::{Value, json};
 
+use super::VaultRow;
 use crate::core::Refusal;
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
@@ -45,6 +46,21 @@ pub(super) fn of_a_new_vault() -> Value {
         "publicNetworkAccess": "Enabled",
         "restoreSettings": { "crossSubscriptionRestoreSettings": { "crossSubscriptionRestoreState": "Enabled" } },
     })
+}
+
+/// What follows from a vault's settings, beside them: how well it is guarded against those who would destroy what is in it.
+pub(super) fn with_consequences(vault: &VaultRow) -> Value {
+    let mut all = vault.properties.clone();
+    let always = all.pointer(SOFT_DELETE).and_then(Value::as_str);
+    let always = always.is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
+    let (score, level) = match (vault.is_immutable(), always) {
+        (true, true) => ("Adequate", "Good"),
+        (true, false) => ("Minimum", "Fair"),
+        (false, _) => ("None", "Poor"),
+    };
+    all["secureScore"] = json!(score);
+    all["bcdrSecurityLevel"] = json!(level);
+    all
 }
 
 /// Refuses what can't name a vault. What passes is a folder's name that stays where it is put.

@@ -6,14 +6,17 @@
 )]
 
 mod arm;
+mod audit;
 #[path = "../backup/mod.rs"]
 mod backup;
 mod conflicts;
+mod crowds;
 mod data_protection;
 mod decade;
 mod files;
 mod inventory;
 mod leftovers;
+mod metrics;
 mod movers;
 mod never_panics;
 mod offer;
@@ -25,4 +28,5 @@ mod store;
 mod system_clock;
 mod upgrade;
 mod vaults;
+mod wire_answers;
 mod world;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use kluis_service::shell::Scripted;
 use kluis_service::{
-    ClockBelief, ClockMode, Config, Movers, OnDemand, Running, ServiceError, start,
+    Audit, ClockBelief, ClockMode, Config, Limits, Movers, OnDemand, Running, ServiceError, start,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -39,6 +39,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         inventory,
         listen: "127.0.0.1:0".parse().unwrap(),
         listen_http: Some("127.0.0.1:0".parse().unwrap()),
+        metrics_listen: None,
         clock: ClockMode::Virtual,
         clock_belief: ClockBelief::default(),
         max_jobs: 1,
@@ -47,6 +48,8 @@ pub(crate) fn config(dir: &Path) -> Config {
         stalled_after: std::time::Duration::from_secs(1800),
         passphrase_file: None,
         job_reads_per_hour: None,
+        audit: Audit::default(),
+        limits: Limits::default(),
         movers: Movers::Own(Box::new(Scripted::new(|_| Vec::new()))),
     }
 }
@@ -92,7 +95,7 @@ pub(crate) fn bytes_of(
     (head, answer[end + 4..].to_vec())
 }
 
-fn connect(
+pub(crate) fn connect(
     service: &Running,
     dir: &Path,
 ) -> (
@@ -306,6 +309,9 @@ fn secrets_are_readable_by_their_owner_alone() {
     running.shutdown().unwrap();
 }
 
+/// How an assertion is called by RFC 7523.
+const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 #[test]
 fn who_is_not_known_is_told_so() {
     let dir = tempfile::tempdir().unwrap();
@@ -330,7 +336,7 @@ fn who_is_not_known_is_told_so() {
         (401, &json!("invalid_client"))
     );
     let assertion = ask(&format!(
-        "grant_type=client_credentials&client_id={id}&client_assertion=e30.e30.x"
+        "grant_type=client_credentials&client_id={id}&client_assertion=e30.e30.x&client_assertion_type={TYPE}"
     ));
     assert!(
         assertion.body["error_description"]

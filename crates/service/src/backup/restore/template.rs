@@ -3,6 +3,7 @@
 //! Azure leaves both in the staging account with every restore of disks. The template attaches the disks, which are in the
 //! resource group it is deployed to, and asks for what only a person knows: the new machine's name and its network.
 
+use kluis_arm::time::WireTime;
 use serde_json::{Map, Value, json};
 
 use super::super::rows::{Point, RestoreDisk};
@@ -143,7 +144,7 @@ pub(super) fn config(
             "osDisk": os_disks.first().map(|disk| shown(disk)),
             "dataDisks": data_disks.into_iter().map(shown).collect::<Vec<_>>(),
         },
-        "recoveryPointTime": point.time.to_string(),
+        "recoveryPointTime": WireTime::from(point.time).to_string(),
     })
 }
 

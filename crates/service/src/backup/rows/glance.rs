@@ -1,10 +1,11 @@
 //! As much of a row as a question about many of them needs: the rest is passed over when it is read, which is most of the cost.
 
 use jiff::Timestamp;
+use kluis_policy::State;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Kind, Origin, Stage};
+use super::{Kind, Origin, Stage, item};
 use crate::store::Row;
 
 /// A recovery point, at a glance.
@@ -70,6 +71,40 @@ impl Row for JobGlance {
 
     fn key(&self) -> String {
         self.id.clone()
+    }
+
+    fn vault(&self) -> String {
+        String::new()
+    }
+}
+
+/// A protected item, at a glance.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ItemGlance {
+    vm: String,
+    #[serde(with = "item::StateForm")]
+    pub(crate) state: State,
+    last_backup: Option<EndGlance>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct EndGlance {
+    fault: Option<There>,
+}
+
+impl ItemGlance {
+    /// Whether its latest backup that ended made a recovery point; `None` before any ended.
+    pub(crate) fn last_backup_succeeded(&self) -> Option<bool> {
+        self.last_backup.as_ref().map(|end| end.fault.is_none())
+    }
+}
+
+impl Row for ItemGlance {
+    const TABLE: &'static str = "items";
+
+    fn key(&self) -> String {
+        self.vm.clone()
     }
 
     fn vault(&self) -> String {

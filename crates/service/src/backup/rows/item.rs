@@ -78,7 +78,7 @@ pub(crate) struct LastBackup {
 /// The stored form of [`State`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "State", rename_all = "camelCase")]
-enum StateForm {
+pub(super) enum StateForm {
     IrPending,
     Protected,
     Stopped {

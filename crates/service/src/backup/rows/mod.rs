@@ -15,7 +15,7 @@ mod tracked_image;
 pub use backup_work::Saved;
 pub(crate) use backup_work::{BackupWork, Cause, Compared, Phase, Shot, Span, Taken};
 pub(crate) use forget_work::{ForgetWork, Forgetting, Lot, Over, Removed};
-pub(crate) use glance::JobGlance;
+pub(crate) use glance::{ItemGlance, JobGlance};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
 pub(crate) use point::{

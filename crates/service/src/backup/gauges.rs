@@ -1,0 +1,85 @@
+//! What items, points and jobs tell in numbers.
+
+use jiff::Timestamp;
+use kluis_policy::State;
+
+use super::rows::{ItemGlance, Job, Point, Stage};
+use crate::core::{Context, Gauge};
+use crate::store::{StoreError, Tx};
+
+/// Counts of what is there now. Jobs that have ended are not counted: there are a hundred and eighty days of them.
+pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> {
+    let items: Vec<ItemGlance> = tx.all()?;
+    let jobs = Job::active(tx)?;
+    let count =
+        |so: &dyn Fn(&ItemGlance) -> bool| items.iter().filter(|item| so(item)).count() as f64;
+    let ended = |how| count(&|item| item.last_backup_succeeded() == how);
+    let at = |stage| jobs.iter().filter(move |job| job.stage == stage);
+    let oldest = |stage| {
+        let began = at(stage).map(|job| job.began).min();
+        began.map_or(0.0, |began| seconds(began, ctx.now))
+    };
+    Ok(vec![
+        Gauge::by(
+            "items",
+            "Protected items, by the state of their protection",
+            "state",
+            STATES.map(|word| (word, count(&|item| word_of(&item.state) == word))),
+        ),
+        Gauge::by(
+            "last_backups",
+            "Protected items, by how their latest backup ended",
+            "result",
+            [
+                ("Completed", ended(Some(true))),
+                ("Failed", ended(Some(false))),
+                ("None", ended(None)),
+            ],
+        ),
+        Gauge::one(
+            "recovery_points",
+            "Recovery points, in all vaults and snapshots",
+            tx.total::<Point>()? as f64,
+        ),
+        Gauge::by(
+            "jobs",
+            "Jobs that have not ended, by their stage",
+            "stage",
+            STAGES.map(|(word, stage)| (word, at(stage).count() as f64)),
+        ),
+        Gauge::by(
+            "oldest_job_seconds",
+            "How long ago the oldest job of a stage was asked for, by the service's clock; 0 when there is none",
+            "stage",
+            STAGES.map(|(word, stage)| (word, oldest(stage))),
+        ),
+    ])
+}
+
+const STAGES: [(&str, Stage); 3] = [
+    ("Queued", Stage::Queued),
+    ("Running", Stage::Running),
+    ("Cancelling", Stage::Cancelling),
+];
+
+const STATES: [&str; 5] = [
+    "IRPending",
+    "Protected",
+    "ProtectionStopped",
+    "BackupsSuspended",
+    "SoftDeleted",
+];
+
+fn word_of(state: &State) -> &'static str {
+    match state {
+        State::IrPending => "IRPending",
+        State::Protected => "Protected",
+        State::Stopped { .. } => "ProtectionStopped",
+        State::Suspended { .. } => "BackupsSuspended",
+        State::SoftDeleted { .. } => "SoftDeleted",
+    }
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
