@@ -45,6 +45,21 @@ word! {
     }
 }
 
+/// What `recoveryPointAdditionalInfo` says of a point that a restore in place made of the disks that it replaced. Azure's own
+/// makes none. More may follow behind `; `.
+pub const BEFORE_REPLACING: &str = "BeforeReplacingDisks";
+
+impl VmRecoveryPoint {
+    /// Whether a restore in place made it of what it replaced: for the way back, and no state that anybody wanted to keep.
+    #[must_use]
+    pub fn is_before_replacing(&self) -> bool {
+        self.recovery_point_additional_info
+            .as_deref()
+            .and_then(|info| info.split("; ").next())
+            .is_some_and(|mark| mark.eq_ignore_ascii_case(BEFORE_REPLACING))
+    }
+}
+
 /// A recovery point of a protected item.
 pub type RecoveryPoint = Resource<RecoveryPointDetail>;
 

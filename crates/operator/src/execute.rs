@@ -265,7 +265,7 @@ fn request(call: Call, ctx: &Ctx) -> ArmRequest {
     };
     let mut request = ArmRequest::new(method, call.path, call.api_version);
     request.body = call.body;
-    request.with_client_request_id(ctx.ids.unique())
+    request.with_client_request_id(call.request_id.unwrap_or_else(|| ctx.ids.unique()))
 }
 
 fn result(outcome: &Outcome) -> &'static str {

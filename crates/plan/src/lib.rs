@@ -49,7 +49,7 @@ pub use plan::{Next, Outcome, Plan};
 pub use policy::plan_policy;
 pub use protected_vm::plan_protected_vm;
 pub use report::{Event, EventKind, Report, Status};
-pub use restore::plan_restore;
+pub use restore::{AGAIN as RESTORE_AGAIN, plan_restore};
 pub use service::plan_service;
 pub use step::{Action, Call, CallError, EditRoom, Method, Precondition, Slot, Step};
 pub use terms::{say, strategy, terms as policy_terms};

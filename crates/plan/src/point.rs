@@ -31,6 +31,11 @@ pub(crate) fn is_usable(point: &RecoveryPoint) -> bool {
     tiers(point).is_empty() || tiers(point).iter().any(can_be_used)
 }
 
+/// Whether a restore in place made it of what it replaced. Such a point comes back by its name alone, and is no success of a backup.
+pub(crate) fn is_before_replacing(point: &RecoveryPoint) -> bool {
+    of_vm(point).is_some_and(VmRecoveryPoint::is_before_replacing)
+}
+
 /// Where it can be had from; None where it does not say.
 pub(crate) fn tier(point: &RecoveryPoint) -> Option<StorageTier> {
     let usable = tiers(of_vm(point)?)

@@ -6,6 +6,7 @@ mod encryption;
 mod evidence;
 mod goal;
 mod preflight;
+mod repetition;
 mod staging;
 
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ use crate::withdrawal;
 use crate::world::{Fact, RestoreWorld, Want, World};
 use evidence::Findings;
 use goal::Goal;
+pub use repetition::AGAIN;
 
 impl World for RestoreWorld {
     fn object(&self) -> ObjectKey {
@@ -68,7 +70,8 @@ impl World for RestoreWorld {
         match errand.state() {
             State::NotMeant if self.work.arm.is_some() => {
                 if self.work.jobs.is_none() {
-                    wants.push(want_before(&target.item, JobOperation::Restore, self.now));
+                    let before = || want_before(&target.item, JobOperation::Restore, self.now);
+                    wants.push(repetition::want(self, &target, &goal).unwrap_or_else(before));
                 }
                 wants.extend(evidence::wants_before(self, &goal));
                 wants.extend(preflight::wants(self, &target, &goal));
@@ -298,6 +301,7 @@ fn follow(world: &RestoreWorld, basis: &Basis) -> Result<Followed, Waiting> {
 fn intend(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) -> Result<Followed, Waiting> {
     goal.is_allowed(world, target)?;
     let point = choice::of(world, target, goal)?;
+    repetition::check(world, target, goal, &point)?;
     preflight::check(world, target, goal)?;
     let id = target
         .item

@@ -126,6 +126,8 @@ pub enum Action {
     StartRestore {
         point: RecoveryPointId,
         body: Box<TriggerRestore>,
+        /// Of a restore in place, by what the service's jobs can be recognised as its own ever after.
+        request_id: Option<String>,
     },
     /// A restore of files, by the service's own extension, which is at `prefix`.
     StartFilesRestore {
@@ -147,6 +149,8 @@ pub struct Call {
     pub path: String,
     pub api_version: &'static str,
     pub body: Option<Value>,
+    /// Sent as the client's own id of the request; one is made up where there is none.
+    pub request_id: Option<String>,
 }
 
 /// The methods that write.
@@ -215,9 +219,14 @@ impl Action {
             Self::StartBackup { item, body } => {
                 write(Method::Post, format!("{item}/backup"), body)?
             }
-            Self::StartRestore { point, body } => {
-                write(Method::Post, format!("{point}/restore"), body)?
-            }
+            Self::StartRestore {
+                point,
+                body,
+                request_id,
+            } => Call {
+                request_id: request_id.clone(),
+                ..write(Method::Post, format!("{point}/restore"), body)?
+            },
             Self::StartFilesRestore {
                 point,
                 prefix,
@@ -296,6 +305,7 @@ fn bare(method: Method, path: String) -> Call {
         path,
         api_version: SENT,
         body: None,
+        request_id: None,
     }
 }
 

@@ -145,6 +145,15 @@ pub enum Waiting {
     ItemNotProtected { item: ObjectKey, state: String },
     /// There is no recovery point that fits.
     PointNotFound { wanted: String },
+    /// A restore in place was done already by an object of this name that asked for the same, and its status is lost.
+    RestoredAlready { job: String, when: Timestamp },
+    /// The machine's disks were replaced by a restore since the point that would come back was made.
+    RestoredSince {
+        chosen: String,
+        /// The point that was made of what was replaced.
+        point: String,
+        when: Timestamp,
+    },
     /// There is no storage account to pass a restore through.
     StagingNotFound {
         region: String,
@@ -253,6 +262,8 @@ impl Waiting {
             Self::ItemNotFound { .. } => "ItemNotFound",
             Self::ItemNotProtected { .. } => "ItemNotProtected",
             Self::PointNotFound { .. } => "RecoveryPointNotFound",
+            Self::RestoredAlready { .. } => "RestoredAlready",
+            Self::RestoredSince { .. } => "RestoredSince",
             Self::StagingNotFound { .. } => "StagingAccountNotFound",
             Self::DiskNotInPoint { .. } => "DiskNotInRecoveryPoint",
             Self::InPlaceNotAllowed { .. } => "InPlaceNotAllowed",
@@ -342,6 +353,8 @@ impl Waiting {
             | Self::ItemNotFound { .. }
             | Self::ItemNotProtected { .. }
             | Self::PointNotFound { .. }
+            | Self::RestoredAlready { .. }
+            | Self::RestoredSince { .. }
             | Self::StagingNotFound { .. }
             | Self::DiskNotInPoint { .. }
             | Self::InPlaceNotAllowed { .. }

@@ -175,7 +175,7 @@ impl fmt::Display for Action {
                 machine(&item.name),
                 item.vault().name
             ),
-            Self::StartRestore { point, body } => {
+            Self::StartRestore { point, body, .. } => {
                 write!(
                     f,
                     "restore {} of {} from {}{}",

@@ -32,7 +32,13 @@ pub(super) struct Listed {
     /// By what it is kept, in the service's word: a tier of the policy, `OnDemand`, `Newest`, `Stopped`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_by: Option<String>,
+    /// Whether a restore in place made it of what it replaced: it comes back by its name alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    before_replacing: bool,
 }
+
+/// What is said of a point that a restore in place made.
+const BEFORE: &str = "before a restore in place";
 
 /// Prints the recovery points, the newest first.
 pub(crate) async fn points(args: &PointsArgs, out: &mut impl Write) -> Result<()> {
@@ -50,7 +56,7 @@ pub(crate) async fn points(args: &PointsArgs, out: &mut impl Write) -> Result<()
                 point.tiers.join(", "),
                 point.consistency.clone(),
                 point.until(),
-                point.kept_by.clone().unwrap_or_default(),
+                point.why(),
             ]
         })
         .collect();
@@ -62,6 +68,16 @@ pub(crate) async fn points(args: &PointsArgs, out: &mut impl Write) -> Result<()
 }
 
 impl Listed {
+    /// For people: by what it is kept, and whether it is none of the ordinary ones.
+    fn why(&self) -> String {
+        let kept = self.kept_by.as_deref().unwrap_or_default();
+        match (self.before_replacing, kept) {
+            (false, kept) => kept.to_owned(),
+            (true, "") => BEFORE.to_owned(),
+            (true, kept) => format!("{kept}, {BEFORE}"),
+        }
+    }
+
     /// For people: a rule without a day keeps it for as long as nothing changes; without either nothing is known.
     fn until(&self) -> String {
         match (&self.kept_until, &self.kept_by) {
@@ -96,9 +112,11 @@ pub(super) async fn chosen(
 ) -> Result<RecoveryPointId> {
     let points = of(arm, item).await?;
     let found = points.iter().find(|listed| match &point.which {
-        Which::Latest => true,
+        Which::Latest => !listed.before_replacing,
         Which::Named(name) => listed.name.eq_ignore_ascii_case(name),
-        Which::At(moment) => listed.time.is_some_and(|time| time <= *moment),
+        Which::At(moment) => {
+            !listed.before_replacing && listed.time.is_some_and(|time| time <= *moment)
+        }
     });
     let found = found.ok_or_else(|| {
         anyhow!(
@@ -139,6 +157,7 @@ fn listed(point: RecoveryPoint) -> Option<Listed> {
         time,
         consistency: consistency.unwrap_or_default(),
         tiers: tiers(&detail),
+        before_replacing: detail.is_before_replacing(),
         kept_until: kept.expiry_time,
         kept_by: kept.rule_name,
     })

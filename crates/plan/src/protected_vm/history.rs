@@ -144,19 +144,15 @@ impl History {
                 "There is no recovery point.".to_owned(),
             ),
             Some(points) => {
-                let newest = points
-                    .newest
-                    .as_ref()
-                    .map(|time| time.0.strftime("%Y-%m-%d %H:%MZ").to_string())
-                    .unwrap_or_default();
+                let newest = points.newest.as_ref().map_or_else(
+                    || "all of them of disks that a restore in place replaced".to_owned(),
+                    |time| format!("the newest of {}", time.0.strftime("%Y-%m-%d %H:%MZ")),
+                );
                 let plural = if points.total == 1 { "" } else { "s" };
                 (
                     ConditionStatus::True,
                     "RecoveryPointExists",
-                    format!(
-                        "{} recovery point{plural}, the newest of {newest}.",
-                        points.total
-                    ),
+                    format!("{} recovery point{plural}, {newest}.", points.total),
                 )
             }
         };
@@ -335,7 +331,12 @@ fn count(points: &[RecoveryPoint], as_of: Option<Time>, now: Timestamp) -> Recov
         .filter_map(|point| Some((point::time(point)?, point)))
         .collect();
     times.sort_unstable_by_key(|(time, point)| (*time, point.name.as_deref()));
-    let newest = times.last().map(|(_, point)| *point);
+    // A point that a restore in place made of what it replaced is no success of a backup.
+    let newest = times
+        .iter()
+        .rev()
+        .find(|(_, point)| !point::is_before_replacing(point));
+    let (newest_time, newest) = newest.map(|(time, point)| (moment(*time), *point)).unzip();
     let newest_tier = newest.and_then(point::tier);
     let of = |wanted: Consistency| {
         let matching = usable().filter(|point| point::consistency(point) == Some(wanted));
@@ -343,7 +344,7 @@ fn count(points: &[RecoveryPoint], as_of: Option<Time>, now: Timestamp) -> Recov
     };
     RecoveryPoints {
         total: u32::try_from(usable().count()).unwrap_or(u32::MAX),
-        newest: times.last().map(|(time, _)| moment(*time)),
+        newest: newest_time,
         newest_name: newest.and_then(|point| point.name.clone()),
         newest_tier,
         newest_tier_as_of: newest_tier

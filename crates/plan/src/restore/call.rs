@@ -7,6 +7,7 @@ use kluis_arm::restore::{RestoreRequest, VmRestoreRequest};
 
 use super::goal::Goal;
 use super::preflight::known;
+use super::repetition;
 use super::staging;
 use crate::gate::Target;
 use crate::plan::Basis;
@@ -70,7 +71,12 @@ pub(super) fn of(
         ..request
     };
     let body = Box::new(Resource::body(RestoreRequest::from(request)));
-    Ok(Action::StartRestore { point, body })
+    Ok(Action::StartRestore {
+        point,
+        body,
+        request_id: matches!(goal, Goal::InPlace { .. })
+            .then(|| repetition::request_id(world, target)),
+    })
 }
 
 /// The step that calls it, while the item is as it was read.

@@ -53,6 +53,13 @@ fn named(world: &RestoreWorld) -> Result<(Timestamp, &RecoveryPoint), Waiting> {
         .filter_map(|point| Some((point::time(point)?, point)))
         .collect();
     candidates.sort_by_key(|(time, _)| *time);
+    // What a restore in place replaced is what somebody wanted to be rid of.
+    let wanted = || {
+        candidates
+            .iter()
+            .rev()
+            .filter(|(_, point)| !point::is_before_replacing(point))
+    };
     let (found, wanted) = match &world.restore.spec.from {
         RestoreFrom {
             recovery_point: Some(name),
@@ -70,10 +77,10 @@ fn named(world: &RestoreWorld) -> Result<(Timestamp, &RecoveryPoint), Waiting> {
             point_in_time: Some(at),
             ..
         } => {
-            let before = candidates.iter().rev().find(|(time, _)| *time <= at.0);
+            let before = wanted().find(|(time, _)| *time <= at.0);
             (before, format!("at or before {}", at.0))
         }
-        RestoreFrom { .. } => (candidates.last(), "of this item".to_owned()),
+        RestoreFrom { .. } => (wanted().next(), "of this item".to_owned()),
     };
     found.copied().ok_or(Waiting::PointNotFound { wanted })
 }

@@ -7,6 +7,7 @@ use kluis_api::OperationKind;
 
 use super::Waiting;
 use crate::failure::{ArmFailure, Cause};
+use crate::restore::AGAIN;
 
 /// How many items a sentence names.
 const NAMED: usize = 5;
@@ -198,6 +199,19 @@ impl fmt::Display for Waiting {
             Self::ItemNotProtected { item, state } if state.is_empty() => write!(f, "{item} is not protected yet."),
             Self::ItemNotProtected { item, state } => write!(f, "{item} is not protected (it is {state}): see its conditions."),
             Self::PointNotFound { wanted } => write!(f, "There is no recovery point {wanted}: `kluis points` lists those there are."),
+            Self::RestoredAlready { job, when } => write!(
+                f,
+                "A Restore of this name replaced the machine's disks already, by the job {job} of {}, and its status is lost: it is not \
+                 done again unasked. To replace them once more all the same, annotate it with {AGAIN}={job}; else delete it.",
+                when.strftime("%Y-%m-%d %H:%MZ")
+            ),
+            Self::RestoredSince { chosen, point, when } => write!(
+                f,
+                "A restore in place came after the recovery point {chosen}: at {} it kept what the machine's disks held as {point}. It is \
+                 not done again unasked. To go back to {chosen} all the same, annotate this Restore with {AGAIN}={point}; to go back to what was \
+                 replaced, restore {point} by its name; else delete it, or wait for the next backup.",
+                when.strftime("%Y-%m-%d %H:%MZ")
+            ),
             Self::StagingNotFound { region, field } => write!(
                 f,
                 "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one, \

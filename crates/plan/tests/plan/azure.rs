@@ -14,8 +14,8 @@ use kluis_arm::item::{Item, ProtectedItem, ProtectionState, VmItem};
 use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy};
 use kluis_arm::recovery_point::{
-    Consistency, DiskConfiguration, RecoveryPoint, RecoveryPointProperties, Tier, TierDetail,
-    TierStatus, VmRecoveryPoint,
+    BEFORE_REPLACING, Consistency, DiskConfiguration, RecoveryPoint, RecoveryPointProperties, Tier,
+    TierDetail, TierStatus, VmRecoveryPoint,
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::restore::RestoreRequest;
@@ -86,6 +86,8 @@ pub(crate) struct Azure {
     pub(crate) told: BTreeMap<String, String>,
     /// The points that are being removed, by name.
     pub(crate) removing: Vec<String>,
+    /// The points that restores in place made of what they replaced, by name: a service of one's own says so, Azure makes none.
+    pub(crate) before_replacing: Vec<String>,
     /// What comes of an edit of a policy.
     pub(crate) edits: Edits,
     discovered: bool,
@@ -172,6 +174,7 @@ impl Azure {
             asked_until: None,
             told: BTreeMap::new(),
             removing: Vec::new(),
+            before_replacing: Vec::new(),
             edits: Edits::Made,
             discovered: false,
             operations: Vec::new(),
@@ -431,11 +434,16 @@ impl Azure {
                 }
                 self.accept(Effect::None, Some(job))
             }
-            Action::StartRestore { point, body } => {
+            Action::StartRestore {
+                point,
+                body,
+                request_id,
+            } => {
                 let RestoreRequest::VirtualMachine(request) = &body.properties else {
                     panic!("not a machine")
                 };
                 let job = self.begin_restore(&point, Making::of(request));
+                self.jobs.last_mut().unwrap().1.activity_id = request_id;
                 self.accept(Effect::None, Some(job))
             }
             Action::StartFilesRestore { point, body, .. } => {
@@ -667,6 +675,11 @@ impl Azure {
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(self.consistency.clone()),
+                    recovery_point_additional_info: self
+                        .before_replacing
+                        .iter()
+                        .any(|made| name == *made.as_str())
+                        .then(|| BEFORE_REPLACING.to_owned()),
                     recovery_point_disk_configuration: self.held.clone(),
                     is_source_vm_encrypted: Some(self.keys.is_some()),
                     key_and_secret: self.keys.clone(),

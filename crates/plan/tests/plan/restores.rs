@@ -35,6 +35,19 @@ pub(crate) fn status(cluster: &Cluster) -> &RestoreStatus {
     &cluster.restore.as_slice()[0].status.as_slice()[0]
 }
 
+/// What stands in its way.
+fn said(cluster: &Cluster) -> String {
+    let conditions = &status(cluster).conditions;
+    let stalled = conditions
+        .iter()
+        .any(|one| one.type_ == ConditionType::Stalled && one.status == ConditionStatus::True);
+    let stance = if stalled { "stalled" } else { "goes on" };
+    format!(
+        "{stance}: {}: {}",
+        conditions[0].reason, conditions[0].message
+    )
+}
+
 fn succeeded(status: &RestoreStatus) -> ConditionStatus {
     status.conditions[0].status
 }
@@ -149,6 +162,115 @@ fn in_place() {
     let status = status(&cluster);
     assert_eq!(status.recovery_point_before.as_deref(), Some("rp-2"));
     assert_eq!(status.disks.len(), 2);
+}
+
+/// A restore in place that is over, and the same object again, as a copy brings it back: without its status.
+fn come_back() -> Cluster {
+    let mut cluster = restoring(IN_PLACE);
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(succeeded(status(&cluster)), ConditionStatus::True);
+    cluster.azure.calls.clear();
+    cluster.log.clear();
+    cluster.restore = Some(with(parse(RESTORE), IN_PLACE));
+    cluster
+}
+
+fn again(cluster: &mut Cluster, word: &str) {
+    let annotation = (kluis_plan::RESTORE_AGAIN.to_owned(), word.to_owned());
+    let restore = cluster.restore.as_mut().unwrap();
+    restore.metadata.annotations = Some([annotation].into());
+    cluster.converge(&[Kind::Restore]);
+}
+
+#[test]
+fn a_restore_in_place_that_lost_its_status_is_not_done_again_unasked() {
+    let mut cluster = come_back();
+    cluster.converge(&[Kind::Restore]);
+    let job = cluster.azure.jobs.last().unwrap().0.clone();
+    assert_eq!(cluster.azure.calls, Vec::<String>::new());
+    assert!(
+        said(&cluster).contains("stalled: RestoredAlready"),
+        "{}",
+        said(&cluster)
+    );
+    // Not after the next night either, when there is a newer point.
+    cluster.azure.run_schedule(&item_id());
+    cluster.converge(&ALL);
+    assert_eq!(cluster.azure.calls, Vec::<String>::new());
+    assert!(
+        said(&cluster).contains("stalled: RestoredAlready"),
+        "{}",
+        said(&cluster)
+    );
+    again(&mut cluster, "another");
+    assert_eq!(cluster.azure.calls, Vec::<String>::new());
+    again(&mut cluster, &job);
+    assert_eq!(cluster.azure.calls.len(), 1, "{:?}", cluster.azure.calls);
+    assert_eq!(succeeded(status(&cluster)), ConditionStatus::True);
+    // The word is for that once.
+    let annotations = cluster
+        .restore
+        .as_ref()
+        .unwrap()
+        .metadata
+        .annotations
+        .clone();
+    cluster.restore = Some(with(parse(RESTORE), IN_PLACE));
+    cluster.restore.as_mut().unwrap().metadata.annotations = annotations;
+    cluster.azure.calls.clear();
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(cluster.azure.calls, Vec::<String>::new());
+}
+
+#[test]
+fn another_restore_in_place_of_an_older_point_asks_first() {
+    let mut cluster = come_back();
+    // As an operator did that gave its requests no id, or another object.
+    for (_, job) in &mut cluster.azure.jobs {
+        job.activity_id = None;
+    }
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(cluster.azure.calls, Vec::<String>::new());
+    let says = said(&cluster);
+    assert!(
+        says.contains("stalled: RestoredSince") && says.contains("rp-1"),
+        "{says}"
+    );
+    assert!(says.contains("kluis.dev/restore-again=rp-2"), "{says}");
+    again(&mut cluster, "rp-2");
+    assert_eq!(cluster.azure.calls.len(), 1);
+    assert_eq!(
+        status(&cluster).recovery_point.as_ref().unwrap().name,
+        "rp-1"
+    );
+}
+
+#[test]
+fn the_latest_is_never_what_a_restore_in_place_replaced() {
+    for from in ["latest: true", "pointInTime: 2100-01-01T00:00:00Z"] {
+        let mut cluster = restoring(IN_PLACE);
+        cluster.converge(&[Kind::Restore]);
+        cluster.restore = Some(with(parse(RESTORE), ONE_DISK));
+        cluster.restore.as_mut().unwrap().spec.from = parse(from);
+        cluster.converge(&ALL);
+        assert_eq!(
+            status(&cluster).recovery_point.as_ref().unwrap().name,
+            "rp-1"
+        );
+        let item = cluster.item.as_ref().unwrap().status.as_ref().unwrap();
+        let points = item.recovery_points.as_ref().unwrap();
+        assert_eq!(points.newest_name.as_deref(), Some("rp-1"));
+        // By its name it comes back.
+        let mut named = with(parse(RESTORE), ONE_DISK);
+        named.spec.from = parse("recoveryPoint: rp-2");
+        cluster.restore = Some(named);
+        cluster.converge(&[Kind::Restore]);
+        assert_eq!(
+            status(&cluster).recovery_point.as_ref().unwrap().name,
+            "rp-2"
+        );
+        assert_eq!(succeeded(status(&cluster)), ConditionStatus::True);
+    }
 }
 
 #[test]
@@ -319,14 +441,8 @@ pub(crate) fn refused(mut cluster: Cluster, expected: &Expect) {
     cluster.azure.calls.clear();
     cluster.converge(&[Kind::Restore]);
     assert!(cluster.azure.calls.is_empty(), "{:?}", cluster.azure.calls);
+    expected.assert_eq(&said(&cluster));
     let status = status(&cluster);
-    let stalled = status
-        .conditions
-        .iter()
-        .any(|one| one.type_ == ConditionType::Stalled && one.status == ConditionStatus::True);
-    let said = &status.conditions[0];
-    let stance = if stalled { "stalled" } else { "goes on" };
-    expected.assert_eq(&format!("{stance}: {}: {}", said.reason, said.message));
     assert!(status.operation.is_none(), "nothing is meant");
 }
 

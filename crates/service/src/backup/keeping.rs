@@ -64,9 +64,13 @@ pub(super) fn judged(
     let by = item.state.pruning(gone);
     let before = judgement::before(tx, item)?;
     let usable: Vec<_> = points.iter().filter(|point| !point.removing).collect();
+    // What a restore replaced is not what the newest is kept for: behind it, the newest of the others stays as well.
+    let mut wanted = usable.iter().filter(|point| !point.is_before_replacing());
     let last = [
         usable.first(),
         usable.iter().find(|point| point.hardened.is_some()),
+        wanted.clone().next(),
+        wanted.find(|point| point.hardened.is_some()),
     ]
     .map(|point| point.map(|point| point.name.clone()));
     let seen: Vec<_> = usable.iter().map(|point| point.for_retention()).collect();

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use kluis_arm::error::code;
 use kluis_arm::recovery_point::{
-    Consistency, DiskConfiguration, DiskInformation, MoveReadiness, RecoveryPointDetail,
-    RecoveryPointProperties, Tier as Place, TierDetail, TierStatus, VmRecoveryPoint,
+    BEFORE_REPLACING, Consistency, DiskConfiguration, DiskInformation, MoveReadiness,
+    RecoveryPointDetail, RecoveryPointProperties, Tier as Place, TierDetail, TierStatus,
+    VmRecoveryPoint,
 };
 use kluis_arm::resource::Resource;
 use kluis_arm::time::WireTime;
@@ -116,7 +117,7 @@ fn render(
             rows::Consistency::Crash => Consistency::CrashConsistent,
         }),
         recovery_point_time: Some(point.time.into()),
-        recovery_point_additional_info: Some(stale::remark(point)),
+        recovery_point_additional_info: Some(remarks(point)),
         source_vm_storage_type: Some(storage.to_owned()),
         is_source_vm_encrypted: Some(shape.encryption != Encryption::None),
         key_and_secret: shape.keys.as_ref().map(|keys| key_and_secret(keys, ctx)),
@@ -166,6 +167,19 @@ fn render(
         point.name
     );
     Resource::new(&id, point.name.clone(), TYPE, detail.into())
+}
+
+/// What is said of the point beside its fields: the mark of one that a restore in place made comes first.
+fn remarks(point: &Point) -> String {
+    let mark = point
+        .is_before_replacing()
+        .then(|| BEFORE_REPLACING.to_owned());
+    let said: Vec<String> = mark
+        .into_iter()
+        .chain([stale::remark(point)])
+        .filter(|remark| !remark.is_empty())
+        .collect();
+    said.join("; ")
 }
 
 /// Where the keys of an encrypted machine are. Azure keeps copies of them besides; this service has none to give.

@@ -101,6 +101,7 @@ impl Azure {
                 let began = self.now;
                 self.points.get_mut(item).unwrap().push(began);
                 let before = format!("rp-{}", self.points[item].len());
+                self.before_replacing.push(before.clone());
                 self.say_of(job, "Recovery Point Before", before);
                 let number = self.disks.len();
                 let index = self.vms.iter().position(|vm| vm.id == id).unwrap();

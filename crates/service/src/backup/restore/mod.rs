@@ -147,6 +147,13 @@ fn queued(
         Kind::Restore,
         Work::Restore(Box::new(work)),
     )?;
+    // A client that gives its request an id of its own recognises the job by it, also when it has forgotten the rest.
+    if let Some(id) = request.header("x-ms-client-request-id")
+        && kind == REPLACE
+        && is_uuid(id)
+    {
+        job.activity = id.to_lowercase();
+    }
     job.state("Job Type", kind);
     if let Some(name) = target_vm {
         job.state("Target Virtual Machine Name", name);
@@ -171,4 +178,10 @@ fn say_when(job: &mut Job, point: &Point) {
     let time = job_words::moment(point.time);
     job.state("Recovery point time ", time.clone());
     job.state("Recovery point time", time);
+}
+
+fn is_uuid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -330,6 +330,11 @@ impl Point {
             .find(|file| file.disk == disk)
     }
 
+    /// Whether a restore in place made it of what it replaced.
+    pub(crate) fn is_before_replacing(&self) -> bool {
+        matches!(self.origin, Origin::BeforeReplacing { .. })
+    }
+
     /// The point as retention sees it.
     pub(crate) fn for_retention(&self) -> kluis_policy::Point {
         match self.origin {
