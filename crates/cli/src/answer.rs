@@ -6,6 +6,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Stdout, Write};
 
+use crate::output;
+
 /// Standard output, as long as somebody reads it. It is not locked: a service tells its endpoint from a thread of its own.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -50,7 +52,8 @@ impl Write for Answer {
     }
 }
 
-/// Says something to a person. There is nowhere left to say that it could not be said.
+/// Says something to a person, with nothing in it that the terminal would obey. There is nowhere left to say that it could not be said.
 pub(crate) fn tell(what: impl Display) {
+    let what = output::shown_lines(&what.to_string());
     let _ = writeln!(io::stderr(), "kluis: {what}");
 }

@@ -12,6 +12,7 @@ mod follow;
 mod jobs;
 mod ls;
 pub(crate) mod named;
+mod paths;
 mod points;
 mod progress;
 mod restore;

@@ -43,7 +43,7 @@ fn carry_out(command: Command, out: &mut Answer) -> Result<ExitCode> {
         Command::Points(args) => waited(person::points(&args, out)).map(done),
         Command::Jobs(args) => waited(person::jobs(&args, out)).map(so),
         Command::Backup(args) => waited(person::backup(&args, out)).map(so),
-        Command::Restore(args) => waited(person::restore(&args, out)).map(so),
+        Command::Restore(args) => waited(person::restore(&args, out)),
         Command::Approve(args) => waited(person::approve(&args, out)).map(done),
         Command::Ls(args) => waited(person::ls(&args, out)).map(done),
         Command::Completions { shell } => manual::completions(shell, out).map(done),

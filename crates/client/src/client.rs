@@ -72,16 +72,11 @@ impl ArmClient {
         matches!(cloud::public(&self.endpoint), Ok(Some(_)))
     }
 
-    pub(crate) fn endpoint(&self) -> &Url {
-        &self.endpoint
-    }
-
-    pub(crate) fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
-    pub(crate) fn failed(&self, error: azure_core::Error) -> Failure {
-        Failure::from_azure(error, self.endpoint.as_str(), &self.authority)
+    /// The answer as it came, also where it is a refusal.
+    pub(crate) async fn raw(&self, request: &ArmRequest) -> Result<RawResponse, Failure> {
+        send(&self.pipeline, &self.endpoint, request)
+            .await
+            .map_err(|error| Failure::from_azure(error, self.endpoint.as_str(), &self.authority))
     }
 
     fn new(
@@ -109,9 +104,7 @@ impl ArmClient {
 #[async_trait]
 impl Arm for ArmClient {
     async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
-        let answer = send(&self.pipeline, &self.endpoint, request)
-            .await
-            .map_err(|error| self.failed(error))?;
+        let answer = self.raw(request).await?;
         debug!(%request, status = u16::from(answer.status()), "ARM answered");
         read(&self.endpoint, request, &answer)
     }

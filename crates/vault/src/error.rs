@@ -100,6 +100,14 @@ pub enum VaultError {
         file_system: String,
         why: String,
     },
+    #[error(
+        "the {file_system} on volume {volume} is not supported by this reader: {why}; nothing says that it is damaged"
+    )]
+    FileSystemUnsupported {
+        volume: String,
+        file_system: String,
+        why: String,
+    },
     #[error("something is already at {}", .0.display())]
     TargetTaken(PathBuf),
     #[error("{} does not read back as it was written: {how}", .path.display())]
@@ -167,7 +175,9 @@ impl VaultError {
             Self::VolumeNotFound(_) | Self::PathNotFound { .. } | Self::PathOfWrongKind { .. } => {
                 FailureCode::FileNotFound
             }
-            Self::FileSystemUnreadable { .. } => FailureCode::FileSystemUnreadable,
+            Self::FileSystemUnreadable { .. } | Self::FileSystemUnsupported { .. } => {
+                FailureCode::FileSystemUnreadable
+            }
             Self::TargetTaken(_) => FailureCode::TargetTaken,
             Self::TargetDamaged { .. } => FailureCode::TargetDamaged,
             Self::Io { .. } => FailureCode::Io,

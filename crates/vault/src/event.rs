@@ -104,11 +104,14 @@ pub enum Event {
         path: std::path::PathBuf,
         bytes: u64,
     },
-    /// Files and folders that were asked for and could not be restored, because they are damaged or lie too deep. Told before
+    /// Files and folders that were asked for and could not be restored: they are damaged, or not supported. Told before
     /// [`Event::FilesRestored`], once, and not where there are none.
     LeftOut {
         /// How many; of a folder that can't be read nobody knows what is in it: it counts once.
         count: u64,
+        /// How many of these are not supported, in a file system that is well.
+        #[serde(default)]
+        unsupported: u64,
         /// Some of them, with the reason, as sentences: at most ten.
         first: Vec<String>,
     },

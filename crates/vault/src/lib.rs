@@ -37,7 +37,7 @@ mod parent;
 mod proof;
 mod qemu;
 mod restore;
-mod restore_files;
+pub mod restore_files;
 mod room;
 mod rustic;
 mod snapshot;

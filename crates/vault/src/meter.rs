@@ -36,6 +36,10 @@ impl Meter {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    pub(crate) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -1,5 +1,6 @@
 //! The arguments of a person's shortcuts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -120,9 +121,15 @@ pub(crate) struct RestoreArgs {
     /// Replace the machine's own disks; the vault has to allow it.
     #[arg(long)]
     pub(crate) in_place: bool,
+    /// With --in-place: although another restore in place came first, which is named by the job or recovery point that the refusal tells.
+    #[arg(long, value_name = "NAME", requires = "in_place")]
+    pub(crate) again: Option<String>,
     /// Files and folders, by their paths in the machine.
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "no_wait")]
-    pub(crate) files: Vec<String>,
+    pub(crate) files: Vec<OsString>,
+    /// With --files: by their paths below the folder, and not by their names alone.
+    #[arg(long, requires = "files")]
+    pub(crate) keep_paths: bool,
     /// With --to-disks: the OS disk, and of the data disks those at these LUNs. With --in-place: these data disks alone.
     #[arg(long, value_name = "LUN", value_delimiter = ',', conflicts_with_all = ["new_vm", "files"])]
     pub(crate) luns: Vec<u32>,
@@ -161,7 +168,7 @@ pub(crate) struct LsArgs {
     /// A ProtectedVM and a recovery point: NAME (the newest one), NAME@POINT, or NAME@TIME.
     pub(crate) point: PointName,
     /// The folder or file; the volumes are listed when left out.
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<OsString>,
     /// DISK or DISK/PARTITION; the system's own when left out.
     #[arg(long)]
     pub(crate) volume: Option<String>,

@@ -3,8 +3,10 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use kluis_arm::api_version::SENT;
+use kluis_arm::files::FilesExportRequest;
 use kluis_arm::id::RecoveryPointId;
-use kluis_client::{Arm, ArmClient, ArmRequest};
+use kluis_arm::resource::Resource;
+use kluis_client::{Arm, ArmClient, ArmRequest, Method};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,24 @@ pub(super) struct Entry {
     pub(super) gid: Option<u32>,
     #[serde(default)]
     pub(super) target: Option<String>,
+    /// The bytes of a name, a path or a target that is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_base64: Option<String>,
+    /// Why it cannot be read, where it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) problem: Option<Problem>,
+}
+
+/// Why something cannot be read: `Damaged`, or `Unsupported` in a file system that is well.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Problem {
+    code: String,
+    pub(super) message: String,
 }
 
 impl<'a> Browser<'a> {
@@ -95,9 +115,27 @@ impl<'a> Browser<'a> {
             .with_context(|| format!("listing {path}"))
     }
 
-    /// The request for a file's bytes.
-    pub(super) fn content(&self, volume: Option<&str>, path: &str) -> ArmRequest {
-        self.request("content", volume, path)
+    /// The request for a piece of files and folders.
+    pub(super) fn export(
+        &self,
+        volume: Option<&str>,
+        paths: &[String],
+        keep_paths: bool,
+        after: Option<String>,
+    ) -> Result<ArmRequest> {
+        let body = FilesExportRequest {
+            paths: Some(paths.to_vec()),
+            volume: volume.map(str::to_owned),
+            keep_paths: keep_paths.then_some(true),
+            after: after
+                .map(|after| serde_json::from_str(&after))
+                .transpose()
+                .context("reading where the files go on")?,
+            ..FilesExportRequest::default()
+        };
+        let body = serde_json::to_value(Resource::body(body)).context("writing the request")?;
+        let path = format!("{}/exportFiles", self.base);
+        Ok(ArmRequest::new(Method::Post, path, SENT).with_body(body))
     }
 
     fn request(&self, what: &str, volume: Option<&str>, path: &str) -> ArmRequest {
@@ -127,19 +165,5 @@ impl<'a> Browser<'a> {
             };
         }
         Ok(found)
-    }
-}
-
-impl Entry {
-    /// The last part of the path as a name that may be made here.
-    ///
-    /// # Errors
-    /// A name that would lead out of the folder it is made in: the service's answer is not trusted with that.
-    pub(super) fn safe_name(&self) -> Result<&str> {
-        let name = self.name.as_str();
-        if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            bail!("the service names a file '{name}', which can't be made here");
-        }
-        Ok(name)
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::extension::{Browser, Entry};
+use super::paths;
 use super::points::reach_point;
 use crate::args::LsArgs;
 use crate::output::{self, Format};
@@ -31,6 +32,7 @@ pub(crate) async fn ls(args: &LsArgs, out: &mut impl Write) -> Result<()> {
             .collect();
         return output::table(&["VOLUME", "FILE SYSTEM", "SIZE", "LABEL"], &rows, out);
     };
+    let path = &paths::text(path);
     let entries = browser.entries(args.volume.as_deref(), path).await?;
     if args.output != Format::Table {
         return output::value(&entries, args.output, out);
@@ -44,9 +46,10 @@ fn row(entry: &Entry) -> Vec<String> {
         (Some(uid), Some(gid)) => format!("{uid}:{gid}"),
         _ => String::new(),
     };
-    let name = match (entry.kind.as_str(), &entry.target) {
-        ("directory", _) => format!("{}/", entry.name),
-        (_, Some(target)) => format!("{} -> {target}", entry.name),
+    let name = match (entry.kind.as_str(), &entry.target, &entry.problem) {
+        ("directory", ..) => format!("{}/", entry.name),
+        (_, Some(target), _) => format!("{} -> {target}", entry.name),
+        (.., Some(problem)) => format!("{} ({})", entry.name, problem.message),
         _ => entry.name.clone(),
     };
     let size = if entry.kind == "file" {

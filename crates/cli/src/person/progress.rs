@@ -48,6 +48,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn start(name: &str) -> Self {
+        let name = &crate::output::shown(name);
         let bar = ProgressBar::new(100).with_message(name.to_owned());
         if !std::io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -61,11 +62,18 @@ impl Progress {
         }
     }
 
-    /// A bar for bytes whose number is known from the start.
-    pub(super) fn of_bytes(name: &str, total: u64) -> Self {
-        let progress = Self::start(name);
-        progress.bytes(0, total);
+    /// For what is counted without knowing how much it will be.
+    pub(super) fn counting() -> Self {
+        let progress = Self::start("files");
+        progress.bar.set_style(style("{msg}, {elapsed} gone"));
         progress
+    }
+
+    /// How much there is so far.
+    pub(super) fn counted(&self, files: u64, bytes: u64) {
+        let bytes = crate::output::bytes(bytes);
+        self.bar.set_message(format!("{files} files, {bytes}"));
+        self.bar.tick();
     }
 
     /// What an object's status says: `42%`, or `queue: 3` while it waits for its turn. Anything else changes nothing.

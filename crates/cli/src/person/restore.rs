@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -10,6 +11,7 @@ use kluis_api::{
     ItemKind, ItemRef, Restore, RestoreFrom, RestoreInPlace, RestoreNewVm, RestoreSpec, RestoreTo,
     RestoreToDisks, StagingAccount,
 };
+use kluis_vault::restore_files::Received;
 use kube::Api;
 use serde::Serialize;
 
@@ -18,20 +20,27 @@ use super::extension::Browser;
 use super::follow::{self, Ended, by};
 use super::named::Which;
 use super::points::reach_point;
-use super::{download, download::Brought};
+use super::{download, download::Wanted, paths};
+use crate::answer;
 use crate::args::RestoreArgs;
 use crate::output::{self, Format};
 
 /// Who owns what this writes.
 const FIELD_MANAGER: &str = "kluis-restore";
 
-/// Does it; `Ok(false)` when it did not succeed.
-pub(crate) async fn restore(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
-    if args.files.is_empty() {
-        by_object(args, out).await
-    } else {
-        files(args, out).await.map(|()| true)
+/// The exit code of a restore that left out some of what was asked for.
+const INCOMPLETE: u8 = 3;
+
+/// Does it; the code is not 0 when it did not succeed.
+pub(crate) async fn restore(args: &RestoreArgs, out: &mut impl Write) -> Result<ExitCode> {
+    if !args.files.is_empty() {
+        return files(args, out).await;
     }
+    Ok(if by_object(args, out).await? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn by_object(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
@@ -48,6 +57,10 @@ async fn by_object(args: &RestoreArgs, out: &mut impl Write) -> Result<bool> {
     let mut restore = Restore::new("", spec);
     restore.metadata.name = None;
     restore.metadata.generate_name = Some(format!("{name}-"));
+    if let Some(again) = &args.again {
+        let word = (kluis_plan::RESTORE_AGAIN.to_owned(), again.clone());
+        restore.metadata.annotations = Some([word].into());
+    }
     let api: Api<Restore> = Api::namespaced(cluster.client.clone(), namespace);
     let made = api
         .create(&by(FIELD_MANAGER), &restore)
@@ -133,51 +146,96 @@ fn to(args: &RestoreArgs) -> Result<RestoreTo> {
 #[serde(rename_all = "camelCase")]
 struct Came<'a> {
     files: u64,
+    directories: u64,
     bytes: u64,
-    /// Devices, sockets and pipes.
+    /// What was asked for and is not here: the three that follow.
     left_out: u64,
+    /// Damaged, or refused by the file system here.
+    damaged: u64,
+    /// Well, and not read by the service.
+    unsupported: u64,
+    /// Devices, sockets and pipes.
+    special: u64,
+    /// What was left out or is otherwise than it was, and why; at most a hundred.
+    remarks: &'a [String],
     recovery_point: String,
     into: &'a Path,
 }
 
-async fn files(args: &RestoreArgs, out: &mut impl Write) -> Result<()> {
+async fn files(args: &RestoreArgs, out: &mut impl Write) -> Result<ExitCode> {
     let (arm, point) = reach_point(&args.point, &args.connection).await?;
     let browser = Browser::of(&arm, &point).await?;
-    let mut came = Came {
-        files: 0,
-        bytes: 0,
-        left_out: 0,
+    let paths: Vec<String> = args.files.iter().map(|path| paths::text(path)).collect();
+    let wanted = Wanted {
+        volume: args.volume.as_deref(),
+        paths: &paths,
+        keep_paths: args.keep_paths,
+        into: &args.into,
+    };
+    let received = download::bring(&browser, &wanted).await?;
+    let Received {
+        files,
+        directories,
+        bytes,
+        damaged,
+        unsupported,
+        special,
+        ref remarks,
+        more,
+    } = received;
+    for remark in remarks {
+        answer::tell(output::shown(remark));
+    }
+    if more > 0 {
+        answer::tell(format_args!("{more} more remarks like these"));
+    }
+    let came = Came {
+        files,
+        directories,
+        bytes,
+        left_out: damaged + unsupported + special,
+        damaged,
+        unsupported,
+        special,
+        remarks,
         recovery_point: point.name.to_string(),
         into: &args.into,
     };
-    for path in &args.files {
-        let Brought {
-            files,
-            bytes,
-            left_out,
-        } = download::bring(&browser, args.volume.as_deref(), path, &args.into).await?;
-        came.files += files;
-        came.bytes += bytes;
-        came.left_out += left_out;
-    }
-    tell(&came, args.wait.output, out)
+    tell(&came, args.wait.output, out)?;
+    Ok(if damaged + unsupported > 0 {
+        ExitCode::from(INCOMPLETE)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn tell(came: &Came<'_>, format: Format, out: &mut impl Write) -> Result<()> {
     if format != Format::Table {
         return output::value(came, format, out);
     }
-    let left_out = match came.left_out {
-        0 => String::new(),
-        some => format!("; {some} devices, sockets and pipes left out"),
-    };
+    let mut left_out = String::new();
+    for (count, what) in [
+        (came.special, "devices, sockets and pipes left out"),
+        (
+            came.damaged,
+            "files or folders left out as damaged or refused here",
+        ),
+        (
+            came.unsupported,
+            "left out as not supported by the service's reader",
+        ),
+    ] {
+        if count > 0 {
+            left_out.push_str(&format!("; {count} {what}"));
+        }
+    }
     writeln!(
         out,
         "{} files, {}, from the recovery point {} into {}{left_out}",
         came.files,
         output::bytes(came.bytes),
         came.recovery_point,
-        came.into.display()
+        output::shown(&came.into.display().to_string())
     )?;
     Ok(())
 }

@@ -145,13 +145,20 @@ pub(super) fn point_has_no_data(point: &str) -> Fault {
 }
 
 /// Files or folders that were asked for and could not be restored.
-pub(super) fn files_left_out(count: u64, first: &[String]) -> Fault {
+/// Those that are not supported are no damage.
+pub(super) fn files_left_out(count: u64, unsupported: u64, first: &[String]) -> Fault {
     let what = if count == 1 {
         "1 file or folder that was asked for is".to_owned()
     } else {
         format!("{count} files or folders that were asked for are")
     };
-    let mut said = String::new();
+    let mut said = match (unsupported, count - unsupported.min(count)) {
+        (0, _) => String::new(),
+        (_, 0) => " Nothing is damaged: they are not supported by this reader.".to_owned(),
+        (some, rest) => format!(
+            " {some} of them are not supported by this reader, {rest} are damaged or refused."
+        ),
+    };
     for sentence in first {
         if said.len() + sentence.len() > LONGEST_LIST {
             said.push_str(" …");

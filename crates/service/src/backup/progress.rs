@@ -120,7 +120,11 @@ fn heard(
             sha256,
         } => restore::restored(disk, *bytes, sha256, ctx, tx, job)?,
         Event::Written { path, .. } => restore::written(path, ctx, tx, job)?,
-        Event::LeftOut { count, first } => restore::left_out(*count, first, job),
+        Event::LeftOut {
+            count,
+            unsupported,
+            first,
+        } => restore::left_out(*count, *unsupported, first, job),
         Event::FilesRestored {
             files,
             directories,

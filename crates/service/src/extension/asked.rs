@@ -1,7 +1,7 @@
 //! What a request of the extension asks for, by its path, its query and its body.
 
 use http::Method;
-use kluis_arm::files::TriggerFilesRestore;
+use kluis_arm::files::{TriggerFilesExport, TriggerFilesRestore};
 
 use super::BASE;
 use crate::backup::{FilesPoint, FilesRequest};
@@ -41,6 +41,8 @@ pub enum Verb {
     Content,
     /// A job that writes them.
     RestoreFiles,
+    /// What is to be written elsewhere.
+    ExportFiles,
 }
 
 /// Which files are meant.
@@ -98,6 +100,7 @@ pub fn ask(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Asked, R
         "files" => (Verb::Files, Method::GET),
         "content" => (Verb::Content, Method::GET),
         "restorefiles" => (Verb::RestoreFiles, Method::POST),
+        "exportfiles" => (Verb::ExportFiles, Method::POST),
         _ => return Err(nowhere()),
     };
     if request.method != method {
@@ -164,11 +167,34 @@ fn query(request: &Request) -> Result<Query, Refusal> {
     })
 }
 
-/// The body of a restore.
-pub(super) fn wanted(request: &Request) -> Result<FilesRequest, Refusal> {
-    let body = request.parse::<TriggerFilesRestore>()?.properties;
-    let missing = |name: &str| invalid(format!("'{name}' is missing."));
-    let paths = body.paths.unwrap_or_default();
+/// What is to be written elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    /// Absolute paths on the volume, at least one.
+    pub paths: Vec<String>,
+    /// The one with the system's root if it is not said.
+    pub volume: Option<String>,
+    /// Whether they come by their paths.
+    pub keep_paths: bool,
+    /// Where to go on, as JSON.
+    pub after: Option<String>,
+}
+
+/// The body of an export.
+///
+/// # Errors
+/// 400 for paths that can't be.
+pub fn exported(request: &Request) -> Result<Export, Refusal> {
+    let body = request.parse::<TriggerFilesExport>()?.properties;
+    Ok(Export {
+        paths: checked(body.paths.unwrap_or_default())?,
+        volume: body.volume.filter(|volume| !volume.is_empty()),
+        keep_paths: body.keep_paths.unwrap_or_default(),
+        after: body.after.map(|after| after.to_string()),
+    })
+}
+
+fn checked(paths: Vec<String>) -> Result<Vec<String>, Refusal> {
     if paths.is_empty() || paths.len() > MOST_PATHS {
         return Err(invalid(format!(
             "'paths' must name 1 to {MOST_PATHS} files or folders; it names {}.",
@@ -180,13 +206,20 @@ pub(super) fn wanted(request: &Request) -> Result<FilesRequest, Refusal> {
             || path.len() > LONGEST_PATH
             || path.split('/').any(|name| name == "..")
     });
-    if let Some(path) = wrong {
-        return Err(invalid(format!(
+    match wrong {
+        None => Ok(paths),
+        Some(path) => Err(invalid(format!(
             "'{path}' must be an absolute path without '..', of at most {LONGEST_PATH} bytes."
-        )));
+        ))),
     }
+}
+
+/// The body of a restore.
+pub(super) fn wanted(request: &Request) -> Result<FilesRequest, Refusal> {
+    let body = request.parse::<TriggerFilesRestore>()?.properties;
+    let missing = |name: &str| invalid(format!("'{name}' is missing."));
     Ok(FilesRequest {
-        paths,
+        paths: checked(body.paths.unwrap_or_default())?,
         volume: body.volume.filter(|volume| !volume.is_empty()),
         target_resource_group: body
             .target_resource_group

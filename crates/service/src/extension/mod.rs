@@ -7,7 +7,7 @@
 mod asked;
 mod render;
 
-pub use asked::{Asked, Query, Verb, ask};
+pub use asked::{Asked, Export, Query, Verb, ask, exported};
 pub use render::{Part, entry, page, part_of, volumes};
 
 use crate::backup::{self, FilesSource};
@@ -53,7 +53,7 @@ pub fn find(
     tx: &Tx<'_>,
 ) -> Result<(FilesSource, Asked), Refusal> {
     let asked = ask(request, ctx, tx)?;
-    if asked.verb == Verb::Content {
+    if matches!(asked.verb, Verb::Content | Verb::ExportFiles) {
         permitted(request, "read what is in files")?;
     }
     let source = backup::files_source(&asked.point, &asked.at, ctx, tx)?;

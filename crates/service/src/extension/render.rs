@@ -1,6 +1,8 @@
 //! Volumes and files as JSON, and which part of a file a `Range` means.
 
-use kluis_vault::files::{Entry, Kind, Page, Volume};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kluis_vault::files::{Entry, Kind, Page, Unreadable, Volume};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -25,6 +27,9 @@ pub fn volumes(volumes: &[Volume], default: Option<&str>) -> Response {
 pub fn page(request: &Request, asked: &Asked, page: &Page) -> Response {
     let value: Vec<Value> = page.entries.iter().map(entry).collect();
     let mut body = json!({ "value": value });
+    if let Some(why) = &page.damage {
+        body["problem"] = json!({ "code": "Damaged", "message": why });
+    }
     if let Some(last) = &page.next {
         let query = &asked.query;
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
@@ -47,7 +52,7 @@ pub fn page(request: &Request, asked: &Asked, page: &Page) -> Response {
     Response::ok(body)
 }
 
-/// One file or folder.
+/// One file or folder. Where a name is not UTF-8, its bytes are told beside its text.
 #[must_use]
 pub fn entry(entry: &Entry) -> Value {
     let kind = match entry.kind {
@@ -59,11 +64,28 @@ pub fn entry(entry: &Entry) -> Value {
         Kind::Socket => "socket",
         Kind::Unreadable => "unreadable",
     };
-    json!({
+    let mut body = json!({
         "name": entry.name, "path": entry.path, "type": kind, "size": entry.size,
         "modified": entry.modified.map(|time| time.to_string()), "mode": entry.mode, "uid": entry.uid, "gid": entry.gid,
         "target": entry.target,
-    })
+    });
+    let mut raw = |field: &str, text: &str| {
+        let bytes = kluis_vault::files::bytes(text);
+        if bytes != text.as_bytes() {
+            body[field] = Value::String(STANDARD.encode(bytes));
+        }
+    };
+    raw("nameBase64", &entry.name);
+    raw("pathBase64", &entry.path);
+    raw("targetBase64", entry.target.as_deref().unwrap_or_default());
+    if let Some(why) = &entry.why {
+        let code = match why {
+            Unreadable::Damaged(_) => "Damaged",
+            Unreadable::Unsupported(_) => "Unsupported",
+        };
+        body["problem"] = json!({ "code": code, "message": why.to_string() });
+    }
+    body
 }
 
 /// What a `Range` header asks for.

@@ -147,6 +147,7 @@ fn what_was_left_out_is_a_warning_that_is_told_once() {
     let job = world.accept(Method::POST, &path, Some(&hosts()));
     let left_out = Event::LeftOut {
         count: 1_000,
+        unsupported: 0,
         first: vec!["/srv/a was left out: the file system is damaged there.".to_owned(); 10],
     };
     world.hear(&job, Event::Started { pid: 1 });

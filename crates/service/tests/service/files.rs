@@ -8,7 +8,7 @@ use kluis_service::shell::Threads;
 use serde_json::{Value, json};
 
 use crate::movers::Site;
-use crate::shell::{bytes_of, call};
+use crate::shell::{bytes_by, bytes_of, call};
 
 /// web-2's disk: an ext4 with a few files.
 fn disk(dir: &Path) -> Vec<u8> {
@@ -166,6 +166,27 @@ fn files_are_listed_read_and_restored_out_of_a_recovery_point() {
     let unsigned = call(&site.running, dir, "GET", &content, &[], "");
     assert_eq!(unsigned.status, 401);
 
+    // What the command line writes where the person is, in pieces.
+    let export = json!({ "properties": { "paths": ["/etc/hostname", "/link"] } }).to_string();
+    let signed = [("Authorization", site.token.as_str())];
+    let target = format!("{base}/exportFiles");
+    let headers = format!(
+        "Authorization: {}\r\nContent-Type: application/json\r\n",
+        site.token
+    );
+    let (head, body) = bytes_by(&site.running, dir, ("POST", &target), &headers, &export);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let body = String::from_utf8(body).unwrap();
+    let lines: Vec<&str> = body.lines().collect();
+    assert!(
+        lines[0].starts_with(r#"{"frame":"file","name":"hostname""#),
+        "{body}"
+    );
+    assert_eq!(lines.last(), Some(&r#"{"frame":"end"}"#), "{body}");
+    let twice = json!({ "properties": { "paths": ["/etc/../etc"] } }).to_string();
+    let refused = call(&site.running, dir, "POST", &target, &signed, &twice);
+    assert_eq!(refused.status, 400, "{}", refused.body);
+
     let group = site.vault.split("/resourceGroups/").nth(1).unwrap();
     let group = group.split('/').next().unwrap();
     let begun = call(
@@ -250,6 +271,11 @@ fn a_reader_sees_names_and_not_content() {
         world.extension(&request).unwrap_err().code
     };
     assert_eq!(code(&mut world, "content"), "AuthorizationFailed");
+    let export = world.request("POST", &format!("{point}/exportFiles"), Vec::new());
+    assert_eq!(
+        world.extension(&export).unwrap_err().code,
+        "AuthorizationFailed"
+    );
     assert_ne!(code(&mut world, "files"), "AuthorizationFailed");
     assert_ne!(code(&mut world, "volumes"), "AuthorizationFailed");
 }

@@ -79,10 +79,28 @@ pub(crate) fn bytes_of(
     token: &str,
     range: Option<&str>,
 ) -> (String, Vec<u8>) {
-    let (mut stream, address) = connect(service, dir);
     let range = range.map_or_else(String::new, |range| format!("Range: {range}\r\n"));
+    bytes_by(
+        service,
+        dir,
+        ("GET", target),
+        &format!("Authorization: {token}\r\n{range}"),
+        "",
+    )
+}
+
+/// The same for a request with a body.
+pub(crate) fn bytes_by(
+    service: &Running,
+    dir: &Path,
+    (method, target): (&str, &str),
+    headers: &str,
+    body: &str,
+) -> (String, Vec<u8>) {
+    let (mut stream, address) = connect(service, dir);
+    let length = body.len();
     let text = format!(
-        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: {token}\r\n{range}\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(text.as_bytes()).unwrap();
     let mut answer = Vec::new();

@@ -20,6 +20,22 @@ pub(crate) trait Device: Send + Sync {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<u64, VaultError>;
 }
 
+/// What a file system's structures are read from.
+pub(crate) trait Bytes {
+    /// Fills `buffer` from the byte `offset` of the volume on.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WindowError>;
+
+    /// A few bytes.
+    fn take<const N: usize>(&self, offset: u64) -> Result<[u8; N], WindowError>
+    where
+        Self: Sized,
+    {
+        let mut bytes = [0; N];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 /// A raw image in a file.
 pub(crate) struct Image {
     pub(crate) file: File,
@@ -83,7 +99,19 @@ impl Window {
         self.0.size
     }
 
-    pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WindowError> {
+    /// Something came of the reading: there is patience for more.
+    pub(crate) fn progressed(&self) {
+        self.0.spent.set(0);
+    }
+
+    /// What the disk itself refused, if it did; told once.
+    pub(crate) fn failure(&self) -> Option<VaultError> {
+        self.0.failure.borrow_mut().take()
+    }
+}
+
+impl Bytes for Window {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WindowError> {
         let inner = &*self.0;
         let end = offset.checked_add(buffer.len() as u64);
         if end.is_none_or(|end| end > inner.size) {
@@ -102,22 +130,5 @@ impl Window {
                 Err(WindowError::Device)
             }
         }
-    }
-
-    /// A few bytes of the window.
-    pub(crate) fn take<const N: usize>(&self, offset: u64) -> Result<[u8; N], WindowError> {
-        let mut bytes = [0; N];
-        self.read(offset, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Something came of the reading: there is patience for more.
-    pub(crate) fn progressed(&self) {
-        self.0.spent.set(0);
-    }
-
-    /// What the disk itself refused, if it did; told once.
-    pub(crate) fn failure(&self) -> Option<VaultError> {
-        self.0.failure.borrow_mut().take()
     }
 }

@@ -16,15 +16,18 @@ use super::{
     partition::{self, Partition},
     probe::{self, Format, Probed},
     stored::{Shelf, Stored},
-    system::Kind,
+    system::{Kind, Piece},
 };
 use crate::{
-    error::VaultError, id::Id, index::Index, key::MasterKey, lock::Lock, opening::open_image,
-    repository::Vault, snapshot, source::Source, tree,
+    error::VaultError, id::Id, index::Index, key::MasterKey, layout::ZEROS, lock::Lock,
+    opening::open_image, repository::Vault, snapshot, source::Source, tree,
 };
 
 /// Entries that a page may have.
 const LONGEST_PAGE: usize = 10_000;
+
+/// Bytes of a file that are handed over at a time.
+const PIECE: usize = 256 << 10;
 
 /// Reads the files on the disks of one machine in one snapshot. Keeps up to 24 MiB of chunks, and the ids of all: 32 bytes a
 /// MiB of disk, and some 60 bytes for each chunk that the vault has.
@@ -235,12 +238,21 @@ impl Explorer {
                 return Err(mounted.wrong_kind(&path, "no file"));
             }
             let mut written = 0;
-            mounted.read(&path, offset, length, &mut |bytes| {
-                written += bytes.len() as u64;
+            let mut buffer = vec![0; PIECE];
+            while written < length {
+                let most = PIECE.min(usize::try_from(length - written).unwrap_or(PIECE));
+                let bytes = match mounted.read(&node, offset + written, &mut buffer[..most])? {
+                    Piece::End => break,
+                    Piece::Data(count) => &buffer[..count],
+                    Piece::Hole(count) => {
+                        &ZEROS[..most.min(usize::try_from(count).unwrap_or(most))]
+                    }
+                };
                 out.write_all(bytes).map_err(|source| {
                     VaultError::io("hand over", name::text(&name::join(&path)), source)
-                })
-            })?;
+                })?;
+                written += bytes.len() as u64;
+            }
             Ok(written)
         })
     }

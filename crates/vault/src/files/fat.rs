@@ -3,13 +3,13 @@
 //! Whatever the table says, a chain has no more clusters than the volume. FAT knows local times without a zone: they are
 //! told as UTC. It has no owners, modes or symbolic links.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::{
-    device::Window,
+    device::{Bytes, Window},
     fat_names::{Entries, Entry},
     partition::{u16_at, u32_at},
-    system::{FileSystem, Kind, Listed, Node, Page, Sink, SystemError},
+    system::{FileSystem, Kind, Listed, Node, Page, Piece, SystemError, Unreadable},
 };
 
 /// Bytes of a directory's entry.
@@ -32,6 +32,8 @@ pub(crate) struct Fat {
     root: Root,
     /// The table, for the two small kinds of it: some 128 KiB at most.
     small: OnceCell<Vec<u8>>,
+    /// The file that was read last by its first cluster, the number of the cluster in it that was read last, and that.
+    last: Cell<Option<(u32, u64, u32)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Fat {
             data,
             root,
             small: OnceCell::new(),
+            last: Cell::new(None),
         })
     }
 
@@ -148,49 +151,37 @@ impl Fat {
         self.data + u64::from(cluster - 2) * self.cluster
     }
 
-    /// The stretches of the volume that a chain is, as many as `wanted` bytes take, after leaving out `skip` whole clusters.
+    /// The stretches of the volume that a chain is.
     fn runs(
         &self,
         first: u32,
-        skip: u64,
-        wanted: u64,
         each: &mut dyn FnMut(u64, u64) -> Result<bool, SystemError>,
     ) -> Result<(), SystemError> {
         let mut at = Some(self.check(first)?);
-        let (mut seen, mut skip, mut left) = (0, skip, wanted);
+        let mut seen = 0;
         let mut run: Option<(u64, u64)> = None;
-        while let Some(cluster) = at
-            && left > 0
-        {
+        while let Some(cluster) = at {
             seen += 1;
             if seen > self.clusters {
                 return damaged("a chain of clusters has no end");
             }
-            if skip > 0 {
-                skip -= 1;
-            } else {
-                let (place, now) = (self.place(cluster), self.cluster.min(left));
-                left -= now;
-                run = match run {
-                    Some((start, length)) if start + length == place && length < RUN => {
-                        Some((start, length + now))
+            let place = self.place(cluster);
+            run = match run {
+                Some((start, length)) if start + length == place && length < RUN => {
+                    Some((start, length + self.cluster))
+                }
+                Some((start, length)) => {
+                    if !each(start, length)? {
+                        return Ok(());
                     }
-                    Some((start, length)) => {
-                        if !each(start, length)? {
-                            return Ok(());
-                        }
-                        Some((place, now))
-                    }
-                    None => Some((place, now)),
-                };
-            }
+                    Some((place, self.cluster))
+                }
+                None => Some((place, self.cluster)),
+            };
             at = self.after(cluster)?;
         }
         if let Some((start, length)) = run {
             each(start, length)?;
-        }
-        if left > 0 && wanted != u64::MAX {
-            return damaged("a file ends before its size says");
         }
         Ok(())
     }
@@ -222,100 +213,104 @@ impl Fat {
         };
         match directory {
             Root::Fixed { start, size } => take(start, size).map(|_| ()),
-            Root::Chain(first) => self.runs(first, 0, u64::MAX, &mut take),
+            Root::Chain(first) => self.runs(first, &mut take),
         }
     }
 
-    /// What is at a path: `None` in the middle is the root.
-    fn find(&self, path: &[Vec<u8>]) -> Result<Option<Option<Entry>>, SystemError> {
-        let mut found: Option<Entry> = None;
-        for name in path {
-            let directory = match &found {
-                None => self.root,
-                Some(entry) if entry.is_directory() => Root::Chain(entry.cluster),
-                Some(_) => return Ok(None),
-            };
-            let mut next = None;
-            self.entries(directory, &mut |entry| {
-                if entry.is_called(name) {
-                    next = Some(entry);
-                }
-                next.is_none()
-            })?;
-            match next {
-                Some(entry) => found = Some(entry),
-                None => return Ok(None),
-            }
+    /// Where a directory's entries are.
+    fn directory(&self, node: &Node) -> Result<Root, SystemError> {
+        match node.place as u32 {
+            0 => Ok(self.root),
+            cluster => self.check(cluster).map(Root::Chain),
         }
-        Ok(Some(found))
+    }
+
+    fn node(&self, entry: &Entry) -> Node {
+        // The root alone has no cluster, and a directory that pretends to be it would hold itself.
+        if entry.is_directory() && self.check(entry.cluster).is_err() {
+            return Node::unreadable(Unreadable::Damaged(
+                "a directory is in no cluster".to_owned(),
+            ));
+        }
+        entry.node()
     }
 }
 
 impl FileSystem for Fat {
-    fn look(&self, path: &[Vec<u8>]) -> Result<Option<Node>, SystemError> {
-        let found = self.find(path)?;
+    fn root(&self) -> Result<Node, SystemError> {
+        Ok(Node::of(Kind::Directory))
+    }
+
+    fn entry(&self, directory: &Node, name: &[u8]) -> Result<Option<Node>, SystemError> {
+        let mut found = None;
+        self.entries(self.directory(directory)?, &mut |entry| {
+            if entry.is_called(name) {
+                found = Some(entry);
+            }
+            found.is_none()
+        })?;
         self.window.progressed();
-        Ok(found.map(|entry| entry.as_ref().map_or_else(root, Entry::node)))
+        Ok(found.map(|entry| self.node(&entry)))
     }
 
     fn list(
         &self,
-        path: &[Vec<u8>],
+        directory: &Node,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Listed, SystemError> {
-        let directory = match self.find(path)? {
-            Some(None) => self.root,
-            Some(Some(entry)) if entry.is_directory() => Root::Chain(entry.cluster),
-            _ => return damaged("a directory is gone"),
-        };
         let mut page = Page::new(after, limit);
-        self.entries(directory, &mut |entry| {
-            page.offer(&entry.name, entry.node());
+        let gone = self.entries(self.directory(directory)?, &mut |entry| {
+            page.offer(&entry.name, self.node(&entry));
             true
-        })?;
-        self.window.progressed();
-        Ok(page.finish())
-    }
-
-    fn read(
-        &self,
-        path: &[Vec<u8>],
-        offset: u64,
-        length: u64,
-        out: &mut Sink<'_>,
-    ) -> Result<(), SystemError> {
-        let Some(Some(entry)) = self.find(path)? else {
-            return damaged("a file is gone");
+        });
+        let damage = match gone {
+            Ok(()) => None,
+            Err(SystemError::Damaged(why)) => Some(why),
+            Err(error) => return Err(error),
         };
-        let size = u64::from(entry.size);
-        let end = offset.saturating_add(length).min(size);
-        if offset >= end {
-            return Ok(());
-        }
-        let skip = offset / self.cluster;
-        let mut at = skip * self.cluster;
-        let mut buffer = Vec::new();
-        self.runs(entry.cluster, skip, end - at, &mut |start, length| {
-            buffer.resize(length as usize, 0);
-            self.window.read(start, &mut buffer)?;
-            self.window.progressed();
-            let from = offset.saturating_sub(at).min(length) as usize;
-            at += length;
-            out(&buffer[from..]).map_err(SystemError::Out)?;
-            Ok(true)
+        self.window.progressed();
+        let (entries, more) = page.finish();
+        Ok(Listed {
+            entries,
+            more,
+            damage,
         })
     }
-}
 
-/// The root has no entry that would tell of it.
-fn root() -> Node {
-    Node {
-        kind: Kind::Directory,
-        size: 0,
-        modified: None,
-        mode: None,
-        owner: None,
-        target: None,
+    fn read(&self, file: &Node, offset: u64, buffer: &mut [u8]) -> Result<Piece, SystemError> {
+        let end = offset.saturating_add(buffer.len() as u64).min(file.size);
+        if offset >= end {
+            return Ok(Piece::End);
+        }
+        let first = file.place as u32;
+        let wanted = offset / self.cluster;
+        // From where the last reading stopped, if that was before, in this file.
+        let (mut at, mut cluster) = match self.last.get() {
+            Some((file, at, cluster)) if file == first && at <= wanted => (at, cluster),
+            _ => (0, self.check(first)?),
+        };
+        let mut filled = 0;
+        let mut position = offset;
+        while position < end {
+            while at < position / self.cluster {
+                if at > u64::from(self.clusters) {
+                    return damaged("a chain of clusters has no end");
+                }
+                let Some(next) = self.after(cluster)? else {
+                    return damaged("a file ends before its size says");
+                };
+                (at, cluster) = (at + 1, next);
+            }
+            let within = position % self.cluster;
+            let now = (self.cluster - within).min(end - position) as usize;
+            let piece = &mut buffer[filled..filled + now];
+            self.window.read(self.place(cluster) + within, piece)?;
+            filled += now;
+            position += now as u64;
+        }
+        self.last.set(Some((first, at, cluster)));
+        self.window.progressed();
+        Ok(Piece::Data(filled))
     }
 }

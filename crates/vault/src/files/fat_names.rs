@@ -44,12 +44,11 @@ impl Entry {
             (Kind::File, self.size.into())
         };
         Node {
-            kind,
             size,
             modified: self.modified,
-            mode: None,
-            owner: None,
-            target: None,
+            // A directory is found by its cluster; an empty file has none, and no two files have one in common.
+            place: self.cluster.into(),
+            ..Node::of(kind)
         }
     }
 }

@@ -20,11 +20,12 @@ mod system;
 use jiff::Timestamp;
 
 pub use explorer::Explorer;
-pub use system::Kind;
+pub use name::{bytes, text};
+pub use system::{Kind, Unreadable};
 pub(crate) use {
     mounted::Mounted,
-    name::{components, join, text},
-    system::{Components, Node},
+    name::{can_be, components, join},
+    system::{Components, Node, Piece},
 };
 
 /// A partition with what is on it, or a disk that has no partitions.
@@ -64,6 +65,8 @@ pub struct Entry {
     pub gid: Option<u32>,
     /// Where a symbolic link points.
     pub target: Option<String>,
+    /// Of what is unreadable, why.
+    pub why: Option<Unreadable>,
 }
 
 /// A page of a directory, in the order of the names' bytes.
@@ -72,6 +75,8 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// The name after which the next page begins; `None` at the end.
     pub next: Option<String>,
+    /// What is wrong with the directory itself: there may be entries that are not told.
+    pub damage: Option<String>,
 }
 
 impl Entry {
@@ -87,6 +92,7 @@ impl Entry {
             uid,
             gid,
             target: node.target.map(|target| text(&target)),
+            why: node.why,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     fat::Fat,
     name,
     probe::Format,
-    system::{self, FileSystem, Kind, Listed, Node, Sink, SystemError},
+    system::{self, FileSystem, Kind, Listed, Node, Piece, SystemError, Unreadable},
 };
 use crate::error::VaultError;
 
@@ -32,14 +32,16 @@ impl<'a> Mounted<'a> {
                 Format::Ext(_) => Box::new(Ext::open(reader)?) as Box<dyn FileSystem>,
                 Format::Fat(_) => Box::new(Fat::open(reader)?),
                 Format::Closed(name) => {
-                    return Err(SystemError::Damaged(format!("{name} is not read here")));
+                    return Err(SystemError::Unsupported(format!("{name} is not read here")));
                 }
                 Format::Empty => {
-                    return Err(SystemError::Damaged("there is nothing on it".to_owned()));
+                    return Err(SystemError::Unsupported(
+                        "there is nothing on it".to_owned(),
+                    ));
                 }
                 Format::Unknown => {
                     let why = "what is on it is no file system that is known here";
-                    return Err(SystemError::Damaged(why.to_owned()));
+                    return Err(SystemError::Unsupported(why.to_owned()));
                 }
             })
         })?;
@@ -69,14 +71,26 @@ impl<'a> Mounted<'a> {
         found.is_ok_and(|found| found.is_some())
     }
 
-    /// Entries of the directory at a resolved path.
+    /// What has a name in a directory.
+    pub(crate) fn entry(&self, directory: &Node, name: &[u8]) -> Result<Option<Node>, VaultError> {
+        self.guard(|| self.system.entry(directory, name))
+    }
+
+    /// Entries of a directory.
     pub(crate) fn list(
         &self,
-        path: &[Vec<u8>],
+        directory: &Node,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Listed, VaultError> {
-        self.guard(|| self.system.list(path, after, limit))
+        let mut listed = self.guard(|| self.system.list(directory, after, limit))?;
+        for (name, node) in &mut listed.entries {
+            if !name::can_be(name) {
+                let why = "no file can have this name";
+                *node = Node::unreadable(Unreadable::Damaged(why.to_owned()));
+            }
+        }
+        Ok(listed)
     }
 
     /// A page of the directory at any path.
@@ -90,12 +104,13 @@ impl<'a> Mounted<'a> {
         if node.kind != Kind::Directory {
             return Err(self.wrong_kind(&path, "no directory"));
         }
-        let (nodes, more) = self.list(&path, after, limit)?;
-        let next = nodes
+        let listed = self.list(&node, after, limit)?;
+        let next = listed
+            .entries
             .last()
-            .filter(|_| more)
+            .filter(|_| listed.more)
             .map(|(name, _)| name::text(name));
-        let entries = nodes.into_iter().map(|(name, node)| {
+        let entries = listed.entries.into_iter().map(|(name, node)| {
             let mut full = path.clone();
             full.push(name);
             Entry::new(&full, node)
@@ -103,18 +118,18 @@ impl<'a> Mounted<'a> {
         Ok(Page {
             entries: entries.collect(),
             next,
+            damage: listed.damage,
         })
     }
 
-    /// The bytes of the file at a resolved path.
+    /// What a file has from `offset` on, as much as the buffer takes.
     pub(crate) fn read(
         &self,
-        path: &[Vec<u8>],
+        file: &Node,
         offset: u64,
-        length: u64,
-        out: &mut Sink<'_>,
-    ) -> Result<(), VaultError> {
-        self.guard(|| self.system.read(path, offset, length, out))
+        buffer: &mut [u8],
+    ) -> Result<Piece, VaultError> {
+        self.guard(|| self.system.read(file, offset, buffer))
     }
 
     pub(crate) fn wrong_kind(&self, path: &[Vec<u8>], is: &'static str) -> VaultError {
@@ -137,18 +152,26 @@ fn guarded<T>(
     work: impl FnOnce() -> Result<T, SystemError>,
 ) -> Result<T, VaultError> {
     window.progressed();
-    let unreadable = |why: String| VaultError::FileSystemUnreadable {
-        volume: volume.name.clone(),
-        file_system: volume.file_system.clone(),
-        why,
-    };
+    let (name, file_system) = (volume.name.clone(), volume.file_system.clone());
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     let error = match done {
         Ok(Ok(done)) => return Ok(done),
-        Ok(Err(SystemError::Out(error))) => return Err(error),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "its reader gave up on it".to_owned(),
+        Ok(Err(SystemError::Unsupported(why))) => VaultError::FileSystemUnsupported {
+            volume: name,
+            file_system,
+            why,
+        },
+        Ok(Err(error)) => VaultError::FileSystemUnreadable {
+            volume: name,
+            file_system,
+            why: error.to_string(),
+        },
+        Err(_) => VaultError::FileSystemUnsupported {
+            volume: name,
+            file_system,
+            why: "its reader gave up on it".to_owned(),
+        },
     };
     // If the vault could not be read, that is what went wrong, whatever became of it on the way up.
-    Err(window.failure().unwrap_or_else(|| unreadable(error)))
+    Err(window.failure().unwrap_or(error))
 }

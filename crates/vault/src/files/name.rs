@@ -10,8 +10,9 @@ const ESCAPE: u32 = 0x0010_FF00;
 /// The longest path that is looked at, in bytes, as Linux has it.
 pub(crate) const LONGEST_PATH: usize = 4096;
 
-/// A name's bytes as text.
-pub(crate) fn text(bytes: &[u8]) -> String {
+/// A name's bytes as text: what is UTF-8 is itself, any other byte a character of U+10FF80 to U+10FFFF.
+#[must_use]
+pub fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let escape = |text: &mut String, bytes: &[u8]| {
         let escaped = bytes
@@ -33,7 +34,8 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// The bytes that [`text`] made text of.
-pub(crate) fn bytes(text: &str) -> Vec<u8> {
+#[must_use]
+pub fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         match escaped(c) {
@@ -42,6 +44,11 @@ pub(crate) fn bytes(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Whether a file can have this name, and one alone: it leads nowhere else.
+pub(crate) fn can_be(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/') && !name.contains(&0)
 }
 
 /// The components of a path, from the volume's root on: what stands between its slashes. `None` if it is longer than any

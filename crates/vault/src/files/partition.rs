@@ -3,7 +3,7 @@
 //! Read by hand, because both are a page of arithmetic and whatever a disk says must neither panic nor take memory that
 //! it asks for. A damaged GPT is read from its copy at the disk's end.
 
-use super::device::{Window, WindowError};
+use super::device::{Bytes as _, Window, WindowError};
 
 /// A partition, in bytes from the disk's start.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! What we cannot read is told by its name, so that a person knows that it is there and why it stays closed.
 
 use super::{
-    device::{Window, WindowError},
+    device::{Bytes as _, Window, WindowError},
     partition::{u16_at, u32_at},
 };
 

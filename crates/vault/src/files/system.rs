@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 use super::{device::WindowError, name};
-use crate::error::VaultError;
 
 /// Symbolic links that one path may lead over, as Linux has it.
 const MOST_LINKS: usize = 40;
@@ -21,8 +20,29 @@ pub enum Kind {
     Device,
     Fifo,
     Socket,
-    /// It is there by its name, and what it is cannot be read: the file system is damaged there.
+    /// It is there by its name, and what it is cannot be read: [`Unreadable`] says why.
     Unreadable,
+}
+
+/// Why something that is there cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The file system is damaged there.
+    Damaged(String),
+    /// The file system is well, and this reader does not know what it has there.
+    Unsupported(String),
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(why) => write!(f, "the file system is damaged there ({why})"),
+            Self::Unsupported(why) => write!(
+                f,
+                "{why}, which is not supported by this reader; nothing is wrong with the file system"
+            ),
+        }
+    }
 }
 
 /// Something in a file system, as its directory knows it.
@@ -37,17 +57,37 @@ pub(crate) struct Node {
     pub(crate) owner: Option<(u32, u32)>,
     /// Where a symbolic link points.
     pub(crate) target: Option<Vec<u8>>,
+    /// What its file system finds it again by. Of files with more than one name, what they have in common.
+    pub(crate) place: u64,
+    /// Names that it has, where its file system tells; 1 else.
+    pub(crate) links: u32,
+    /// Whether it has attributes, such as access control lists, that are not read here.
+    pub(crate) attributes: bool,
+    /// Of what is unreadable, why.
+    pub(crate) why: Option<Unreadable>,
 }
 
 impl Node {
-    pub(crate) fn unreadable() -> Self {
+    /// A node of which nothing more is known.
+    pub(crate) fn of(kind: Kind) -> Self {
         Self {
-            kind: Kind::Unreadable,
+            kind,
             size: 0,
             modified: None,
             mode: None,
             owner: None,
             target: None,
+            place: 0,
+            links: 1,
+            attributes: false,
+            why: None,
+        }
+    }
+
+    pub(crate) fn unreadable(why: Unreadable) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::of(Kind::Unreadable)
         }
     }
 }
@@ -57,44 +97,67 @@ impl Node {
 pub(crate) enum SystemError {
     #[error("{0}")]
     Damaged(String),
+    /// Nothing says that it is damaged.
+    #[error("{0}")]
+    Unsupported(String),
     #[error(transparent)]
     Window(#[from] WindowError),
-    /// Whoever takes the bytes wants no more.
-    #[error(transparent)]
-    Out(VaultError),
+}
+
+impl SystemError {
+    /// What is wrong with one thing alone, so that others can still be read.
+    pub(crate) fn of_one(self) -> Result<Unreadable, Self> {
+        match self {
+            Self::Damaged(why) => Ok(Unreadable::Damaged(why)),
+            Self::Unsupported(why) => Ok(Unreadable::Unsupported(why)),
+            Self::Window(error @ WindowError::Beyond) => Ok(Unreadable::Damaged(error.to_string())),
+            Self::Window(_) => Err(self),
+        }
+    }
 }
 
 /// A path's components, from the volume's root on.
 pub(crate) type Components = Vec<Vec<u8>>;
 
-/// Takes a file's bytes, piece by piece.
-pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), VaultError> + 'a;
+/// A page of a directory.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) entries: Vec<(Vec<u8>, Node)>,
+    /// Whether there is more behind it.
+    pub(crate) more: bool,
+    /// What is wrong with the directory itself: there may be entries that are not told.
+    pub(crate) damage: Option<String>,
+}
 
-/// A page of a directory, and whether there is more behind it.
-pub(crate) type Listed = (Vec<(Vec<u8>, Node)>, bool);
+/// What comes next of a file's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// So many bytes are in the buffer, at least one.
+    Data(usize),
+    /// So many zeros, at least one, that take no room.
+    Hole(u64),
+    /// Nothing more.
+    End,
+}
 
-/// A file system that is open for reading. Paths are components from its root on, none of them a symbolic link but the
-/// last.
+/// A file system that is open for reading.
 pub(crate) trait FileSystem {
-    /// What is at a path; `None` if there is nothing.
-    fn look(&self, path: &[Vec<u8>]) -> Result<Option<Node>, SystemError>;
+    /// Its uppermost directory.
+    fn root(&self) -> Result<Node, SystemError>;
+
+    /// What has a name in a directory; `None` if nothing has it.
+    fn entry(&self, directory: &Node, name: &[u8]) -> Result<Option<Node>, SystemError>;
 
     /// Entries of a directory in the order of their bytes, `limit` of those behind `after`.
     fn list(
         &self,
-        path: &[Vec<u8>],
+        directory: &Node,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Listed, SystemError>;
 
-    /// The bytes of a file from `offset` on, at most `length`; fewer if it ends.
-    fn read(
-        &self,
-        path: &[Vec<u8>],
-        offset: u64,
-        length: u64,
-        out: &mut Sink<'_>,
-    ) -> Result<(), SystemError>;
+    /// What a file has from `offset` on, as much as the buffer takes.
+    fn read(&self, file: &Node, offset: u64, buffer: &mut [u8]) -> Result<Piece, SystemError>;
 }
 
 /// Follows a path: over symbolic links and `..`, which at the root lead nowhere. A link at the end is followed if `last`
@@ -105,46 +168,47 @@ pub(crate) fn resolve(
     last: bool,
 ) -> Result<Option<(Components, Node)>, SystemError> {
     let mut ahead: VecDeque<Vec<u8>> = path.iter().cloned().collect();
-    let mut at = Components::new();
-    let Some(mut node) = system.look(&at)? else {
-        return Ok(None);
-    };
+    let root = system.root()?;
+    // The way from the root on, each with its name.
+    let mut way: Vec<(Vec<u8>, Node)> = Vec::new();
+    let mut length = 0;
     let mut links = 0;
     while let Some(name) = ahead.pop_front() {
-        if node.kind != Kind::Directory {
+        let at = way.last().map_or(&root, |(_, node)| node);
+        if at.kind != Kind::Directory {
             return Ok(None);
         }
-        let up = name == b"..";
-        if up {
-            at.pop();
-        } else {
-            at.push(name);
+        if name == b".." {
+            way.pop();
+            continue;
         }
-        let Some(found) = system.look(&at)? else {
+        let Some(mut node) = system.entry(at, &name)? else {
             return Ok(None);
         };
-        node = found;
         if node.kind != Kind::Symlink || (ahead.is_empty() && !last) {
+            way.push((name, node));
             continue;
         }
         let target = node.target.take().unwrap_or_default();
         links += 1;
-        if links > MOST_LINKS || name::join(&at).len() + target.len() > 4 * name::LONGEST_PATH {
+        length += target.len();
+        if links > MOST_LINKS || length > 4 * name::LONGEST_PATH {
             return Ok(None);
         }
-        at.pop();
         if target.first() == Some(&b'/') {
-            at.clear();
+            way.clear();
         }
         for name in name::split(&target).into_iter().rev() {
             ahead.push_front(name);
         }
-        let Some(parent) = system.look(&at)? else {
-            return Ok(None);
-        };
-        node = parent;
     }
-    Ok(Some((at, node)))
+    let node = way
+        .last()
+        .map_or_else(|| root.clone(), |(_, node)| node.clone());
+    Ok(Some((
+        way.into_iter().map(|(name, _)| name).collect(),
+        node,
+    )))
 }
 
 /// The part of a directory that is wanted, kept while the directory goes by: as much memory as a page takes, however many

@@ -211,12 +211,12 @@ impl Node {
                 .map(|text| text.as_bytes().to_vec())
         });
         files::Node {
-            kind,
             size: self.size,
             modified: Some(self.mtime),
             mode: Some(mode),
             owner: Some((self.uid, self.gid)),
             target,
+            ..files::Node::of(kind)
         }
     }
 }

@@ -348,7 +348,7 @@ impl Outlet<'_> {
                     ));
                 }
             }
-            restore_files::finish(&target.file, &target.path, &target.node.plain())?;
+            restore_files::finish(&target.file, &target.path, &target.node.plain(), self.told)?;
             self.files.fetch_add(1, Ordering::Relaxed);
             self.bytes.fetch_add(target.node.size, Ordering::Relaxed);
         }

@@ -128,7 +128,7 @@ fn write(outlet: &Outlet<'_>, node: &Node, tree: &Id, root: &Path) -> Result<u64
         mode: None,
         ..itself
     };
-    restore_files::finish(&open, root, &mine)?;
+    restore_files::finish(&open, root, &mine, outlet.told)?;
     rustix::fs::syncfs(&open).map_err(|errno| VaultError::io("write", root, errno))?;
     Ok(way.directories)
 }
@@ -183,7 +183,7 @@ impl Way<'_> {
                     let target = plain.target.clone().unwrap_or_default();
                     rustix::fs::symlinkat(&*target, at, &*name)
                         .map_err(|errno| VaultError::io("create", &path, errno))?;
-                    restore_files::finish_link(at, &name, &path, &plain)?;
+                    restore_files::finish_link(at, &name, &path, &plain, self.outlet.told)?;
                     let read = rustix::fs::readlinkat(at, &*name, Vec::new())
                         .map_err(|errno| VaultError::io("read back", &path, errno))?;
                     if read.as_bytes() != target {
@@ -241,7 +241,7 @@ impl Way<'_> {
             };
             let below = enter(at, &name, &path)?;
             self.finish(subtree, &below, &path, depth + 1)?;
-            restore_files::finish(&below, &path, &node.plain())?;
+            restore_files::finish(&below, &path, &node.plain(), self.outlet.told)?;
         }
         Ok(())
     }

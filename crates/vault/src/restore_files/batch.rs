@@ -3,18 +3,31 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     rc::Rc,
 };
 
-use rustix::fs::{
-    Advice, AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, fchmod, fchown, futimens,
+use rustix::{
+    fs::{
+        Advice, AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, fchmod, fchown, fstat,
+        futimens,
+    },
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
 };
-use sha2::{Digest, Sha256};
 
+use super::{sum::sum_of, tell::Told};
 use crate::{error::VaultError, files::Node};
+
+/// How directories are opened: for reading, and never by a link.
+pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// Files that are open at once at most: one for each directory within directories, and those of a batch.
+const MOST_OPEN: u64 = 4096;
 
 /// When a batch is full.
 const FILES: usize = 512;
@@ -25,7 +38,7 @@ const BYTES: u64 = 64 << 20;
 pub(crate) type Directory = Rc<OwnedFd>;
 
 pub(crate) enum Item {
-    /// A file in a directory, with the SHA-256 of what was written.
+    /// A file in a directory, with the sum of what was written.
     File {
         at: Directory,
         name: Vec<u8>,
@@ -60,7 +73,12 @@ impl Batch {
     }
 
     /// Brings the items to disk, compares them, and finishes them in their order.
-    pub(crate) fn prove(&mut self, root: &OwnedFd, root_path: &Path) -> Result<(), VaultError> {
+    pub(crate) fn prove(
+        &mut self,
+        root: &OwnedFd,
+        root_path: &Path,
+        told: &Told,
+    ) -> Result<(), VaultError> {
         rustix::fs::syncfs(root).map_err(|errno| VaultError::io("write", root_path, errno))?;
         self.bytes = 0;
         self.directories = 0;
@@ -73,17 +91,20 @@ impl Batch {
                     sum,
                     node,
                 } => {
-                    let file = open(&at, &name, &path)?;
+                    let file = open(&at, &name)
+                        .map_err(|errno| VaultError::io("read back", &path, errno))?;
                     let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
-                    if sum_of(&file, &path)? != (node.size, sum) {
+                    let found = sum_of(&file)
+                        .map_err(|source| VaultError::io("read back", &path, source))?;
+                    if found != (node.size, sum) {
                         return Err(VaultError::TargetDamaged {
                             path,
                             how: "its bytes are not those that were written".to_owned(),
                         });
                     }
-                    finish(&file, &path, &node)?;
+                    finish(&file, &path, &node, told)?;
                 }
-                Item::Directory { itself, path, node } => finish(&*itself, &path, &node)?,
+                Item::Directory { itself, path, node } => finish(&*itself, &path, &node, told)?,
             }
         }
         Ok(())
@@ -91,48 +112,52 @@ impl Batch {
 }
 
 /// A file for reading, which must be one.
-pub(crate) fn open(at: &OwnedFd, name: &[u8], path: &Path) -> Result<File, VaultError> {
+pub(crate) fn open(at: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    rustix::fs::openat(at, name, flags, Mode::empty())
-        .map(File::from)
-        .map_err(|errno| VaultError::io("read back", path, errno))
+    rustix::fs::openat(at, name, flags, Mode::empty()).map(File::from)
 }
 
-/// A file's size and its SHA-256, as a reader sees it.
-pub(crate) fn sum_of(mut file: &File, path: &Path) -> Result<(u64, [u8; 32]), VaultError> {
-    let (mut size, mut hash) = (0, Sha256::new());
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((size, hash.finalize().into())),
-            Ok(length) => {
-                size += length as u64;
-                hash.update(&buffer[..length]);
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(source) => return Err(VaultError::io("read back", path, source)),
-        }
+/// Lets this process have as many files open as a restore takes, as far as the system lets it.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(MOST_OPEN).min(MOST_OPEN);
+    if limit.current.is_some_and(|may| may < most) {
+        let raised = Rlimit {
+            current: Some(most),
+            maximum: limit.maximum,
+        };
+        // Where it may not, a deep directory ends the restore with that as its error.
+        let _ = setrlimit(Resource::Nofile, raised);
     }
 }
 
-/// Gives a file or a directory its owner, its mode and its time, in this order: each would undo those after it.
+/// Gives a file or a directory its owner, its mode and its time, in this order: each would undo those after it. What the
+/// place has no room for is told of.
 pub(crate) fn finish(
-    what: impl std::os::fd::AsFd,
+    what: impl AsFd,
     path: &Path,
     node: &Node,
+    told: &Told,
 ) -> Result<(), VaultError> {
-    let io = |errno| VaultError::io("finish", path, errno);
-    let root = is_root();
     if let Some((uid, gid)) = node.owner
-        && root
+        && is_root()
     {
-        fchown(&what, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).map_err(io)?;
+        let owner = fchown(&what, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        can_miss(owner, "owner", path, told)?;
     }
     if let Some(mode) = node.mode {
-        fchmod(&what, mode_of(mode)).map_err(io)?;
+        can_miss(fchmod(&what, mode_of(mode)), "mode", path, told)?;
     }
     if let Some(times) = times(node) {
-        futimens(&what, &times).map_err(io)?;
+        can_miss(futimens(&what, &times), "time", path, told)?;
+        let stat = fstat(&what).map_err(|errno| VaultError::io("finish", path, errno))?;
+        check_time(&stat, &times, path, told);
+    }
+    if node.attributes {
+        told.note(format!(
+            "{} is without its extended attributes and access control list, which are not restored.",
+            path.display()
+        ));
     }
     Ok(())
 }
@@ -143,18 +168,55 @@ pub(crate) fn finish_link(
     name: &[u8],
     path: &Path,
     node: &Node,
+    told: &Told,
 ) -> Result<(), VaultError> {
-    let io = |errno| VaultError::io("finish", path, errno);
     if let Some((uid, gid)) = node.owner
         && is_root()
     {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        rustix::fs::chownat(at, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(io)?;
+        let owner = rustix::fs::chownat(at, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+        can_miss(owner, "owner", path, told)?;
     }
     if let Some(times) = times(node) {
-        rustix::fs::utimensat(at, name, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io)?;
+        let time = rustix::fs::utimensat(at, name, &times, AtFlags::SYMLINK_NOFOLLOW);
+        can_miss(time, "time", path, told)?;
+        let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| VaultError::io("finish", path, errno))?;
+        check_time(&stat, &times, path, told);
     }
     Ok(())
+}
+
+/// What a place refuses on principle is missed, and told; anything else is an error of it.
+fn can_miss(
+    done: Result<(), Errno>,
+    what: &str,
+    path: &Path,
+    told: &Told,
+) -> Result<(), VaultError> {
+    match done {
+        Ok(()) => Ok(()),
+        Err(errno @ (Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::OVERFLOW)) => {
+            told.note(format!(
+                "{} is without its {what}, which cannot be set here ({}).",
+                path.display(),
+                std::io::Error::from(errno)
+            ));
+            Ok(())
+        }
+        Err(errno) => Err(VaultError::io("finish", path, errno)),
+    }
+}
+
+/// A time that the place cannot tell becomes another one without a word.
+fn check_time(stat: &Stat, times: &Timestamps, path: &Path, told: &Told) {
+    let wanted = times.last_modification;
+    if stat.st_mtime != wanted.tv_sec {
+        told.note(format!(
+            "{} has another time than it had, because the place it is restored to cannot tell that one.",
+            path.display()
+        ));
+    }
 }
 
 /// A program that runs as its owner must not run as us, because we are not the owner it had.
@@ -168,9 +230,16 @@ fn is_root() -> bool {
 
 fn times(node: &Node) -> Option<Timestamps> {
     let modified = node.modified?;
+    // Of a time before 1970 the second is the one below, and its nanoseconds count up from there.
+    let (second, nanosecond) = (modified.as_second(), modified.subsec_nanosecond());
+    let (second, nanosecond) = if nanosecond < 0 {
+        (second - 1, nanosecond + 1_000_000_000)
+    } else {
+        (second, nanosecond)
+    };
     let time = Timespec {
-        tv_sec: modified.as_second(),
-        tv_nsec: modified.subsec_nanosecond().into(),
+        tv_sec: second,
+        tv_nsec: nanosecond.into(),
     };
     Some(Timestamps {
         last_access: time,

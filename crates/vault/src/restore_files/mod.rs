@@ -5,26 +5,39 @@
 //! disk, compared, and then given the target's name at once. Whatever names and links the volume holds, nothing is written
 //! anywhere else: every step goes through the directory above it, opened without following links, and makes what was not
 //! there. Modes and times are kept; owners too where we are root, and else no bit that would lend out our own rights. What
-//! cannot be restored (devices, sockets, what is damaged) is told of and left out.
+//! cannot be restored is told of and left out: devices, pipes and sockets, which are doors into the machine that they come to;
+//! what is damaged; what is not read here.
+//!
+//! One side reads (`reader`), the other writes (`writer`); what passes between them are `frame`s. `kluis restore --files` has
+//! the reading side in the service and the writing one where the person is.
 
 mod batch;
+mod frame;
 mod place;
-mod survey;
+mod reader;
+mod receive;
+mod send;
+mod sum;
 mod tell;
-mod walk;
+mod wire;
+mod writer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     error::VaultError, event::Event, files::Explorer, job::RestoreFilesTask, key::MasterKey,
     lock::Lock, meter::Meter,
 };
-use survey::Survey;
-use walk::{Walk, Way};
+use reader::{Layout, Reader};
+use writer::{Outermost, Way, Writer};
 
 pub(crate) use batch::{finish, finish_link};
 pub(crate) use place::{Found, Place, discard, preflight, remove_hidden};
 pub(crate) use tell::Told;
+pub use {
+    receive::{Received, Receiver},
+    send::{Wanted, send},
+};
 
 pub(crate) fn run(
     vault: &Path,
@@ -47,14 +60,13 @@ pub(crate) fn run(
     };
     let found = Found::at(&task.to, job)?;
     let volume = task.volume.as_deref();
-    let told = Told::default();
-    let survey = explorer.with(volume, |mounted| Survey::of(mounted, &task.paths, &told))?;
+    let bytes = explorer.with(volume, |mounted| {
+        Reader::new(mounted, &task.paths, Layout::Paths)?.measure()
+    })?;
     if matches!(found, Found::Nothing) {
-        preflight(&task.to, survey.bytes)?;
+        preflight(&task.to, bytes)?;
     }
-    let meter = Meter::new(survey.bytes);
-    // What the survey left out is left out again, and told of once.
-    let told = Told::default();
+    let (meter, told) = (Arc::new(Meter::new(bytes)), Arc::new(Told::default()));
     let counted = meter.watch(emit, || {
         explorer.with(volume, |mounted| {
             let place = match found {
@@ -67,7 +79,23 @@ pub(crate) fn run(
             } else {
                 Way::Compare
             };
-            let counted = Walk::new(mounted, root, way, &meter, &told)?.go(&survey)?;
+            let mut reader = Reader::new(mounted, &task.paths, Layout::Paths)?;
+            let mut writer = Writer::new(
+                root,
+                way,
+                Outermost::Like,
+                Arc::clone(&meter),
+                Arc::clone(&told),
+            )?;
+            while let Some(frame) = reader.next()? {
+                writer.take(frame)?;
+            }
+            let (counted, _) = writer.finish()?;
+            if counted.files == 0
+                && let Some(error) = reader.vault_damage()
+            {
+                return Err(error);
+            }
             if let Some(place) = place {
                 place.keep()?;
             }
@@ -75,7 +103,7 @@ pub(crate) fn run(
         })
     })?;
     told.emit(emit);
-    let walk::Counted {
+    let writer::Counted {
         files,
         directories,
         bytes,

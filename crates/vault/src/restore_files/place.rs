@@ -2,12 +2,14 @@
 
 use std::{
     fs, io,
+    os::fd::OwnedFd,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, XattrFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, XattrFlags};
 
+use super::batch;
 use crate::{
     error::VaultError,
     store,
@@ -143,7 +145,7 @@ fn split(target: &Path) -> Result<(&Path, &std::ffi::OsStr), VaultError> {
 }
 
 /// Removes a directory and all below it, also what was given modes that forbid it. Links are removed, not followed.
-fn remove_tree(path: &Path) -> Result<(), VaultError> {
+pub(super) fn remove_tree(path: &Path) -> Result<(), VaultError> {
     let failed = |source| VaultError::io("remove", path, source);
     match fs::remove_dir_all(path) {
         Ok(()) => Ok(()),
@@ -155,12 +157,32 @@ fn remove_tree(path: &Path) -> Result<(), VaultError> {
     }
 }
 
+/// Lets its owner into a directory and all below it, however deep that is.
 fn open_up(directory: &Path) -> io::Result<()> {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(directory)? {
+    open_up_below(&rustix::fs::open(
+        directory,
+        batch::DIRECTORY,
+        Mode::empty(),
+    )?)
+}
+
+fn open_up_below(directory: &OwnedFd) -> io::Result<()> {
+    for entry in Dir::read_from(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(found.st_mode).is_dir() {
+            rustix::fs::chmodat(directory, name, Mode::RWXU, AtFlags::empty())?;
+            open_up_below(&rustix::fs::openat(
+                directory,
+                name,
+                batch::DIRECTORY,
+                Mode::empty(),
+            )?)?;
         }
     }
     Ok(())

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::event::Event;
+use super::frame::{Omitted, Reason};
+use crate::{event::Event, files::text};
 
 /// Sentences that are told; of the rest only how many there are.
 const MOST: usize = 100;
@@ -13,11 +14,17 @@ const MOST_LOST: usize = 10;
 pub(crate) struct Told(Mutex<Omissions>);
 
 /// What is not restored.
-#[derive(Debug, Default)]
-struct Omissions {
-    sentences: Vec<String>,
-    more: u64,
-    lost: u64,
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Omissions {
+    pub(crate) sentences: Vec<String>,
+    /// Sentences beyond these.
+    pub(crate) more: u64,
+    /// What was to be restored and is not there now, but for the next.
+    pub(crate) damaged: u64,
+    /// The same for no other reason than that it is not supported.
+    pub(crate) unsupported: u64,
+    /// Devices and the like, which are never restored.
+    pub(crate) special: u64,
     first_lost: Vec<String>,
 }
 
@@ -36,15 +43,23 @@ impl Told {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is never restored, and nobody misses: said, and no more.
+    /// What nobody misses, or is restored otherwise than it was: said, and no more.
     pub(crate) fn note(&self, sentence: String) {
         self.with(|told| told.note(sentence));
     }
 
-    /// What was to be restored, and is not there now.
-    pub(crate) fn lost(&self, sentence: String) {
+    /// What is not restored.
+    pub(crate) fn omit(&self, omitted: &Omitted) {
+        let sentence = format!("{} was left out: {}.", text(&omitted.path), omitted.why);
         self.with(|told| {
-            told.lost += 1;
+            match omitted.reason {
+                Reason::Special => {
+                    told.special += 1;
+                    return told.note(sentence);
+                }
+                Reason::Unsupported => told.unsupported += 1,
+                Reason::Damaged | Reason::Vault | Reason::Target => told.damaged += 1,
+            }
             if told.first_lost.len() < MOST_LOST {
                 told.first_lost.push(sentence.clone());
             }
@@ -52,8 +67,12 @@ impl Told {
         });
     }
 
+    pub(crate) fn take(&self) -> Omissions {
+        self.with(std::mem::take)
+    }
+
     pub(crate) fn emit(&self, emit: &mut dyn FnMut(Event)) {
-        let told = self.with(std::mem::take);
+        let told = self.take();
         for message in told.sentences {
             emit(Event::Note { message });
         }
@@ -62,9 +81,11 @@ impl Told {
                 message: format!("{} more were left out for reasons like these.", told.more),
             });
         }
-        if told.lost > 0 {
+        let count = told.damaged + told.unsupported;
+        if count > 0 {
             emit(Event::LeftOut {
-                count: told.lost,
+                count,
+                unsupported: told.unsupported,
                 first: told.first_lost,
             });
         }

@@ -15,9 +15,13 @@ mod files_images;
 #[cfg(test)]
 mod files_in_use;
 #[cfg(test)]
+mod files_limits;
+#[cfg(test)]
 mod files_read;
 #[cfg(test)]
 mod files_restore;
+#[cfg(test)]
+mod files_trees;
 #[cfg(test)]
 mod folders;
 #[cfg(test)]

@@ -46,11 +46,14 @@ pub(in crate::backup) fn written(
 }
 
 /// Some of what was asked for can't be had back: the restore ends with that warning, told once however often its mover ran.
-pub(in crate::backup) fn left_out(count: u64, first: &[String], job: &mut Job) {
-    let fault = failure::files_left_out(count, first);
+pub(in crate::backup) fn left_out(count: u64, unsupported: u64, first: &[String], job: &mut Job) {
+    let fault = failure::files_left_out(count, unsupported, first);
     job.warnings.retain(|known| known.code != fault.code);
     job.warnings.insert(0, fault);
     job.state("Files Left Out", count.to_string());
+    if unsupported > 0 {
+        job.state("Files Not Supported", unsupported.to_string());
+    }
 }
 
 /// Files are at their place, read back and compared.

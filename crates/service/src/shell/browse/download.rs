@@ -87,6 +87,17 @@ pub(super) fn send(
     response
 }
 
+/// Answers with a piece of files that are written elsewhere.
+pub(super) fn piece(app: &App, piece: Vec<u8>) -> Response {
+    let mut response = app.respond(Plain::empty(200).with("X-Content-Type-Options", "nosniff"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    *response.body_mut() = Body::from(piece);
+    response
+}
+
 fn pieces(
     from_reader: Receiver<io::Result<Bytes>>,
 ) -> impl futures::Stream<Item = io::Result<Bytes>> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use kluis_vault::VaultError;
 use kluis_vault::files::{Explorer, Kind, Page};
+use kluis_vault::restore_files::{self, Wanted};
 use tokio::sync::Semaphore;
 
 use super::engine::Engine;
@@ -20,6 +21,9 @@ use shelf::Shelf;
 /// How many points are read at once; the next is told to try again.
 const MOST_READERS: usize = 16;
 
+/// Bytes of a piece of files that are written elsewhere, about.
+const PIECE: usize = 8 << 20;
+
 /// What reading points takes.
 pub(super) struct Browser {
     keys: Arc<Keys>,
@@ -31,6 +35,8 @@ pub(super) struct Browser {
 enum Found {
     Answer(crate::core::Response),
     File(Arc<Explorer>, Box<Asked>, u64),
+    /// A piece of files that are written elsewhere.
+    Piece(Vec<u8>),
 }
 
 impl Browser {
@@ -78,6 +84,7 @@ impl Browser {
                     Page {
                         entries: vec![found],
                         next: None,
+                        damage: None,
                     }
                 };
                 Ok(Found::Answer(extension::page(request, &asked, &page)))
@@ -91,6 +98,18 @@ impl Browser {
                     ));
                 }
                 Ok(Found::File(explorer, Box::new(asked), found.size))
+            }
+            Verb::ExportFiles => {
+                let export = extension::exported(request)?;
+                let wanted = Wanted {
+                    volume: export.volume.as_deref(),
+                    paths: &export.paths,
+                    keep_paths: export.keep_paths,
+                    after: export.after.as_deref(),
+                };
+                restore_files::send(&explorer, &wanted, PIECE)
+                    .map(Found::Piece)
+                    .map_err(refusal)
             }
             Verb::RestoreFiles => Err(Refusal::no_route(&request.path)),
         }
@@ -112,6 +131,7 @@ pub(super) async fn answer(app: &Arc<App>, request: Request) -> Response {
         tokio::task::spawn_blocking(move || inner.browser.find(&inner.engine, &request)).await;
     match found {
         Ok(Ok(Found::Answer(response))) => app.respond(response),
+        Ok(Ok(Found::Piece(piece))) => download::piece(app, piece),
         Ok(Ok(Found::File(explorer, asked, size))) => {
             download::send(app, explorer, &asked, size, range.as_deref(), reader)
         }
@@ -145,6 +165,10 @@ fn refusal(error: VaultError) -> Refusal {
         VaultError::FileSystemUnreadable { .. } => {
             Refusal::bad_request("FileSystemNotReadable", message)
         }
+        VaultError::FileSystemUnsupported { .. } => {
+            Refusal::bad_request("FileSystemNotSupported", message)
+        }
+        VaultError::InvalidJob(_) => Refusal::bad_request("BMSUserErrorInvalidInput", message),
         VaultError::SnapshotNotFound(_) | VaultError::DiskNotFound { .. } => {
             Refusal::not_found("RecoveryPointDataNotFound", message)
         }

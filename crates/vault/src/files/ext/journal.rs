@@ -4,7 +4,10 @@
 //! in tags of two sizes (v2, v3), as on ext4 with `metadata_csum`. Addresses have 32 or 64 bits.
 
 use super::{
-    super::{device::Window, system::SystemError},
+    super::{
+        device::{Bytes as _, Window},
+        system::SystemError,
+    },
     crc::{crc32_be, crc32c},
     runs::Runs,
 };
@@ -39,7 +42,7 @@ const HEADER: usize = 12;
 /// A journal that has something in it.
 pub(super) struct Journal<'a> {
     window: &'a Window,
-    runs: &'a Runs,
+    runs: &'a Runs<'a>,
     block: usize,
     /// The ring's first block, and the one behind its last.
     ring: std::ops::Range<u32>,
@@ -83,7 +86,7 @@ impl<'a> Journal<'a> {
     /// Opens it; `None` if nothing is in it.
     pub(super) fn open(
         window: &'a Window,
-        runs: &'a Runs,
+        runs: &'a Runs<'a>,
         block: usize,
     ) -> Result<Option<Self>, SystemError> {
         let superblock: [u8; 1024] = window.take(runs.offset(0)?)?;
@@ -299,7 +302,7 @@ fn check_features(needed: u32) -> Result<(), SystemError> {
         FAST_COMMIT => "fast_commit".to_owned(),
         other => format!("incompatible 0x{other:x}"),
     };
-    Err(SystemError::Damaged(format!(
+    Err(SystemError::Unsupported(format!(
         "it was in use, and its unfinished journal has a feature that is not read here ({why})"
     )))
 }

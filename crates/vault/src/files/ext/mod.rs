@@ -1,199 +1,256 @@
-//! ext2, ext3 and ext4, by the crate ext4-view: an unfinished journal is taken into account without being written back.
+//! ext2, ext3 and ext4, read by hand: an unfinished journal is taken into account without being written back.
 //!
-//! The journal is read by us: the crate knows one of its forms, leaves out what lies behind the ring's end, and believes what
-//! was taken back. What the crate would believe of a damaged file system is looked at before: how many block groups there
-//! are, which it takes memory for, and how long a symbolic link is. It follows none: paths have none in them. What is not
-//! read says so: encrypted directories, content within inodes, journals on other devices or with fast commits, times before
-//! 1970 and after 2038, and on ext2 and ext3 holes of more than a whole indirect block.
+//! Libraries for it refuse what e2fsck finds nothing wrong with (times before 1970, large holes on ext2 and ext3, content
+//! within inodes) and give up a whole directory for one entry. What is damaged here is told of and left out, by the smallest
+//! part: an entry, a block of a directory, a file. What is not read says that it is not supported: encrypted files, journals on
+//! other devices or with fast commits.
 
+mod blocks;
 mod crc;
+mod directory;
+mod inline;
+mod inode;
 mod journal;
 mod replay;
 mod runs;
 mod shape;
 
-use std::error::Error;
-
-use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Metadata, PathBuf};
-use jiff::Timestamp;
-
+use super::{
+    device::{Bytes, Window},
+    system::{FileSystem, Kind, Listed, Node, Page, Piece, SystemError, Unreadable},
+};
+use blocks::run_at;
+use inode::Inode;
 use replay::Replayed;
 
-use super::{
-    device::Window,
-    name,
-    system::{FileSystem, Kind, Listed, Node, Page, Sink, SystemError},
-};
+/// The inode of the uppermost directory.
+const ROOT: u32 = 2;
 
-/// The longest target of a symbolic link, in bytes.
+/// The longest target of a symbolic link, in bytes, and the longest that stands in the place of addresses.
 const LONGEST_TARGET: u64 = 4096;
-
-/// Bytes that are read of a file at a time.
-const PIECE: usize = 256 << 10;
+const SHORT_TARGET: u64 = 59;
 
 /// An open file system.
 pub(crate) struct Ext {
-    system: Ext4,
+    volume: Replayed,
     window: Window,
-}
-
-struct Reader(Replayed);
-
-impl Ext4Read for Reader {
-    fn read(
-        &mut self,
-        start_byte: u64,
-        dst: &mut [u8],
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.0.read(start_byte, dst).map_err(Into::into)
-    }
 }
 
 impl Ext {
     pub(crate) fn open(window: Window) -> Result<Self, SystemError> {
-        let replayed = Replayed::new(window.clone())?;
-        let system = Ext4::load(Box::new(Reader(replayed))).map_err(refused)?;
+        let volume = Replayed::new(window.clone())?;
         window.progressed();
-        Ok(Self { system, window })
+        let ext = Self { volume, window };
+        if ext.inode(ROOT)?.kind != Kind::Directory {
+            return damaged("its root is no directory");
+        }
+        Ok(ext)
     }
 
-    fn node(&self, path: &[u8], metadata: &Metadata) -> Result<Node, SystemError> {
-        let kind = match metadata.file_type() {
-            FileType::Regular => Kind::File,
-            FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Symlink,
-            FileType::BlockDevice | FileType::CharacterDevice => Kind::Device,
-            FileType::Fifo => Kind::Fifo,
-            FileType::Socket => Kind::Socket,
+    fn inode(&self, number: u32) -> Result<Inode, SystemError> {
+        Inode::load(number, &self.volume.shape, &self.volume)
+    }
+
+    /// The inode of a node.
+    fn inode_of(&self, node: &Node) -> Result<Inode, SystemError> {
+        self.inode(node.place as u32)
+    }
+
+    fn node(&self, number: u32) -> Result<Node, SystemError> {
+        let inode = self.inode(number)?;
+        let target = match inode.kind {
+            Kind::Symlink => Some(self.target(&inode)?),
+            _ => None,
         };
-        let target = if kind == Kind::Symlink {
-            if metadata.len() > LONGEST_TARGET {
-                return Err(SystemError::Damaged(format!(
-                    "a symbolic link of {} bytes",
-                    metadata.len()
-                )));
-            }
-            let target = self.system.read_link(path).map_err(refused)?;
-            Some(<[u8]>::to_vec(target.as_ref()))
-        } else {
-            None
-        };
-        let modified = metadata.modified();
         Ok(Node {
-            kind,
-            size: if kind == Kind::File {
-                metadata.len()
+            size: if inode.kind == Kind::File {
+                inode.size
             } else {
                 0
             },
-            modified: Timestamp::new(
-                modified.seconds(),
-                i32::try_from(modified.nanoseconds()).unwrap_or_default(),
-            )
-            .ok(),
-            mode: Some(u32::from(metadata.mode())),
-            owner: Some((metadata.uid(), metadata.gid())),
+            modified: inode.modified,
+            mode: Some(inode.mode),
+            owner: Some(inode.owner),
             target,
+            place: number.into(),
+            links: inode.links,
+            attributes: inline::has_attributes(&inode),
+            ..Node::of(inode.kind)
         })
+    }
+
+    /// What stands behind a name: what cannot be read is a node, too.
+    fn named(&self, number: u32) -> Result<Node, SystemError> {
+        match self.node(number) {
+            Ok(node) => Ok(node),
+            Err(error) => error.of_one().map(Node::unreadable),
+        }
+    }
+
+    fn target(&self, inode: &Inode) -> Result<Vec<u8>, SystemError> {
+        if inode.encrypted {
+            return Err(encrypted());
+        }
+        if !(1..=LONGEST_TARGET).contains(&inode.size) {
+            return damaged(&format!("a symbolic link of {} bytes", inode.size));
+        }
+        if !inode.inline && !inode.in_extents && inode.size <= SHORT_TARGET {
+            return Ok(inode.root()[..inode.size as usize].to_vec());
+        }
+        let mut target = vec![0; inode.size as usize];
+        let mut filled = 0;
+        while filled < target.len() {
+            match self.content(inode, filled as u64, &mut target[filled..])? {
+                Piece::Data(count) => filled += count,
+                Piece::Hole(_) | Piece::End => return damaged("a symbolic link has holes"),
+            }
+        }
+        Ok(target)
+    }
+
+    /// What is at `offset` of a file, of a long symbolic link or of a directory.
+    fn content(&self, inode: &Inode, offset: u64, buffer: &mut [u8]) -> Result<Piece, SystemError> {
+        if offset >= inode.size || buffer.is_empty() {
+            return Ok(Piece::End);
+        }
+        if inode.inline {
+            let Some(content) = inline::content(inode) else {
+                return damaged("content within an inode is not all there");
+            };
+            let rest = content.get(offset as usize..).unwrap_or_default();
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            return Ok(Piece::Data(count));
+        }
+        let block = self.volume.shape.block as u64;
+        let run = run_at(inode, offset / block, &self.volume.shape, &self.volume)?;
+        let left = (run.count.saturating_mul(block) - offset % block).min(inode.size - offset);
+        let Some(at) = run.at else {
+            return Ok(Piece::Hole(left));
+        };
+        let count = buffer
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        let start = at
+            .checked_mul(block)
+            .and_then(|start| start.checked_add(offset % block))
+            .ok_or_else(|| SystemError::Damaged("a block is where none can be".to_owned()))?;
+        self.volume.read(start, &mut buffer[..count])?;
+        Ok(Piece::Data(count))
+    }
+
+    /// Goes through a directory's entries; what is wrong with it, if something is.
+    fn entries(
+        &self,
+        directory: &Node,
+        each: &mut dyn FnMut(&[u8], u32),
+    ) -> Result<Option<String>, SystemError> {
+        let inode = self.inode_of(directory)?;
+        if inode.kind != Kind::Directory {
+            return damaged("a directory is none");
+        }
+        if inode.encrypted {
+            return Err(encrypted());
+        }
+        let mut wrong = None;
+        let mut note = |why: &str| {
+            wrong.get_or_insert_with(|| format!("in a block of the directory: {why}"));
+        };
+        if inode.inline {
+            let Some(content) = inline::content(&inode) else {
+                return damaged("content within an inode is not all there");
+            };
+            for piece in inline::directory(&content) {
+                if let Err(why) = directory::entries(piece, None, each) {
+                    note(why);
+                }
+            }
+            return Ok(wrong);
+        }
+        let mut block = vec![0; self.volume.shape.block];
+        let mut offset = 0;
+        while offset < inode.size {
+            match self.content(&inode, offset, &mut block) {
+                Ok(Piece::Data(count)) => {
+                    if let Err(why) = directory::entries(&block[..count], inode.sums, each) {
+                        note(why);
+                    }
+                    offset += count as u64;
+                }
+                Ok(Piece::Hole(count)) => {
+                    note("it is not there");
+                    offset += count;
+                }
+                Ok(Piece::End) => break,
+                Err(error) => match error.of_one()? {
+                    Unreadable::Damaged(why) | Unreadable::Unsupported(why) => {
+                        note(&why);
+                        offset += block.len() as u64;
+                    }
+                },
+            }
+            // A directory that was read to here is no circle; one of more blocks than the volume has is.
+            if offset > self.window.size() {
+                return damaged("a directory is larger than its volume");
+            }
+        }
+        Ok(wrong)
     }
 }
 
 impl FileSystem for Ext {
-    fn look(&self, path: &[Vec<u8>]) -> Result<Option<Node>, SystemError> {
-        let path = name::join(path);
-        let Ok(plain) = PathBuf::try_from(path.as_slice()) else {
-            return Ok(None);
-        };
-        match self.system.symlink_metadata(&plain) {
-            Ok(metadata) => self.node(&path, &metadata).map(Some),
-            Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::PathTooLong) => {
-                Ok(None)
+    fn root(&self) -> Result<Node, SystemError> {
+        self.node(ROOT)
+    }
+
+    fn entry(&self, directory: &Node, name: &[u8]) -> Result<Option<Node>, SystemError> {
+        let mut found = None;
+        self.entries(directory, &mut |known, inode| {
+            if known == name {
+                found = Some(inode);
             }
-            Err(error) => Err(refused(error)),
-        }
+        })?;
+        self.window.progressed();
+        found.map(|inode| self.named(inode)).transpose()
     }
 
     fn list(
         &self,
-        path: &[Vec<u8>],
+        directory: &Node,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Listed, SystemError> {
-        let path = name::join(path);
         let mut page = Page::new(after, limit);
-        for entry in self.system.read_dir(path.as_slice()).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            let name = entry.file_name();
-            let bytes: &[u8] = name.as_ref();
-            if bytes != b"." && bytes != b".." {
-                page.offer(bytes, entry.clone());
-            }
-        }
-        let (entries, more) = page.finish();
-        let nodes = entries.into_iter().map(|(name, entry)| {
-            let full = entry.path();
-            let known = entry
-                .metadata()
-                .map_err(refused)
-                .and_then(|metadata| self.node(full.as_ref(), &metadata));
-            let node = match known {
-                Ok(node) => node,
-                Err(SystemError::Damaged(_)) => Node::unreadable(),
-                Err(error) => return Err(error),
-            };
+        let damage = self.entries(directory, &mut |name, inode| page.offer(name, inode))?;
+        let (found, more) = page.finish();
+        let mut entries = Vec::with_capacity(found.len());
+        for (name, inode) in found {
+            let node = self.named(inode)?;
             self.window.progressed();
-            Ok((name, node))
-        });
-        Ok((nodes.collect::<Result<_, _>>()?, more))
+            entries.push((name, node));
+        }
+        Ok(Listed {
+            entries,
+            more,
+            damage,
+        })
     }
 
-    fn read(
-        &self,
-        path: &[Vec<u8>],
-        offset: u64,
-        length: u64,
-        out: &mut Sink<'_>,
-    ) -> Result<(), SystemError> {
-        let mut file = self
-            .system
-            .open(name::join(path).as_slice())
-            .map_err(refused)?;
-        if offset >= file.metadata().len() {
-            return Ok(());
+    fn read(&self, file: &Node, offset: u64, buffer: &mut [u8]) -> Result<Piece, SystemError> {
+        let inode = self.inode_of(file)?;
+        if inode.encrypted {
+            return Err(encrypted());
         }
-        file.seek_to(offset).map_err(refused)?;
-        let mut left = length;
-        let mut buffer = vec![0; PIECE.min(usize::try_from(length).unwrap_or(PIECE))];
-        while left > 0 {
-            let wanted = buffer.len().min(usize::try_from(left).unwrap_or(PIECE));
-            let mut filled = 0;
-            while filled < wanted {
-                match file
-                    .read_bytes(&mut buffer[filled..wanted])
-                    .map_err(refused)?
-                {
-                    0 => break,
-                    read => filled += read,
-                }
-            }
-            if filled == 0 {
-                return Ok(());
-            }
-            self.window.progressed();
-            out(&buffer[..filled]).map_err(SystemError::Out)?;
-            left -= filled as u64;
-        }
-        Ok(())
+        let piece = self.content(&inode, offset, buffer)?;
+        self.window.progressed();
+        Ok(piece)
     }
 }
 
-/// What the crate says, as one of ours. What the window refused is kept there, and asked for by whoever tells of it.
-fn refused(error: Ext4Error) -> SystemError {
-    match error {
-        Ext4Error::Io(source) => match source.downcast::<super::device::WindowError>() {
-            Ok(window) => SystemError::Window(*window),
-            Err(source) => SystemError::Damaged(source.to_string()),
-        },
-        error => SystemError::Damaged(error.to_string()),
-    }
+fn encrypted() -> SystemError {
+    SystemError::Unsupported("it is encrypted by the system that wrote it (fscrypt)".to_owned())
+}
+
+fn damaged<T>(why: &str) -> Result<T, SystemError> {
+    Err(SystemError::Damaged(why.to_owned()))
 }

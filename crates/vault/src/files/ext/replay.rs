@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        device::{Window, WindowError},
+        device::{Bytes, Window, WindowError},
         system::SystemError,
     },
     journal::{self, Journal, Kind, Summed, Tag},
@@ -28,6 +28,7 @@ pub(super) struct Replayed {
     replaced: Replaced,
     /// It no longer says that there is something to replay.
     superblock: Option<Box<[u8; shape::LENGTH]>>,
+    pub(super) shape: Shape,
 }
 
 /// The blocks of the file system whose content is in the journal.
@@ -50,22 +51,28 @@ impl Replayed {
             block: shape.block as u64,
             replaced: Replaced::new(),
             superblock: None,
+            shape: shape.clone(),
         };
         if shape.needs_recovery {
             let runs = Runs::of_journal(&replayed.window, &shape)?;
-            if let Some(journal) = Journal::open(&replayed.window, &runs, shape.block)? {
-                replayed.replaced = replay(&journal, shape.block)?;
-            }
+            let replaced = match Journal::open(&replayed.window, &runs, shape.block)? {
+                Some(journal) => replay(&journal, shape.block)?,
+                None => Replaced::new(),
+            };
+            drop(runs);
+            replayed.replaced = replaced;
             replayed.read(shape::AT, &mut superblock)?;
             superblock = shape::recovered(superblock)?;
             replayed.superblock = Some(Box::new(superblock));
         }
-        shape::check_groups(&superblock)?;
+        shape::check(&superblock)?;
+        replayed.shape = Shape::of(&superblock)?;
         Ok(replayed)
     }
+}
 
-    /// Fills `buffer` from the volume's byte `start` on.
-    pub(super) fn read(&self, start: u64, buffer: &mut [u8]) -> Result<(), WindowError> {
+impl Bytes for Replayed {
+    fn read(&self, start: u64, buffer: &mut [u8]) -> Result<(), WindowError> {
         self.window.read(start, buffer)?;
         let end = start + buffer.len() as u64;
         if buffer.is_empty() {
@@ -161,7 +168,7 @@ fn replay(journal: &Journal<'_>, block: usize) -> Result<Replaced, SystemError> 
         }
         if replaced.len() + open.replaced.len() > MOST || open.revoked.len() > MOST {
             let why = "its unfinished journal is larger than any that is read here";
-            return Err(SystemError::Damaged(why.to_owned()));
+            return Err(SystemError::Unsupported(why.to_owned()));
         }
     }
     Ok(replaced)
