@@ -49,7 +49,9 @@ pub(super) struct Unreadable {
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
     // The mark that some editors put before a file's first byte.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let read: Result<Vec<Node>, _> = serde_yaml::from_multiple(text);
+    // kubectl and the API server read YAML 1.1, where 010 is eight.
+    let options = serde_yaml::options! { legacy_octal_numbers: true };
+    let read: Result<Vec<Node>, _> = serde_yaml::from_multiple_with_options(text, options);
     let documents = read.map_err(|error| Unreadable {
         at: error
             .location()

@@ -197,7 +197,7 @@ fn wrong_type(value: &Value, schema: &Value, path: &[Step]) -> Option<String> {
         return None;
     }
     if schema["x-kubernetes-int-or-string"] == true {
-        let fits = value.is_i64() || value.is_u64() || value.is_string();
+        let fits = value.is_i64() || value.is_string();
         return (!fits).then(|| mistyped(value, "integer or string", path));
     }
     let wanted = schema["type"].as_str()?;
@@ -206,7 +206,8 @@ fn wrong_type(value: &Value, schema: &Value, path: &[Step]) -> Option<String> {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
+        // Beyond this a number of JSON is not whole any more to the API server.
+        "integer" => value.is_i64(),
         "number" => value.is_number(),
         _ => true,
     };
