@@ -80,6 +80,9 @@ word! {
     }
 }
 
+/// The first task of a machine's backup: until it is completed the backup can be cancelled.
+pub const TAKE_SNAPSHOT: &str = "Take Snapshot";
+
 /// What a job says of itself in its property bag, in the words in which `kluis service` tells it to people.
 pub mod fact {
     /// How many MiB are done of [`TOTAL`].

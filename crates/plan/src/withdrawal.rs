@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::Condition;
-use kluis_arm::job::{JobAction, JobStatus, VmJob};
+use kluis_arm::job::{JobAction, JobStatus, TAKE_SNAPSHOT, TaskStatus, VmJob};
 
 use crate::conditions::{Verdict, cut};
 use crate::errand::{Errand, State, patience};
@@ -130,9 +130,7 @@ fn under_way(
             step: None,
         };
     }
-    let can_be = detail
-        .and_then(|detail| detail.actions_info.as_ref())
-        .is_some_and(|actions| actions.contains(&JobAction::Cancellable));
+    let can_be = detail.is_some_and(can_be_cancelled);
     let id = ids::name("job", job).ok().filter(|_| can_be);
     match id.map(|name| errand.item.vault().job(name)) {
         Some(id) => {
@@ -157,6 +155,21 @@ fn under_way(
             Withdrawal::Goes(Some(Event::warning("JobRunsOn", note)))
         }
     }
+}
+
+/// Whether a job that is under way can still be cancelled. Azure's backups name the action for as long as they are remembered; what
+/// counts is that their snapshots are not taken yet.
+fn can_be_cancelled(detail: &VmJob) -> bool {
+    let actions = detail.actions_info.as_ref();
+    let named = actions.is_some_and(|actions| actions.contains(&JobAction::Cancellable));
+    let tasks = detail
+        .extended_info
+        .as_ref()
+        .and_then(|info| info.tasks_list.as_ref());
+    let taken = tasks.into_iter().flatten().any(|task| {
+        task.task_id.as_deref() == Some(TAKE_SNAPSHOT) && task.status == Some(TaskStatus::Completed)
+    });
+    named && !taken
 }
 
 /// How the work stands cannot be told: what passes by itself is waited for, but not for ever.

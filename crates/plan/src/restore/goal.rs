@@ -188,7 +188,7 @@ impl<'a> Goal<'a> {
             Self::Disks { group, .. } => differs("Target resource group", group_name(group)),
             Self::NewVm { vm, .. } => {
                 differs("Target resource group", &vm.resource_group)
-                    || differs("Target Virtual Machine Name", &vm.name)
+                    || differs("Target VM Name", &vm.name)
             }
             Self::InPlace { .. } => false,
             Self::Files { group, name, .. } => {

@@ -1,12 +1,12 @@
 //! The tasks that a job consists of, how far it is and how long it will take, in the wire's words.
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_arm::job::{JobTask, TaskStatus};
+use kluis_arm::job::{JobTask, TAKE_SNAPSHOT, TaskStatus};
 use kluis_arm::time::{WireTime, job_duration};
 use serde_json::{Number, json};
 
 use super::job_words::ended;
-use super::rows::{Job, Kind, Outcome, Phase, Span, Stage, Work};
+use super::rows::{Goal, Job, Kind, Outcome, Phase, Span, Stage, Work};
 use super::{consistency, removed};
 
 /// A job's tasks, as Azure names them.
@@ -26,7 +26,7 @@ pub(super) fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
         }
         Work::Nothing | Work::Forget(_) => Vec::new(),
         Work::Backup(work) => {
-            let mut snapshot = task("Take Snapshot", work.snapshot, job, now);
+            let mut snapshot = task(TAKE_SNAPSHOT, work.snapshot, job, now);
             if work.phase != Phase::Snapshot {
                 let reached = work.consistency.map(consistency::words);
                 snapshot.task_execution_details =
@@ -44,7 +44,26 @@ pub(super) fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
                 began: job.copied.started,
                 ended: ended(job).map(|(when, _)| when).filter(|_| all),
             };
-            vec![task("Transfer data from vault", span, job, now)]
+            let mut transfer = task("Transfer data from vault", span, job, now);
+            if all {
+                let bytes: u64 = work.disks.iter().map(|disk| disk.bytes).sum();
+                transfer.task_execution_details = Some(format!(
+                    "{} disks were restored, {} MB.",
+                    work.disks.len(),
+                    bytes >> 20
+                ));
+            }
+            let applied = match work.goal {
+                Goal::Disks => return vec![transfer],
+                Goal::Machine(_) => "Create the restored virtual machine",
+                Goal::InPlace(_) => "Update the virtual machine",
+            };
+            // Of one moment: a restore takes effect when all of its files are there.
+            let span = Span {
+                began: span.ended.filter(|_| work.done),
+                ended: span.ended.filter(|_| work.done),
+            };
+            vec![transfer, task(applied, span, job, now)]
         }
         Work::Files(work) => {
             let span = Span {

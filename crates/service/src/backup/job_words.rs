@@ -10,7 +10,7 @@ use kluis_arm::time::{job_duration, time_remaining};
 use serde_json::Value;
 
 use super::job_tasks;
-use super::rows::{Cause, Fault, Goal, Job, Kind, Outcome, Phase, Stage, Work};
+use super::rows::{Cause, Fault, Goal, Job, Kind, Outcome, Phase, PointDisk, Stage, Work};
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupJobs";
 
@@ -45,7 +45,7 @@ pub(super) fn render(
                 .map_or(now, |(when, _)| when)
                 .duration_since(job.began),
         )),
-        actions_info: is_cancellable(job).then(|| vec![JobAction::Cancellable]),
+        actions_info: names_actions(job).then(|| vec![JobAction::Cancellable]),
         error_details: (!error_details.is_empty()).then_some(error_details),
         virtual_machine_version: Some("Compute".to_owned()),
         extended_info: match shown {
@@ -83,6 +83,12 @@ pub(super) fn status(job: &Job) -> JobStatus {
             Outcome::Cancelled => JobStatus::Cancelled,
         },
     }
+}
+
+/// Whether the job names what may be done with it. Azure's backups and restores do for as long as they are remembered, also when it is
+/// too late for it: [`is_cancellable`] is what counts.
+fn names_actions(job: &Job) -> bool {
+    matches!(job.kind, Kind::Backup | Kind::Restore)
 }
 
 /// Whether a person can still stop the job: a backup until its snapshots are taken, a restore until it is done, and any that
@@ -136,6 +142,7 @@ fn error(fault: &Fault) -> JobError {
 
 fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInfo {
     let internal = match &job.work {
+        Work::Backup(_) => Some(("IsInstantRpJob", "True")),
         Work::Restore(work) => Some((
             "restoreLocationType",
             match work.goal {
@@ -144,15 +151,16 @@ fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInf
                 Goal::InPlace(_) => "OriginalLocation",
             },
         )),
-        _ => None,
+        Work::Nothing | Work::Forget(_) | Work::Files(_) => None,
     };
+    let remaining = job_tasks::remaining(job, now).unwrap_or_default();
     VmJobExtendedInfo {
         tasks_list: Some(job_tasks::tasks(job, now)),
         property_bag: Some(bag(job, place)),
         internal_property_bag: internal
             .map(|(name, value)| [(name.to_owned(), value.to_owned())].into()),
         progress_percentage: job_tasks::percentage(job),
-        estimated_remaining_duration: job_tasks::remaining(job, now).map(time_remaining),
+        estimated_remaining_duration: names_actions(job).then(|| time_remaining(remaining)),
         dynamic_error_message: job.fault.as_ref().map(|fault| fault.message.clone()),
         ..VmJobExtendedInfo::default()
     }
@@ -161,6 +169,7 @@ fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInf
 /// What the job says about itself, its place in the queue while it waits, and how far its bytes are.
 fn bag(job: &Job, place: Option<usize>) -> BTreeMap<String, String> {
     let mut bag: BTreeMap<String, String> = job.facts.iter().cloned().collect();
+    bag.extend(chosen_disks(job));
     if let Some(place) = place {
         bag.insert(fact::QUEUE_PLACE.to_owned(), place.to_string());
     }
@@ -171,6 +180,26 @@ fn bag(job: &Job, place: Option<usize>) -> BTreeMap<String, String> {
         bag.insert(fact::TOTAL.to_owned(), megabytes(job.copied.total));
     }
     bag
+}
+
+/// Which disks a job is of, where somebody chose some of a machine's.
+fn chosen_disks(job: &Job) -> Vec<(String, String)> {
+    let names = |names: Vec<&str>| names.join(", ");
+    match &job.work {
+        Work::Backup(work) if !work.excluded.is_empty() => {
+            let of =
+                |disks: &[PointDisk]| names(disks.iter().map(|disk| disk.name.as_str()).collect());
+            vec![
+                ("Backed-up disk(s)".to_owned(), of(&work.disks)),
+                ("Excluded disk(s)".to_owned(), of(&work.excluded)),
+            ]
+        }
+        Work::Restore(work) if work.chosen => {
+            let disks = work.disks.iter().map(|disk| disk.disk.name.as_str());
+            vec![("Restored disk(s)".to_owned(), names(disks.collect()))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A value of the wire as JSON. Nothing on the wire has keys that are not text, which is all that could fail.

@@ -192,6 +192,10 @@ fn protect(
     tx.put(&item)?;
     if is_new {
         judgement::record(tx, &item)?;
+        let mut vault = vault.clone();
+        if vault.assign_storage() {
+            tx.put(&vault)?;
+        }
     }
     let job = jobs::done(
         ctx,

@@ -81,6 +81,17 @@ impl Refusal {
         )
     }
 
+    /// 404 `ResourceGroupNotFound`: whatever is asked of a group that is not there.
+    #[must_use]
+    pub fn no_group(name: &str) -> Self {
+        Self::not_found(
+            kluis_arm::error::code::RESOURCE_GROUP_NOT_FOUND,
+            format!(
+                "Resource group '{name}' could not be found; resource groups are those of the service's inventory."
+            ),
+        )
+    }
+
     /// 404 for a path that leads to nothing this service serves.
     #[must_use]
     pub fn no_route(path: &str) -> Self {

@@ -36,7 +36,26 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     permitted(request)?;
     request.json()?;
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    routed(request, &segments, &words, ctx, tx).map_err(|refusal| match words.as_slice() {
+        // Of what is not there in a group that is not there, Azure names the group.
+        [_, _, "resourcegroups", group, ..]
+            if refusal.code == "ResourceNotFound"
+                && ctx.inventory.resource_group(group).is_none() =>
+        {
+            Refusal::no_group(&segments[3])
+        }
+        _ => refusal,
+    })
+}
+
+fn routed(
+    request: &Request,
+    segments: &[String],
+    words: &[&str],
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    match words {
         ["subscriptions", subscription, ..] if *subscription != ctx.subscription.to_lowercase() => {
             Err(Refusal::not_found(
                 "SubscriptionNotFound",
@@ -56,7 +75,7 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
             "vaults",
             _,
             ..,
-        ] => in_vault(request, &segments, ctx, tx),
+        ] => in_vault(request, segments, ctx, tx),
         [
             _,
             _,
@@ -70,24 +89,18 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
             protection::route(request, None, &segments[4..], ctx, tx)
         }
         [_, _, "resourcegroups", _, "providers", PROVIDER, below @ ..] => {
-            around(request, Base::Group, below, &segments, &words, ctx, tx)
+            around(request, Base::Group, below, segments, words, ctx, tx)
         }
         // Some clients write the subscription twice before a question about a region.
         [_, _, "providers", PROVIDER, below @ ..]
-        | [_, _, "subscriptions", _, "providers", PROVIDER, below @ ..] => around(
-            request,
-            Base::Subscription,
-            below,
-            &segments,
-            &words,
-            ctx,
-            tx,
-        ),
+        | [_, _, "subscriptions", _, "providers", PROVIDER, below @ ..] => {
+            around(request, Base::Subscription, below, segments, words, ctx, tx)
+        }
         ["providers", protection::PROVIDER, ..]
         | [.., "providers", protection::PROVIDER, "backupinstances"] => {
-            protection::of_no_vault(request, &words).map(|response| (response, Vec::new()))
+            protection::of_no_vault(request, words).map(|response| (response, Vec::new()))
         }
-        _ => inventory::route(request, &segments, ctx, tx).map(|response| (response, Vec::new())),
+        _ => inventory::route(request, segments, ctx, tx).map(|response| (response, Vec::new())),
     }
 }
 

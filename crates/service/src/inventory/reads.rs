@@ -133,12 +133,8 @@ fn absent(segments: &[String]) -> Refusal {
 }
 
 fn existing<'a>(name: &str, ctx: &Context<'a>) -> Result<&'a ResourceGroup, Refusal> {
-    ctx.inventory.resource_group(name).ok_or_else(|| {
-        Refusal::not_found(
-            "ResourceGroupNotFound",
-            format!("Resource group '{name}' could not be found."),
-        )
-    })
+    let group = ctx.inventory.resource_group(name);
+    group.ok_or_else(|| Refusal::no_group(name))
 }
 
 /// The resources of one kind, of one group or of all.

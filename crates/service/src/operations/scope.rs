@@ -36,7 +36,7 @@ pub enum Scope<'a> {
     Validation,
     /// `V/backupJobs/operationResults` alone: exporting jobs has no status document.
     Export,
-    /// `V/backupJobs/{j}/operationResults` alone: cancelling a job has no status document.
+    /// `V/backupJobs/{j}/operationsStatus` and `…/operationResults`: cancelling a job.
     Job(&'a str),
 }
 
@@ -49,8 +49,8 @@ impl Scope<'_> {
             Scope::Backup => "backupOperations".to_owned(),
             Scope::Policy(policy) => format!("backupPolicies/{policy}/operations"),
             Scope::Validation => "backupValidateOperationsStatuses".to_owned(),
-            Scope::Job(_) | Scope::Export => return None,
-            Scope::Fabric | Scope::Container(_) | Scope::Item(..) => {
+            Scope::Export => return None,
+            Scope::Fabric | Scope::Container(_) | Scope::Item(..) | Scope::Job(_) => {
                 format!("{}/operationsStatus", self.resource())
             }
         })

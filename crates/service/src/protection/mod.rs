@@ -148,7 +148,7 @@ fn list(
     tx: &Tx<'_>,
 ) -> Result<Response, Refusal> {
     if let Some(group) = group.filter(|group| ctx.inventory.resource_group(group).is_none()) {
-        return Err(vaults::no_group(group));
+        return Err(Refusal::no_group(group));
     }
     let all = BackupVault::all(tx)?;
     let wanted = |vault: &&BackupVault| group.is_none_or(|name| same(name, &vault.resource_group));

@@ -4,7 +4,7 @@ use kluis_arm::error::code;
 use serde_json::{Value, json};
 
 use crate::core::Refusal;
-use crate::vaults::put_over;
+use crate::vaults::{put_over, refuse_keys};
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
 const OURS: [&str; 7] = [
@@ -47,6 +47,12 @@ pub(super) fn with_consequences(properties: &Value) -> Value {
     all["secureScore"] = json!(score);
     all["bcdrSecurityLevel"] = json!(level);
     all["replicatedRegions"] = json!([]);
+    if let Some(security) = all["securitySettings"].as_object_mut() {
+        // What an older version took of a key that did nothing.
+        security.shift_remove("encryptionSettings");
+        let approval = security.entry("multiUserAuthorization");
+        approval.or_insert_with(|| json!("Disabled"));
+    }
     all
 }
 
@@ -67,15 +73,12 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
             ));
         }
     };
+    let security = said.get("securitySettings").unwrap_or(&Value::Null);
+    refuse_keys(&security["encryptionSettings"])?;
     for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
         put_over(&mut properties[key.as_str()], value);
     }
     check(&old, properties)
-}
-
-/// Whether the vault is immutable for good.
-pub(super) fn is_locked(properties: &Value) -> bool {
-    is(properties, IMMUTABILITY, "Locked")
 }
 
 fn check(old: &Value, new: &Value) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use crate::core::{Answer, Context, Refusal, Request, Response};
 use crate::inventory::Inventory;
 use crate::operations::{self, Scope};
 use crate::store::Tx;
-use crate::vaults::{etag, tags, vault_name};
+use crate::vaults::{self, Left, etag, tags, vault_name};
 
 /// As many as of recovery services vaults, for Azure publishes no number.
 const MOST: usize = 500;
@@ -53,7 +53,7 @@ pub(super) fn available(
     tx: &Tx<'_>,
 ) -> Result<Value, Refusal> {
     if ctx.inventory.resource_group(group).is_none() {
-        return Err(no_group(group));
+        return Err(Refusal::no_group(group));
     }
     let asked = request.json()?.unwrap_or_default();
     let Some(name) = asked["name"].as_str() else {
@@ -75,15 +75,6 @@ pub(super) fn available(
     })
 }
 
-pub(super) fn no_group(name: &str) -> Refusal {
-    Refusal::not_found(
-        code::RESOURCE_GROUP_NOT_FOUND,
-        format!(
-            "Resource group '{name}' could not be found; resource groups are those of the service's inventory."
-        ),
-    )
-}
-
 /// 201 with the vault as `Provisioning`, as Azure answers; the operation that it points to is done when it is asked.
 fn create(
     request: &Request,
@@ -93,7 +84,7 @@ fn create(
     tx: &mut Tx<'_>,
 ) -> Result<Response, Refusal> {
     let Some(group) = ctx.inventory.resource_group(group) else {
-        return Err(no_group(group));
+        return Err(Refusal::no_group(group));
     };
     vault_name(name)?;
     if BackupVault::all(tx)?.len() >= MOST {
@@ -120,11 +111,22 @@ fn create(
         etag: String::new(),
         properties: properties::of_a_new_vault(),
     };
-    take(&mut vault, &body, ctx)?;
-    tx.put(&vault)?;
+    take(&mut vault, &body, Left::Go, ctx)?;
+    written(request, &vault, "Provisioning", ctx, tx)
+}
+
+/// 201 with the vault in the state that it is said to pass through, and where that is followed.
+fn written(
+    request: &Request,
+    vault: &BackupVault,
+    passing: &str,
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Result<Response, Refusal> {
+    tx.put(vault)?;
     let operation = operations::done(tx, ctx, &vault.vault_key(), None, Some(vault.render(ctx)))?;
     let mut shown = vault.render(ctx);
-    shown["properties"]["provisioningState"] = json!("Provisioning");
+    shown["properties"]["provisioningState"] = json!(passing);
     let response = Response::json(201, shown);
     Ok(operation.follow(response, request, &vault.id(ctx), Scope::Vault, false))
 }
@@ -146,9 +148,8 @@ fn replace(
             ),
         ));
     }
-    take(&mut vault, &body, ctx)?;
-    tx.put(&vault)?;
-    Ok(Response::ok(vault.render(ctx)))
+    take(&mut vault, &body, Left::Go, ctx)?;
+    written(request, &vault, "Updating", ctx, tx)
 }
 
 fn patch(
@@ -157,7 +158,7 @@ fn patch(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<Response, Refusal> {
-    take(&mut vault, &body(request)?, ctx)?;
+    take(&mut vault, &body(request)?, Left::Stay, ctx)?;
     tx.put(&vault)?;
     let operation = operations::done(tx, ctx, &vault.vault_key(), None, Some(vault.render(ctx)))?;
     Ok(operation.follow(
@@ -169,40 +170,36 @@ fn patch(
     ))
 }
 
-/// The vault goes with its policies. Its operation is followed where the region is asked, for the vault is no more.
+/// The vault goes with its policies, also when its immutability is locked: there is nothing in it that could be lost. Its operation is followed where the region is asked, for the vault is no more.
 fn delete(
     request: &Request,
     vault: &BackupVault,
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<Response, Refusal> {
-    if properties::is_locked(&vault.properties) {
-        return Err(Refusal::bad_request(
-            code::IMMUTABLE,
-            format!(
-                "The vault '{}' is immutable, and locked so: it can't be deleted.",
-                vault.name
-            ),
-        ));
-    }
     tx.forget_vault(vault.vault_key().as_str())?;
     let region = region_key(&vault.location);
-    let operation = operations::done(tx, ctx, &region, None, None)?;
+    let operation = operations::done(tx, ctx, &region, None, Some(json!({})))?;
     let place = format!(
-        "/subscriptions/{}/providers/Microsoft.DataProtection/locations/{}",
-        ctx.subscription, vault.location
+        "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.DataProtection/locations/{}",
+        ctx.subscription, vault.resource_group, vault.location
     );
     Ok(operation.follow(Response::empty(202), request, &place, Scope::Vault, true))
 }
 
 /// Takes over what a body says; what it doesn't name stays.
-fn take(vault: &mut BackupVault, body: &Value, ctx: &Context<'_>) -> Result<(), Refusal> {
+fn take(
+    vault: &mut BackupVault,
+    body: &Value,
+    left: Left,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
     properties::merge(&mut vault.properties, &body["properties"])?;
     if let Some(said) = body.get("tags").filter(|tags| !tags.is_null()) {
         vault.tags = tags(said)?;
     }
     if let Some(identity) = body.get("identity") {
-        vault.identity = Some(identity.clone()).filter(|identity| !identity.is_null());
+        vault.identity = vaults::identity(vault.identity.as_ref(), identity, left, ctx)?;
     }
     vault.etag = etag(ctx);
     Ok(())

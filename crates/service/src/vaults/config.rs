@@ -3,7 +3,8 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{KIND, VaultRow, encryption, extended_info, usages};
+use super::identity::Left;
+use super::{KIND, VaultRow, encryption, extended_info, properties, usages};
 use crate::backup;
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath};
 use crate::store::Tx;
@@ -91,7 +92,8 @@ fn soft_delete(
         } } } });
         save(&mut vault, &body, false, ctx, tx)?;
     }
-    let settings = &vault.properties["securitySettings"]["softDeleteSettings"];
+    let shown = properties::with_consequences(&vault);
+    let settings = &shown["securitySettings"]["softDeleteSettings"];
     let always = settings["softDeleteState"]
         .as_str()
         .is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
@@ -115,7 +117,7 @@ fn save(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<(), Refusal> {
-    vault.take(body, locked)?;
+    vault.take(body, locked, Left::Stay, ctx)?;
     vault.etag = super::one::etag(ctx);
     Ok(tx.put(vault)?)
 }

@@ -8,6 +8,7 @@ mod deleted;
 mod encryption;
 mod extended_info;
 mod gauges;
+mod identity;
 mod one;
 mod properties;
 mod repository;
@@ -23,7 +24,9 @@ use crate::store::Tx;
 
 pub use config::below;
 pub use deleted::{busy, holds_deleted, next_due, tick};
+pub(crate) use encryption::of_a_backup_vault as refuse_keys;
 pub use gauges::gauges;
+pub(crate) use identity::{Left, merged as identity};
 pub(crate) use one::etag;
 pub use one::one;
 pub(crate) use properties::{name as vault_name, put_over, tags};
@@ -52,7 +55,7 @@ pub fn route(
         [_, _, "resourcegroups", _, "providers", _, "vaults"] if get => {
             let group = &segments[3];
             if ctx.inventory.resource_group(group).is_none() {
-                return Err(no_group(group));
+                return Err(Refusal::no_group(group));
             }
             list(request, ctx, tx, Some(group))?
         }
@@ -149,13 +152,4 @@ fn available(
     } else {
         json!({ "nameAvailable": true })
     })
-}
-
-fn no_group(name: &str) -> Refusal {
-    Refusal::not_found(
-        kluis_arm::error::code::RESOURCE_GROUP_NOT_FOUND,
-        format!(
-            "Resource group '{name}' could not be found; resource groups are those of the service's inventory."
-        ),
-    )
 }

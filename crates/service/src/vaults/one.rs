@@ -6,8 +6,9 @@ use http::Method;
 use kluis_arm::error::code;
 use serde_json::{Value, json};
 
+use super::identity::{self, Left};
 use super::repository::under_way;
-use super::{KIND, VaultRow, no_group, properties};
+use super::{KIND, VaultRow, properties};
 use crate::backup;
 use crate::core::{Answer, Context, Effect, Refusal, Request, Response, VaultKey};
 use crate::inventory::Inventory;
@@ -51,7 +52,7 @@ fn create(
     tx: &mut Tx<'_>,
 ) -> Answer {
     let Some(group) = ctx.inventory.resource_group(group) else {
-        return Err(no_group(group));
+        return Err(Refusal::no_group(group));
     };
     properties::name(name)?;
     if tx.total::<VaultRow>()? >= MOST {
@@ -86,7 +87,7 @@ fn create(
         shelf: None,
         extended_info: None,
     };
-    vault.take(&body, false)?;
+    vault.take(&body, false, Left::Go, ctx)?;
     let effect = provision(&mut vault, ctx, tx)?;
     Ok((provisioning(&vault, request, ctx, tx)?, vec![effect]))
 }
@@ -106,7 +107,7 @@ fn replace(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut T
             ),
         ));
     }
-    change(&mut vault, &body, ctx, tx)?;
+    change(&mut vault, &body, Left::Go, ctx, tx)?;
     match vault.state() {
         // What asked first is still making it: the same operation tells how that ends.
         "Provisioning" => {
@@ -134,8 +135,12 @@ fn patch(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx<
             ),
         ));
     }
-    change(&mut vault, &body(request)?, ctx, tx)?;
+    let body = body(request)?;
+    change(&mut vault, &body, Left::Stay, ctx, tx)?;
     tx.put(&vault)?;
+    if identity::is_done_at_once(&body) {
+        return Ok((Response::ok(vault.render(ctx)), Vec::new()));
+    }
     let key = vault.id_key();
     let progress = Progress::Succeeded {
         result: Some(vault.render(ctx)),
@@ -244,6 +249,7 @@ fn empty(vault: &VaultRow, key: &VaultKey, softly: bool, tx: &Tx<'_>) -> Result<
 fn change(
     vault: &mut VaultRow,
     body: &Value,
+    left: Left,
     ctx: &Context<'_>,
     tx: &Tx<'_>,
 ) -> Result<(), Refusal> {
@@ -257,7 +263,7 @@ fn change(
         ));
     }
     let locked = backup::redundancy_locked(tx, &vault.id_key())?;
-    vault.take(body, locked)?;
+    vault.take(body, locked, left, ctx)?;
     vault.etag = etag(ctx);
     Ok(())
 }
@@ -342,7 +348,13 @@ impl VaultRow {
     }
 
     /// Takes over what a body says; what it doesn't name stays.
-    pub(super) fn take(&mut self, body: &Value, locked: bool) -> Result<(), Refusal> {
+    pub(super) fn take(
+        &mut self,
+        body: &Value,
+        locked: bool,
+        left: Left,
+        ctx: &Context<'_>,
+    ) -> Result<(), Refusal> {
         let mut properties = self.properties.clone();
         properties::merge(&mut properties, &body["properties"])?;
         properties::check(&self.properties, &properties, locked)?;
@@ -354,7 +366,7 @@ impl VaultRow {
             self.sku = sku.clone();
         }
         if let Some(identity) = body.get("identity") {
-            self.identity = Some(identity.clone()).filter(|identity| !identity.is_null());
+            self.identity = identity::merged(self.identity.as_ref(), identity, left, ctx)?;
         }
         Ok(())
     }

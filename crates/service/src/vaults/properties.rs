@@ -3,11 +3,13 @@
 use kluis_arm::error::code;
 use serde_json::{Value, json};
 
-use super::VaultRow;
+use super::{VaultRow, encryption};
 use crate::core::Refusal;
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
+    // What it may say is what is so.
+    "encryption",
     "provisioningState",
     "backupStorageVersion",
     "privateEndpointStateForBackup",
@@ -36,7 +38,7 @@ pub(super) fn of_a_new_vault() -> Value {
         "securitySettings": {
             "immutabilitySettings": null,
             "softDeleteSettings": {
-                "softDeleteRetentionPeriodInDays": 14, "softDeleteState": "Enabled", "enhancedSecurityState": "Enabled",
+                "softDeleteRetentionPeriodInDays": SOFT_DELETE_DEFAULT_DAYS, "softDeleteState": "Enabled", "enhancedSecurityState": "Enabled",
             },
             "multiUserAuthorization": "Disabled",
         },
@@ -51,8 +53,7 @@ pub(super) fn of_a_new_vault() -> Value {
 /// What follows from a vault's settings, beside them: how well it is guarded against those who would destroy what is in it.
 pub(super) fn with_consequences(vault: &VaultRow) -> Value {
     let mut all = vault.properties.clone();
-    let always = all.pointer(SOFT_DELETE).and_then(Value::as_str);
-    let always = always.is_some_and(|state| state.eq_ignore_ascii_case("AlwaysON"));
+    let always = is(&all, SOFT_DELETE, "AlwaysON");
     let (score, level) = match (vault.is_immutable(), always) {
         (true, true) => ("Adequate", "Good"),
         (true, false) => ("Minimum", "Fair"),
@@ -60,6 +61,16 @@ pub(super) fn with_consequences(vault: &VaultRow) -> Value {
     };
     all["secureScore"] = json!(score);
     all["bcdrSecurityLevel"] = json!(level);
+    if is(&all, SOFT_DELETE, "Disabled")
+        && all["backupStorageVersion"] == ASSIGNED_STORAGE
+        && let Some(days) = all.pointer_mut(SOFT_DELETE_DAYS)
+    {
+        *days = json!(0);
+    }
+    if let Some(all) = all.as_object_mut() {
+        // What an older version took of a key that did nothing.
+        all.shift_remove("encryption");
+    }
     all
 }
 
@@ -106,10 +117,23 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
             ))
         };
     };
+    encryption::of_a_vault(said.get("encryption").unwrap_or(&Value::Null))?;
     for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
         put_over(&mut properties[key.as_str()], value);
     }
+    // A vault without soft delete shows 0 days; a client that sends them back asks for nothing.
+    if is(properties, SOFT_DELETE, "Disabled")
+        && properties.pointer(SOFT_DELETE_DAYS) == Some(&json!(0))
+        && let Some(days) = properties.pointer_mut(SOFT_DELETE_DAYS)
+    {
+        *days = json!(SOFT_DELETE_DEFAULT_DAYS);
+    }
     Ok(())
+}
+
+fn is(of: &Value, pointer: &str, word: &str) -> bool {
+    let found = of.pointer(pointer).and_then(Value::as_str);
+    found.is_some_and(|found| found.eq_ignore_ascii_case(word))
 }
 
 /// Puts a value over another, member by member; a null says nothing.
@@ -196,6 +220,11 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
 
 const REDUNDANCY: &str = "/redundancySettings/standardTierStorageRedundancy";
 const CROSS_REGION: &str = "/redundancySettings/crossRegionRestore";
+/// The days of a soft delete that nobody set.
+const SOFT_DELETE_DEFAULT_DAYS: u32 = 14;
+/// The storage that a vault gets with its first registered machine; before, it is `Unassigned`.
+pub(super) const ASSIGNED_STORAGE: &str = "V2";
+
 const SOFT_DELETE: &str = "/securitySettings/softDeleteSettings/softDeleteState";
 const SOFT_DELETE_DAYS: &str =
     "/securitySettings/softDeleteSettings/softDeleteRetentionPeriodInDays";

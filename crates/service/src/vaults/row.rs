@@ -1,8 +1,9 @@
 //! A vault as the store keeps it: its ARM document, and what the service reads from it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::properties::ASSIGNED_STORAGE;
 use crate::core::VaultKey;
 use crate::store::Row;
 
@@ -99,6 +100,14 @@ impl VaultRow {
     #[must_use]
     pub fn is_immutable(&self) -> bool {
         !self.immutability().eq_ignore_ascii_case("Disabled")
+    }
+
+    /// Has the vault's storage assigned, once something is registered in it. Whether that is news.
+    pub(crate) fn assign_storage(&mut self) -> bool {
+        let version = &mut self.properties["backupStorageVersion"];
+        let is_new = version != ASSIGNED_STORAGE;
+        *version = json!(ASSIGNED_STORAGE);
+        is_new
     }
 
     /// Azure's word for the redundancy: `GeoRedundant`, `LocallyRedundant` or `ZoneRedundant`.

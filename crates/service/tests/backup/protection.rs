@@ -225,6 +225,9 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
             "endTime": "2026-03-02T09:00:00Z",
             "activityId": "00000000-0000-0000-0000-000000000008",
             "duration": "PT0S",
+            "actionsInfo": [
+              "Cancellable"
+            ],
             "virtualMachineVersion": "Compute",
             "extendedInfo": {
               "tasksList": [
@@ -256,7 +259,11 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
                 "Recovery Point Tier": "InstantRP, HardenedRP",
                 "VM Name": "web-1"
               },
-              "progressPercentage": 100.0
+              "internalPropertyBag": {
+                "IsInstantRpJob": "True"
+              },
+              "progressPercentage": 100.0,
+              "estimatedRemainingDuration": "00:00:00"
             },
             "containerName": "iaasvmcontainerv2;shop-rg;web-1",
             "isUserTriggered": true

@@ -361,7 +361,7 @@ fn bad_backups_and_restores_are_refused() {
         400 BMSUserErrorInvalidInput: 'recoveryType' is missing; it must be 'RestoreDisks', 'AlternateLocation' or 'OriginalLocation'.
         400 BMSUserErrorInvalidInput: 'objectType' must be 'IaasVMRestoreRequest' or 'IaasVMRestoreWithRehydrationRequest'; it is 'AzureFileShareRestoreRequest'.
         400 BMSUserErrorInvalidInput: 'storageAccountId' must be the id of the storage account to stage in; it is ''.
-        404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.
+        404 ResourceGroupNotFound: Resource group 'nowhere' could not be found; resource groups are those of the service's inventory.
         400 BMSUserErrorInvalidInput: 'sourceResourceId' must be the machine that was backed up, 'web-1' of resource group 'shop-rg'; it is '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/virtualMachines/web-2'.
         400 BMSUserErrorInvalidInput: The body asks for recovery point '4711', the path for '917128032538660'.
         400 UserErrorRestoreRegionMismatch: Restores go to the vault's region 'westeurope'; 'region' is 'northeurope'.

@@ -68,6 +68,7 @@ fn disks_are_restored_side_by_side_into_the_resource_group_and_can_be_read_there
               "Recovery point time": "3/2/2026 9:00:00 AM",
               "Recovery point time ": "3/2/2026 9:00:00 AM",
               "Target Storage Account Name": "staging",
+              "Target VM Name": "vmName",
               "Target resource group": "shop-restored",
               "VM Name": "web-1"
             },
@@ -99,16 +100,84 @@ fn nothing_is_written_over() {
             .starts_with("409 BMSUserErrorObjectLocked")
     );
     world.settle();
-    let again = world.refused(Method::POST, &path, Some(&restore_request("shop-restored")));
-    expect!["409 UserErrorTargetDiskAlreadyExists: A restored disk 'web-1-os' is already in resource group 'shop-restored', or being written there. Restore into another resource group, or remove that disk first."]
-        .assert_eq(&again);
+    // As at Azure a second restore makes disks of other names, beside the first one's and beside what somebody else put there.
+    let again = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    assert_eq!(
+        names(&world, &again),
+        [
+            "web-1-os-20260302-090000",
+            "web-1-lun0-20260302-090000",
+            "web-1-lun1-20260302-090000"
+        ]
+    );
+    world.settle();
+    let third = world.accept(Method::POST, &path, Some(&restore_request("shop-restored")));
+    assert_eq!(
+        names(&world, &third),
+        [
+            "web-1-os-20260302-090000-2",
+            "web-1-lun0-20260302-090000-2",
+            "web-1-lun1-20260302-090000-2"
+        ]
+    );
+    world.settle();
+    for (job, name) in [
+        (&again, "web-1-os-20260302-090000"),
+        (&third, "web-1-os-20260302-090000-2"),
+    ] {
+        assert_eq!(world.job(job)["status"], "Completed");
+        let disk = format!(
+            "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-restored/providers/Microsoft.Compute/disks/{name}"
+        );
+        assert_eq!(
+            world.get(&disk)["properties"]["diskSizeBytes"],
+            json!(1 << 30)
+        );
+    }
     world
         .files
         .there
         .borrow_mut()
         .insert("/restored/shop-rg/web-1-lun1.raw".into());
-    let taken = world.refused(Method::POST, &path, Some(&restore_request("shop-rg")));
-    assert!(taken.contains("'web-1-lun1'"), "{taken}");
+    let beside = world.accept(Method::POST, &path, Some(&restore_request("shop-rg")));
+    assert_eq!(names(&world, &beside)[2], "web-1-lun1-20260302-090000");
+}
+
+/// The disks that a restore makes.
+fn names(world: &World, job: &str) -> Vec<String> {
+    let paths = world.movers[job].task.clone();
+    let Task::Restore(task) = paths else {
+        panic!("no restore")
+    };
+    let stem = |disk: &kluis_vault::DiskTarget| {
+        disk.path.file_stem().unwrap().to_str().unwrap().to_owned()
+    };
+    task.disks.iter().map(stem).collect()
+}
+
+#[test]
+fn a_restore_says_what_it_makes_of_what() {
+    let (mut world, path) = with_a_point();
+    let mut body = restore_request("shop-restored");
+    body["properties"]["restoreDiskLunList"] = json!([1]);
+    body["properties"]["zones"] = json!(["NoZone"]);
+    let job = world.accept(Method::POST, &path, Some(&body));
+    world.settle();
+    let shown = world.job(&job);
+    assert_eq!(shown["actionsInfo"], json!(["Cancellable"]));
+    let told = &shown["extendedInfo"]["propertyBag"];
+    assert_eq!(told["Target VM Name"], "vmName");
+    assert_eq!(told["Restored disk(s)"], "web-1-os, web-1-lun1");
+    assert_eq!(
+        shown["extendedInfo"]["estimatedRemainingDuration"],
+        "00:00:00"
+    );
+    let tasks = shown["extendedInfo"]["tasksList"].as_array().unwrap();
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(
+        tasks[0]["taskExecutionDetails"],
+        "2 disks were restored, 2048 MB."
+    );
 }
 
 #[test]

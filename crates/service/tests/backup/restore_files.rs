@@ -118,7 +118,7 @@ fn what_can_not_be_is_refused() {
     said.push(world.refused(Method::POST, &encrypted, Some(&hosts())));
     expect![[r#"
         [
-          "404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.",
+          "404 ResourceGroupNotFound: Resource group 'nowhere' could not be found; resource groups are those of the service's inventory.",
           "400 BMSUserErrorInvalidInput: '../up' can't name a folder.",
           "400 BMSUserErrorInvalidInput: '.hidden' can't name a folder.",
           "400 UserErrorOperationNotSupportedForEncryptedVm: 'web-1' is encrypted: its files can't be read out of a recovery point (rule 30). Restore all of its disks, or a new machine."

@@ -33,7 +33,7 @@ fn a_new_machine_is_there_once_all_of_it_is_and_can_be_read_as_azure_shows_it() 
     world.settle();
     assert_eq!(world.job(&job)["status"], "Completed");
     assert_eq!(world.fact(&job, "Job Type"), "Create virtual machine");
-    assert_eq!(world.fact(&job, "Target Virtual Machine Name"), "web-9");
+    assert_eq!(world.fact(&job, "Target VM Name"), "web-9");
     assert_eq!(
         world.job(&job)["extendedInfo"]["internalPropertyBag"]["restoreLocationType"],
         "AlternateLocation"
@@ -292,6 +292,7 @@ fn the_template_attaches_the_disks_and_can_be_read_where_the_job_says() {
           "Restored Bytes": "3221225472",
           "Restored Disks": "web-1-os, web-1-lun0, web-1-lun1",
           "Target Storage Account Name": "staging",
+          "Target VM Name": "vmName",
           "Target resource group": "shop-restored",
           "Template Blob Uri": "https://localhost/kluis/v1/blobs/staging/web-1-00000000000000000000000000000010/azuredeploy00000000-0000-0000-0000-000000000010.json",
           "VM Name": "web-1"

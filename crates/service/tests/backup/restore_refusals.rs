@@ -167,8 +167,8 @@ fn every_rule_names_what_is_wrong_and_the_way_out() {
         Offline: 400 UserErrorRestoreTypeNotSupported: 'recoveryType' must be 'RestoreDisks', 'AlternateLocation' or 'OriginalLocation'; it is 'Offline'.
         26 region: 400 UserErrorRestoreRegionMismatch: Restores go to the vault's region 'westeurope'; 'region' is 'North Europe'.
         26 subscription: 400 LinkedAuthorizationFailed: 'targetResourceGroupId' lies in the subscription '99999999-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
-        no group: 404 ResourceGroupNotFound: Resource group 'nowhere' could not be found.
-        zone: 400 UserErrorInvalidZone: 'zones' must hold one zone, '1', '2' or '3' (rule 29); it holds '1', '2'.
+        no group: 404 ResourceGroupNotFound: Resource group 'nowhere' could not be found; resource groups are those of the service's inventory.
+        zone: 400 UserErrorInvalidZone: 'zones' must hold one zone, '1', '2' or '3', or 'NoZone' (rule 29); it holds '1', '2'.
         LUN: 400 BMSUserErrorInvalidInput: The recovery point '917128032538660' holds no disk at LUN 7.
         no target: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' must be the id of the machine to make; it is ''.
         two groups: 400 BMSUserErrorInvalidInput: 'targetVirtualMachineId' lies in resource group 'shop-restored', 'targetResourceGroupId' names 'shop-rg'.

@@ -76,9 +76,10 @@ fn a_backup_vault_is_made_read_changed_and_deleted() {
     );
 
     let again = world.call("PUT", VAULT, Some(read.clone()));
+    assert_eq!(again.status, 201);
     assert_eq!(
-        (again.status, &again.body.unwrap()["properties"]),
-        (200, &read["properties"])
+        world.get(VAULT).body.unwrap()["properties"],
+        read["properties"]
     );
 
     let change = json!({"tags": {"team": "shop"}, "properties": {"securitySettings": {"softDeleteSettings": {"retentionDurationInDays": 30}}}});
@@ -127,7 +128,7 @@ fn a_backup_vault_is_made_read_changed_and_deleted() {
         "{followed}"
     );
     assert_eq!(world.get(&followed).body.unwrap()["status"], "Succeeded");
-    assert_eq!(world.get(&path(&gone, "Location")).status, 204);
+    assert_eq!(world.get(&path(&gone, "Location")).status, 200);
     assert_eq!(world.get(VAULT).status, 404);
     assert_eq!(world.call("DELETE", VAULT, None).status, 204);
     // Its policies went with it.
@@ -254,11 +255,6 @@ fn what_is_locked_stays_locked() {
         code(&refused),
         "UserErrorUnsupportedVaultImmutabilityStateChange"
     );
-    let refused = world.call("DELETE", VAULT, None);
-    assert_eq!(
-        (refused.status, code(&refused)),
-        (400, "UserErrorOperationDeniedOnImmutableItem")
-    );
 }
 
 #[test]
@@ -277,4 +273,97 @@ fn a_name_is_free_until_it_is_taken() {
     assert_eq!(asked("bv2")["nameAvailable"], true);
     assert_eq!(asked("BV1")["reason"], "AlreadyExists");
     assert_eq!(asked("../x")["reason"], "Invalid");
+}
+
+#[test]
+fn a_tag_for_the_first_backup_of_a_day_goes_with_any_schedule() {
+    let mut world = with_vault();
+    for marker in ["FirstOfDay", "FirstOfWeek", "FirstOfMonth", "FirstOfYear"] {
+        let mut body = disks("PT6H", "P7D");
+        let rules = body["properties"]["policyRules"].as_array_mut().unwrap();
+        rules[0]["trigger"]["taggingCriteria"].as_array_mut().unwrap().push(json!({
+            "isDefault": false, "tagInfo": {"tagName": "Longer"}, "taggingPriority": 25,
+            "criteria": [{"objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": [marker]}],
+        }));
+        let mut longer = rules[1].clone();
+        longer["name"] = json!("Longer");
+        longer["isDefault"] = json!(false);
+        longer["lifecycles"][0]["deleteAfter"]["duration"] = json!("P12D");
+        rules.push(longer);
+        let path = format!("{VAULT}/backupPolicies/marked-{}", marker.to_lowercase());
+        let put = world.call("PUT", &path, Some(body.clone()));
+        assert_eq!(put.status, 200, "{marker}: {:?}", put.body);
+        assert_eq!(
+            world.get(&path).body.unwrap()["properties"],
+            put.body.unwrap()["properties"]
+        );
+        // One whose length is none is refused as before.
+        let after = "/properties/policyRules/2/lifecycles/0/deleteAfter/duration";
+        *body.pointer_mut(after).unwrap() = json!("a while");
+        assert_eq!(world.call("PUT", &path, Some(body)).status, 400, "{marker}");
+    }
+}
+
+#[test]
+fn an_empty_vault_goes_whatever_its_immutability() {
+    let mut world = with_vault();
+    let locked =
+        json!({"properties": {"securitySettings": {"immutabilitySettings": {"state": "Locked"}}}});
+    assert_eq!(world.call("PATCH", VAULT, Some(locked)).status, 202);
+    let gone = world.call("DELETE", VAULT, None);
+    assert_eq!(gone.status, 202);
+    let followed = path(&gone, "Azure-AsyncOperation");
+    let group = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.DataProtection/locations/westeurope";
+    assert!(followed.starts_with(group), "{followed}");
+    assert_eq!(world.get(&followed).body.unwrap()["status"], "Succeeded");
+    assert_eq!(world.get(&path(&gone, "Location")).status, 200);
+    assert_eq!(world.get(VAULT).status, 404);
+}
+
+#[test]
+fn a_change_by_put_is_followed_like_a_vaults_making() {
+    let mut world = with_vault();
+    let changed = world.call("PUT", VAULT, Some(storage("LocallyRedundant")));
+    assert_eq!(changed.status, 201);
+    assert_eq!(
+        changed.body.as_ref().unwrap()["properties"]["provisioningState"],
+        "Updating"
+    );
+    let status = world.get(&path(&changed, "Azure-AsyncOperation"));
+    assert_eq!(status.body.unwrap()["status"], "Succeeded");
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["provisioningState"],
+        "Succeeded"
+    );
+}
+
+#[test]
+fn the_scores_follow_soft_delete_and_immutability() {
+    let mut world = with_vault();
+    for (soft_delete, immutability, score, level) in [
+        ("On", "Disabled", "Minimum", "Fair"),
+        ("Off", "Disabled", "None", "Poor"),
+        ("On", "Unlocked", "Minimum", "Fair"),
+        ("AlwaysOn", "Disabled", "Minimum", "Fair"),
+        ("AlwaysOn", "Unlocked", "Adequate", "Good"),
+    ] {
+        let settings = json!({
+            "softDeleteSettings": {"state": soft_delete}, "immutabilitySettings": {"state": immutability},
+        });
+        let patch = json!({"properties": {"securitySettings": settings}});
+        assert_eq!(
+            world.call("PATCH", VAULT, Some(patch)).status,
+            202,
+            "{soft_delete} {immutability}"
+        );
+        let shown = world.get(VAULT).body.unwrap()["properties"].clone();
+        assert_eq!(
+            (&shown["secureScore"], &shown["bcdrSecurityLevel"]),
+            (&json!(score), &json!(level))
+        );
+    }
+    assert_eq!(
+        world.get(VAULT).body.unwrap()["properties"]["replicatedRegions"],
+        json!([])
+    );
 }

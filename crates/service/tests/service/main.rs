@@ -14,6 +14,7 @@ mod crowds;
 mod data_protection;
 mod decade;
 mod files;
+mod identities;
 mod inventory;
 mod leftovers;
 mod metrics;

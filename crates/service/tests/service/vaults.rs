@@ -423,3 +423,64 @@ fn a_vault_that_could_not_be_moved_is_where_it_was() {
         "it can be tried again"
     );
 }
+
+#[test]
+fn whatever_is_asked_of_a_group_that_is_not_there_its_name_is_what_is_missing() {
+    let mut world = World::new();
+    let group = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/nowhere";
+    for below in [
+        "",
+        "/providers/Microsoft.RecoveryServices/vaults",
+        "/providers/Microsoft.RecoveryServices/vaults/v1",
+        "/providers/Microsoft.RecoveryServices/vaults/v1/backupPolicies",
+        "/providers/Microsoft.RecoveryServices/vaults/v1/backupJobs/j",
+        "/providers/Microsoft.DataProtection/backupVaults",
+        "/providers/Microsoft.DataProtection/backupVaults/v1",
+        "/providers/Microsoft.DataProtection/backupVaults/v1/backupPolicies/p",
+        "/providers/Microsoft.Compute/virtualMachines",
+        "/providers/Microsoft.Compute/virtualMachines/web-1",
+        "/providers/Microsoft.Compute/disks/d",
+        "/providers/Microsoft.Storage/storageAccounts/s",
+        "/providers/Microsoft.Network/virtualNetworks/n/subnets/s",
+        "/providers/Microsoft.KeyVault/vaults/k",
+    ] {
+        let answer = world.get(&format!("{group}{below}"));
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (404, "ResourceGroupNotFound".into()),
+            "{below}"
+        );
+    }
+}
+
+#[test]
+fn the_scores_and_the_days_of_soft_delete_follow_the_settings() {
+    let mut world = World::with_vault();
+    let properties = |world: &mut World| world.get(VAULT).body.unwrap()["properties"].clone();
+    let patch = |world: &mut World, security: serde_json::Value| {
+        let answer = world.call(
+            "PATCH",
+            VAULT,
+            Some(json!({"properties": {"securitySettings": security}})),
+        );
+        assert_eq!(answer.status, 202, "{:?}", answer.body);
+    };
+    patch(
+        &mut world,
+        json!({"immutabilitySettings": {"state": "Unlocked"}}),
+    );
+    let shown = properties(&mut world);
+    assert_eq!(
+        (&shown["secureScore"], &shown["bcdrSecurityLevel"]),
+        (&json!("Minimum"), &json!("Fair"))
+    );
+    patch(
+        &mut world,
+        json!({"softDeleteSettings": {"softDeleteState": "AlwaysON"}}),
+    );
+    let shown = properties(&mut world);
+    assert_eq!(
+        (&shown["secureScore"], &shown["bcdrSecurityLevel"]),
+        (&json!("Adequate"), &json!("Good"))
+    );
+}

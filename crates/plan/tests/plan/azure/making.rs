@@ -61,7 +61,7 @@ impl Azure {
         let (kind, group) = match &making {
             Making::Disks(group) => ("Recover disks", group.name.to_string()),
             Making::Machine(vm) => {
-                self.say("Target Virtual Machine Name", vm.name.to_string());
+                self.say("Target VM Name", vm.name.to_string());
                 ("Create virtual machine", vm.resource_group.to_string())
             }
             Making::OtherDisks(vm, _) => ("Replace disks", vm.resource_group.to_string()),

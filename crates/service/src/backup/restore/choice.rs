@@ -1,5 +1,6 @@
 //! Which disks of a recovery point are restored, and which files they become.
 
+use kluis_arm::error::code;
 use kluis_arm::id::Name;
 use kluis_vault::DiskFormat;
 
@@ -8,6 +9,8 @@ use super::super::rows::{Point, PointDisk, RestoreDisk};
 use super::wanted::Luns;
 use super::{Asked, preflight};
 use crate::core::{Context, Refusal};
+use crate::estate;
+use crate::store::Tx;
 
 /// How recovery points list the OS disk, which has no LUN.
 const OS_DISK: i32 = -1;
@@ -82,6 +85,38 @@ pub(super) fn remark(disks: &[RestoreDisk], point: &Point) -> Option<String> {
             point.vm
         )
     })
+}
+
+/// A name is tried with this many numbers behind it; restores to one place within one second are fewer.
+const MOST_TRIES: u32 = 100;
+
+/// The files that these disks become, under the first names of which all are free: `name` is told what to put behind a disk's, first
+/// what `first` says, then the time, then the time and a number.
+pub(super) fn free(
+    chosen: &[PointDisk],
+    group: &str,
+    first: impl Iterator<Item = String>,
+    name: impl Fn(&PointDisk, &str) -> String,
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<Vec<RestoreDisk>, Refusal> {
+    let stamp = ctx.now.strftime("-%Y%m%d-%H%M%S").to_string();
+    let numbered = (2..=MOST_TRIES).map(|number| format!("{stamp}-{number}"));
+    for tail in first.chain([stamp.clone()]).chain(numbered) {
+        let disks = targets(chosen.to_vec(), group, |disk| name(disk, &tail), ctx)?;
+        let mut taken = false;
+        for disk in &disks {
+            taken |= preflight::is_taken(group, &disk.name, &disk.path, ctx, tx)?;
+            taken |= !tail.is_empty() && estate::disk(ctx, tx, group, &disk.name)?.is_some();
+        }
+        if !taken {
+            return Ok(disks);
+        }
+    }
+    Err(Refusal::conflict(
+        code::TARGET_DISK_EXISTS,
+        format!("Disks named '…{stamp}' are in resource group '{group}' already; try again."),
+    ))
 }
 
 /// The files that these disks become: an image of the form that the disk was backed up from, under a name of `name`'s.

@@ -9,8 +9,8 @@ use super::super::rows::{
 };
 use super::super::{discovery, failure, jobs};
 use super::preflight::ENCRYPTED;
-use super::wanted::Wanted;
-use super::{Asked, choice, preflight, zone};
+use super::wanted::{Wanted, ZoneChoice};
+use super::{Asked, choice, zone};
 use crate::core::{Context, Refusal};
 use crate::estate::{self, Attached, Swap};
 use crate::inventory::{Encryption, Power, VirtualMachine};
@@ -18,9 +18,6 @@ use crate::store::{StoreError, Tx};
 
 use super::super::rows::{Fault, RestoreWork};
 use kluis_arm::error::code;
-
-/// A name is tried with this many numbers behind it; restores in place within one second are fewer.
-const MOST_TRIES: u32 = 100;
 
 /// The group, the disks and what they replace.
 pub(super) fn planned(
@@ -36,38 +33,16 @@ pub(super) fn planned(
         .map(|disk| replaced(disk, vm))
         .collect::<Result<Vec<_>, _>>()?;
     let group = vm.resource_group.clone();
-    let stamp = ctx.now.strftime("%Y%m%d-%H%M%S").to_string();
-    for number in 1..=MOST_TRIES {
-        let tail = if number == 1 {
-            stamp.clone()
-        } else {
-            format!("{stamp}-{number}")
-        };
-        let name = |disk: &PointDisk| match disk.lun {
-            None => format!("{}-os-{tail}", vm.name),
-            Some(lun) => format!("{}-lun{lun}-{tail}", vm.name),
-        };
-        let disks = choice::targets(chosen.clone(), &group, name, ctx)?;
-        let mut taken = false;
-        for disk in &disks {
-            taken |= preflight::is_taken(&group, &disk.name, &disk.path, ctx, tx)?
-                || estate::disk(ctx, tx, &group, &disk.name)?.is_some();
-        }
-        if !taken {
-            let goal = Goal::InPlace(InPlace {
-                before: String::new(),
-                replaces,
-            });
-            return Ok((group, disks, goal));
-        }
-    }
-    Err(Refusal::conflict(
-        code::TARGET_DISK_EXISTS,
-        format!(
-            "The disks '{}-…-{stamp}' exist already; try again.",
-            vm.name
-        ),
-    ))
+    let name = |disk: &PointDisk, tail: &str| match disk.lun {
+        None => format!("{}-os{tail}", vm.name),
+        Some(lun) => format!("{}-lun{lun}{tail}", vm.name),
+    };
+    let disks = choice::free(&chosen, &group, std::iter::empty(), name, ctx, tx)?;
+    let goal = Goal::InPlace(InPlace {
+        before: String::new(),
+        replaces,
+    });
+    Ok((group, disks, goal))
 }
 
 /// The machine, if its disks can be replaced (rule 28): it exists, where the vault is, and its disks are managed and not encrypted.
@@ -100,7 +75,9 @@ fn replaceable<'a>(wanted: &Wanted, asked: &Asked<'a>) -> Result<&'a VirtualMach
             ),
         ));
     }
-    if let (Some(zone), true) = (&wanted.zone, wanted.zone != vm.zone) {
+    if let ZoneChoice::Zone(zone) = &wanted.zone
+        && Some(zone) != vm.zone.as_ref()
+    {
         return Err(Refusal::bad_request(
             "UserErrorInvalidZone",
             format!(

@@ -23,7 +23,7 @@ pub(super) use task::{files as files_task, next, waits};
 use kluis_arm::restore::TriggerRestore;
 
 use super::items::Named;
-use super::rows::{Goal, Item, Job, Kind, Point, RestoreWork, Work};
+use super::rows::{Goal, Item, Job, Kind, Point, PointDisk, RestoreWork, Work};
 use super::{job_words, jobs, points, queue};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate::{self, StagingAccount};
@@ -32,7 +32,7 @@ use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
 use crate::vaults::VaultRow;
 
-use wanted::{Target, Wanted};
+use wanted::{Luns, Target, Wanted};
 
 /// `POST item/recoveryPoints/{point}/restore`.
 pub(super) fn trigger(
@@ -53,7 +53,7 @@ pub(super) fn trigger(
     preflight::point(&point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     preflight::encryption(&wanted, &point, source.as_ref(), ctx)?;
-    zone::there(wanted.zone.as_deref(), &vault.location)?;
+    zone::there(&wanted.zone, &vault.location)?;
     let asked = Asked {
         item: &item,
         point: &point,
@@ -95,7 +95,9 @@ fn planned(
             let group = preflight::group(name, ctx)?;
             let chosen = choice::with_the_os_disk(&wanted.luns, asked.point)?;
             let chosen = choice::of_one_kind(chosen, asked);
-            let disks = choice::targets(chosen, &group, |disk| disk.name.clone(), ctx)?;
+            let name = |disk: &PointDisk, tail: &str| format!("{}{tail}", disk.name);
+            let first = std::iter::once(String::new());
+            let disks = choice::free(&chosen, &group, first, name, ctx, tx)?;
             (group, disks, Goal::Disks)
         }
         Target::Machine { .. } => machine::planned(wanted, asked, ctx, tx)?,
@@ -110,6 +112,7 @@ fn planned(
         location: asked.vault.location.clone(),
         zone: zone::of(wanted, asked),
         disks,
+        chosen: wanted.luns != Luns::All,
         goal,
         papers: None,
         done: false,
@@ -131,13 +134,19 @@ fn queued(
         location: asked.vault.location.clone(),
     })?;
     let (kind, target_vm) = match &mut work.goal {
-        Goal::Disks => ("Recover disks", None),
-        Goal::Machine(made) => ("Create virtual machine", Some(made.name.clone())),
+        // Azure's own word where no machine is made.
+        Goal::Disks => ("Recover disks", "vmName".to_owned()),
+        Goal::Machine(made) => ("Create virtual machine", made.name.clone()),
         Goal::InPlace(replacing) => {
             replacing.before = in_place::backup_before(asked.item, ctx, tx)?;
-            (REPLACE, Some(asked.item.vm.clone()))
+            (REPLACE, asked.item.vm.clone())
         }
     };
+    let network = match &wanted.target {
+        Target::Machine { subnet, .. } => Some(subnet.network.name.to_string()),
+        Target::Disks { .. } | Target::InPlace => None,
+    };
+    let makes_disks = matches!(work.goal, Goal::Disks);
     let group = work.resource_group.clone();
     let kinds = choice::remark(&work.disks, asked.point);
     let mut job = jobs::for_item(
@@ -155,8 +164,12 @@ fn queued(
         job.activity = id.to_lowercase();
     }
     job.state("Job Type", kind);
-    if let Some(name) = target_vm {
-        job.state("Target Virtual Machine Name", name);
+    job.state("Target VM Name", target_vm);
+    if !makes_disks {
+        job.state("Original VM Name", asked.item.vm.clone());
+    }
+    if let Some(network) = network {
+        job.state("Target VNet Name", network);
     }
     job.state(
         "Target Storage Account Name",

@@ -135,12 +135,8 @@ pub(super) fn is_managed(point: &Point, source: Option<&VirtualMachine>) -> bool
 
 /// The resource group, as the inventory writes it.
 pub(super) fn group(name: &str, ctx: &Context<'_>) -> Result<String, Refusal> {
-    let group = ctx.inventory.resource_group(name).ok_or_else(|| {
-        Refusal::not_found(
-            code::RESOURCE_GROUP_NOT_FOUND,
-            format!("Resource group '{name}' could not be found."),
-        )
-    })?;
+    let group = ctx.inventory.resource_group(name);
+    let group = group.ok_or_else(|| Refusal::no_group(name))?;
     Ok(group.name.clone())
 }
 

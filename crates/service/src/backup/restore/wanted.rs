@@ -14,7 +14,7 @@ use crate::vaults::VaultRow;
 pub(super) struct Wanted {
     pub(super) staging: StorageAccountId,
     pub(super) luns: Luns,
-    pub(super) zone: Option<String>,
+    pub(super) zone: ZoneChoice,
     pub(super) target: Target,
 }
 
@@ -27,6 +27,17 @@ pub(super) enum Target {
     Machine { vm: VmId, subnet: SubnetId },
     /// The machine's own disks are replaced.
     InPlace,
+}
+
+/// Which availability zone, by `zones`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ZoneChoice {
+    /// Nothing is said: the zone that the machine was in.
+    AsItWas,
+    /// In none, whatever the machine was in.
+    NoZone,
+    /// This one.
+    Zone(String),
 }
 
 /// Which disks, by `restoreDiskLunList`.
@@ -134,14 +145,17 @@ fn staging(wanted: &VmRestoreRequest) -> Result<StorageAccountId, Refusal> {
     })
 }
 
-fn zone(wanted: &VmRestoreRequest) -> Result<Option<String>, Refusal> {
+fn zone(wanted: &VmRestoreRequest) -> Result<ZoneChoice, Refusal> {
     match wanted.zones.as_deref() {
-        None | Some([]) => Ok(None),
-        Some([zone]) if ["1", "2", "3"].contains(&zone.as_str()) => Ok(Some(zone.clone())),
+        None | Some([]) => Ok(ZoneChoice::AsItWas),
+        Some([zone]) if zone.eq_ignore_ascii_case("NoZone") => Ok(ZoneChoice::NoZone),
+        Some([zone]) if ["1", "2", "3"].contains(&zone.as_str()) => {
+            Ok(ZoneChoice::Zone(zone.clone()))
+        }
         Some(zones) => Err(Refusal::bad_request(
             "UserErrorInvalidZone",
             format!(
-                "'zones' must hold one zone, '1', '2' or '3' (rule 29); it holds '{}'.",
+                "'zones' must hold one zone, '1', '2' or '3', or 'NoZone' (rule 29); it holds '{}'.",
                 zones.join("', '")
             ),
         )),

@@ -3,7 +3,7 @@
 use kluis_arm::region;
 
 use super::Asked;
-use super::wanted::{Target, Wanted};
+use super::wanted::{Target, Wanted, ZoneChoice};
 use crate::core::Refusal;
 
 /// The zone of the disks, and of the machine of them.
@@ -11,17 +11,19 @@ pub(super) fn of(wanted: &Wanted, asked: &Asked<'_>) -> Option<String> {
     let now = asked.source.and_then(|vm| vm.zone.clone());
     match (&wanted.target, &asked.point.shape) {
         (Target::InPlace, _) => now,
-        (_, shape) => wanted.zone.clone().or_else(|| match shape {
-            Some(shape) => shape.zone.clone(),
-            None => now,
-        }),
+        (_, shape) => match (&wanted.zone, shape) {
+            (ZoneChoice::Zone(zone), _) => Some(zone.clone()),
+            (ZoneChoice::NoZone, _) => None,
+            (ZoneChoice::AsItWas, Some(shape)) => shape.zone.clone(),
+            (ZoneChoice::AsItWas, None) => now,
+        },
     }
 }
 
 /// Whether the region has the zone that the request names.
-pub(super) fn there(zone: Option<&str>, region: &str) -> Result<(), Refusal> {
+pub(super) fn there(zone: &ZoneChoice, region: &str) -> Result<(), Refusal> {
     match zone {
-        Some(zone) if !region::has_zones(region) => Err(Refusal::bad_request(
+        ZoneChoice::Zone(zone) if !region::has_zones(region) => Err(Refusal::bad_request(
             "UserErrorInvalidZone",
             format!(
                 "The region '{region}' has no availability zones, and so no zone '{zone}' (rule 29). Leave 'zones' out."

@@ -28,6 +28,9 @@ pub(crate) struct RestoreWork {
     #[serde(default)]
     pub(crate) zone: Option<String>,
     pub(crate) disks: Vec<RestoreDisk>,
+    /// Whether somebody chose them of the point's.
+    #[serde(default)]
+    pub(crate) chosen: bool,
     #[serde(default)]
     pub(crate) goal: Goal,
     /// What is written beside the disks, for whoever makes a machine of them.
