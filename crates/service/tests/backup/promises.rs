@@ -316,7 +316,7 @@ fn in_a_locked_vault_no_sequence_of_requests_brings_an_end_nearer() {
         .ok()
         .and_then(|cases| cases.parse().ok());
     let config = Config {
-        cases: cases.unwrap_or(10),
+        cases: cases.unwrap_or(6),
         failure_persistence: None,
         ..Config::default()
     };

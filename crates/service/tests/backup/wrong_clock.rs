@@ -181,7 +181,7 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        5 => (1..100_i64).prop_map(Act::Run),
+        5 => (1..60_i64).prop_map(Act::Run),
         2 => (1..2_000_i64).prop_map(Act::Off),
         2 => (-100_000..100_000_i64).prop_map(Act::SetBy),
         1 => (-40..40_i64).prop_map(Act::SetBy),
@@ -197,7 +197,7 @@ fn no_point_goes_before_its_time_by_a_clock_alone() {
         .ok()
         .and_then(|cases| cases.parse().ok());
     let config = Config {
-        cases: cases.unwrap_or(15),
+        cases: cases.unwrap_or(4),
         failure_persistence: None,
         ..Config::default()
     };
