@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kluis_policy::State;
 
 use super::rows::{ItemGlance, Job, Point, Stage};
-use crate::core::{Context, Gauge};
+use crate::core::{ClockVerdict, Context, Gauge};
 use crate::store::{StoreError, Tx};
 
 /// Counts of what is there now. Jobs that have ended are not counted: there are a hundred and eighty days of them.
@@ -52,6 +52,20 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
             "How long ago the oldest job of a stage was asked for, by the service's clock; 0 when there is none",
             "stage",
             STAGES.map(|(word, stage)| (word, oldest(stage))),
+        ),
+        Gauge::one(
+            "clock_ahead_seconds",
+            "How far the machine's clock is ahead of the service's time, behind it below 0; 0 while they agree",
+            match ctx.clock.verdict {
+                ClockVerdict::Trusted => 0.0,
+                ClockVerdict::Behind { by } => -by.as_secs_f64(),
+                ClockVerdict::Ahead { by } => by.as_secs_f64(),
+            },
+        ),
+        Gauge::one(
+            "recovery_points_held_back",
+            "Recovery points that are kept beyond their end because the time until it is not proven to have passed",
+            super::held_back(ctx, tx, None)? as f64,
         ),
     ])
 }
