@@ -336,14 +336,12 @@ fn settle(
             ),
         });
     }
-    if copied.touched || *in_use {
-        if image.qcow2.is_some() {
-            qemu::check_tables(&at).map_err(|error| match error {
-                VaultError::Io { source, .. } => image.changed(describe(&source)),
-                error => error,
-            })?;
-            qemu::remove_bitmaps(&at, |_| true, None)?;
-        }
+    if (copied.touched || *in_use) && image.qcow2.is_some() {
+        qemu::check_tables(&at).map_err(|error| match error {
+            VaultError::Io { source, .. } => image.changed(describe(&source)),
+            error => error,
+        })?;
+        qemu::remove_bitmaps(&at, |_| true, None)?;
     }
     let io = |source| VaultError::io("write", &at, source);
     let modified = image
