@@ -7,8 +7,8 @@ mod rendering;
 mod summary;
 
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{BackupPolicyStatus, ConditionType, PolicyDeletionPolicy};
-use kluis_arm::id::PolicyId;
+use kluis_api::{BackupPolicyStatus, ConditionType, PolicyDeletionPolicy, Vault};
+use kluis_arm::id::{PolicyId, VaultId};
 
 use crate::approval::Stake;
 use crate::conditions::{Verdict, cut};
@@ -126,6 +126,15 @@ impl PolicyWorld {
 
     /// Where it is in one vault, past the checks that come before asking Azure anything.
     fn policy_id(&self, facts: &PolicyVaultFacts) -> Result<PolicyId, Waiting> {
+        let (vault, id) = self.vault_id(facts)?;
+        Ok(id.policy(ids::name(
+            "metadata.name",
+            &ids::policy_name(&self.policy.metadata, vault)?,
+        )?))
+    }
+
+    /// The vault, where the items that name it can use it.
+    fn vault_id<'a>(&self, facts: &'a PolicyVaultFacts) -> Result<(&'a Vault, VaultId), Waiting> {
         let (home, name) = facts.name.split_once('/').unwrap_or(("", &facts.name));
         let named = kluis_api::VaultRef {
             name: name.to_owned(),
@@ -145,11 +154,7 @@ impl PolicyWorld {
             .ok_or_else(|| Waiting::ServiceNotFound {
                 service: named.clone(),
             })?;
-        let id = ids::vault_id(service, vault)?;
-        Ok(id.policy(ids::name(
-            "metadata.name",
-            &ids::policy_name(&self.policy.metadata, vault)?,
-        )?))
+        Ok((vault, ids::vault_id(service, vault)?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A policy in one vault: whether it is in force there, has to be written, or may not be.
 
 use jiff::Timestamp;
-use kluis_api::{DaylightSaving, Workload};
+use kluis_api::{DaylightSaving, Vault, Workload};
 use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{
     Difference, Generation, ProtectionPolicy, Terms, differences, keeping, parse,
@@ -17,7 +17,7 @@ use crate::operation;
 use crate::plan::{Basis, Next};
 use crate::step::{Action, EditRoom, Precondition, Slot, Step};
 use crate::terms;
-use crate::waiting::Waiting;
+use crate::waiting::{Stance, Waiting};
 use crate::world::{Fact, Observed, PolicyVaultFacts, PolicyWorld, Progress, Want};
 
 /// How the policy stands in one vault.
@@ -29,6 +29,9 @@ pub(super) enum Rendering {
     NotThere,
     /// No item there uses it; what is in the vault is left as it is.
     NotUsed,
+    /// The items that name the vault cannot use it. They say so themselves, and so does the Vault where there is one: the policy is as
+    /// declared wherever it can be, and whoever else uses it is not held up by another's mistake.
+    OutOfReach { why: Waiting },
     ToPut {
         step: Box<Step>,
         /// What that costs, approved.
@@ -50,14 +53,26 @@ impl Rendering {
     pub(super) fn waiting(&self) -> Option<&Waiting> {
         match self {
             Self::Waiting { waiting, .. } => Some(waiting),
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::ToPut { .. } => None,
+            Self::InForce { .. }
+            | Self::NotThere
+            | Self::NotUsed
+            | Self::OutOfReach { .. }
+            | Self::ToPut { .. } => None,
+        }
+    }
+
+    /// Why it is not in force in the vault, whosever business that is.
+    pub(super) fn why_not(&self) -> Option<&Waiting> {
+        match self {
+            Self::OutOfReach { why } => Some(why),
+            other => other.waiting(),
         }
     }
 
     pub(super) fn stake(&self) -> Option<&Stake> {
         match self {
             Self::ToPut { stake, .. } | Self::Waiting { stake, .. } => stake.as_ref(),
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed => None,
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::OutOfReach { .. } => None,
         }
     }
 
@@ -74,7 +89,11 @@ impl Rendering {
     pub(super) fn sent(&self) -> Option<&Stake> {
         match self {
             Self::ToPut { stake, .. } => stake.as_ref(),
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => None,
+            Self::InForce { .. }
+            | Self::NotThere
+            | Self::NotUsed
+            | Self::OutOfReach { .. }
+            | Self::Waiting { .. } => None,
         }
     }
 
@@ -89,7 +108,11 @@ impl Rendering {
     pub(super) fn drift(&self) -> &[String] {
         match self {
             Self::ToPut { drift, .. } => drift,
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::Waiting { .. } => &[],
+            Self::InForce { .. }
+            | Self::NotThere
+            | Self::NotUsed
+            | Self::OutOfReach { .. }
+            | Self::Waiting { .. } => &[],
         }
     }
 
@@ -97,7 +120,7 @@ impl Rendering {
         match self {
             Self::ToPut { step, .. } => Some(*step),
             Self::Waiting { step, .. } => step.map(|step| *step),
-            Self::InForce { .. } | Self::NotThere | Self::NotUsed => None,
+            Self::InForce { .. } | Self::NotThere | Self::NotUsed | Self::OutOfReach { .. } => None,
         }
     }
 
@@ -106,7 +129,8 @@ impl Rendering {
             Self::Waiting { next, .. } => Some(*next),
             Self::ToPut { .. } => Some(Next::Soon),
             Self::InForce { until } => until.map(|until| Next::After(now.duration_until(until))),
-            Self::NotThere | Self::NotUsed => None,
+            // The Vault wakes the policy when it can be used.
+            Self::NotThere | Self::NotUsed | Self::OutOfReach { .. } => None,
         }
     }
 }
@@ -206,6 +230,7 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
     }
     let id = match world.policy_id(facts) {
         Err(_) if facts.items.is_empty() => return Ok(Rendering::NotThere),
+        Err(why) if is_out_of_reach(world, facts) => return Ok(Rendering::OutOfReach { why }),
         id => id?,
     };
     operation::ended(operation_in(world, facts), facts.progress.as_ref())?;
@@ -255,6 +280,14 @@ fn judge(world: &PolicyWorld, facts: &PolicyVaultFacts, basis: &Basis) -> Result
             }
         }
     }
+}
+
+/// Whether the vault is one that items name and cannot use, and not one that is only still to come.
+fn is_out_of_reach(world: &PolicyWorld, facts: &PolicyVaultFacts) -> bool {
+    let is_going = |vault: &Vault| vault.metadata.deletion_timestamp.is_some();
+    world.vault_id(facts).is_err_and(|why| {
+        why.stance() == Stance::Stuck || facts.vault.as_ref().is_some_and(is_going)
+    })
 }
 
 fn not_taken() -> Waiting {

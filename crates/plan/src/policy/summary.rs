@@ -52,6 +52,15 @@ pub(super) fn of(renderings: &[Rendering], now: Timestamp) -> (Verdict, Next) {
         .filter(|rendering| matches!(rendering, Rendering::InForce { .. }))
         .count()
     {
+        0 if renderings
+            .iter()
+            .any(|one| matches!(one, Rendering::OutOfReach { .. })) =>
+        {
+            Verdict::settled(
+                "NotUsed",
+                "In no vault: its items name none that they can use, and say why. It is written into one when they do.",
+            )
+        }
         0 => Verdict::settled(
             "NotUsed",
             "No item uses it yet; it is written into a vault when one does.",
@@ -118,7 +127,7 @@ pub(super) fn entry(
         items: u32::try_from(facts.items.len()).unwrap_or(u32::MAX),
         generation,
         message: rendering
-            .waiting()
+            .why_not()
             .map(|waiting| cut(&waiting.to_string(), 1024)),
         approval: rendering
             .asked()

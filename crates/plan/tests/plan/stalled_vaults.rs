@@ -71,6 +71,7 @@ fn a_vault_whose_edit_waits_for_approval_is_backed_up_to_and_restored_from() {
         say   Ready yes (Protected) Protected by daily.
         say   Recoverable yes (RecoveryPointExists) 2 recovery points, the newest of 2026-11-22 12:01Z.
         say   WithinRPO yes (WithinObjective) Met until 2026-11-23 14:01Z.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (Protected)
         say   Stalled no (Protected)
@@ -209,8 +210,10 @@ fn a_vault_that_is_not_ours_is_worked_in_by_nobody() {
     cluster.converge(&ALL);
     assert_eq!(cluster.azure.calls.join("\n"), "");
     assert_eq!(said(&mut cluster, Kind::Vault), "False ForeignVault True");
+    // The policy is none the worse for it: what it is in force in is told by the vault and by who uses it there.
+    let policy = said(&mut cluster, Kind::BackupPolicy);
+    assert_eq!(policy, "True NotUsed False");
     for (kind, status) in [
-        (Kind::BackupPolicy, "False"),
         (Kind::ProtectedVM, "False"),
         (Kind::BackupJob, "Unknown"),
         (Kind::Restore, "Unknown"),
