@@ -7,6 +7,7 @@
 mod calendar;
 mod canvas;
 mod document;
+mod first_runs;
 mod legend;
 mod outcome;
 mod page;
@@ -31,7 +32,7 @@ use outcome::Outcome;
 /// Simulates and prints.
 ///
 /// # Errors
-/// A policy that cannot be read or that the API server would refuse, and days that no calendar has.
+/// A policy that cannot be read or that `kluis validate` refuses, and days that no calendar has.
 pub(crate) fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<()> {
     let outcome = outcome(args)?;
     let doing = "writing to standard output";

@@ -7,7 +7,8 @@
 //! Points are given out in order of time and not collected: of a database, those since the last full are held until the
 //! next one closes their chain; of everything else, none.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -69,6 +70,21 @@ pub fn existing(strategy: &Strategy, from: Timestamp, at: Timestamp) -> Vec<Made
         }
     }
     existing
+}
+
+/// Each point as it is made, with how many there are then, it among them. In the memory of the points that exist at once.
+///
+/// `made` is in order of time, as [`timeline`] gives it.
+pub fn counted(made: impl Iterator<Item = Made>) -> impl Iterator<Item = (Made, usize)> {
+    let mut ends = BinaryHeap::new();
+    made.map(move |made| {
+        while ends.peek().is_some_and(|Reverse(end)| *end <= made.due) {
+            ends.pop();
+        }
+        ends.extend(made.until.map(Reverse));
+        // What nothing keeps is there while it is the newest.
+        (made, ends.len() + usize::from(made.until.is_none()))
+    })
 }
 
 /// The walk behind [`timeline`]. Instants are whole seconds since 1970.

@@ -8,6 +8,7 @@ use kluis_operator::overlay::{Laid, Overlay};
 use kluis_operator::preview::{Preview, Previewed};
 use kluis_operator::{Key, Kind};
 use kluis_plan::{Approved, DRIFT_REPAIRED, Plan, Stake};
+use kluis_policy::DaylightSaving;
 use serde_json::Value;
 
 use super::document::{
@@ -134,8 +135,12 @@ fn of_plan(key: &Key, previewed: Previewed, spec: &Value) -> Result<Object> {
         unread,
     } = previewed;
     let losses: Vec<Loss> = plan.stakes.iter().map(loss).collect();
+    let clocks = match spec["schedule"]["daylightSaving"].as_str() {
+        Some("Follow") => DaylightSaving::Follow,
+        _ => DaylightSaving::Ignore,
+    };
     let edits = edits.into_iter().map(|edit| Edit {
-        promises: promises::changed(&edit.before, &edit.after, now),
+        promises: promises::changed(&edit.before, &edit.after, clocks, now),
         vault: edit.vault,
         items: edit.items,
         differences: edit

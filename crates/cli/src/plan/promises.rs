@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::policy::Terms;
 use kluis_plan::Before;
 use kluis_policy::simulate::timeline;
-use kluis_policy::{Retention, Tags, Tier};
+use kluis_policy::{DaylightSaving, Retention, Strategy, Tags, Tier};
 
 use super::document::Promise;
 use crate::simulate::tiers::keeps;
@@ -13,14 +13,28 @@ use crate::simulate::tiers::keeps;
 /// Long enough for every weekday and for both changes of the clocks.
 const A_YEAR: SignedDuration = SignedDuration::from_hours(24 * 400);
 
+/// Every length of month, in either order.
+const DAYS: i32 = 366;
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// The promises that an edit changes.
-pub(super) fn changed(before: &Before, after: &Terms, now: Timestamp) -> Vec<Promise> {
+///
+/// `clocks` is what becomes of the policy's times when the clocks change, of which its terms say nothing.
+pub(super) fn changed(
+    before: &Before,
+    after: &Terms,
+    clocks: DaylightSaving,
+    now: Timestamp,
+) -> Vec<Promise> {
     let was = match before {
         Before::Nothing | Before::ForEver => None,
         Before::Terms(terms) => Some(&**terms),
     };
     let for_ever = matches!(before, Before::ForEver);
-    let mut promises = vec![gap(was, after, now), longest(was, after, for_ever, now)];
+    let mut promises = vec![
+        gap(was, after, clocks, now),
+        longest(was, after, for_ever, now),
+    ];
     promises.extend(Tier::ALL.map(|tier| of_tier(was, after, tier)));
     promises
         .into_iter()
@@ -29,9 +43,12 @@ pub(super) fn changed(before: &Before, after: &Terms, now: Timestamp) -> Vec<Pro
 }
 
 /// The longest time between two backups of whichever kind.
-fn gap(was: Option<&Terms>, after: &Terms, now: Timestamp) -> Promise {
+fn gap(was: Option<&Terms>, after: &Terms, clocks: DaylightSaving, now: Timestamp) -> Promise {
     let of = |terms: &Terms| {
-        let strategy = terms.strategy().ok()?;
+        let strategy = Strategy {
+            daylight_saving: clocks,
+            ..terms.strategy().ok()?
+        };
         let end = now.checked_add(A_YEAR).ok()?;
         let (mut last, mut longest) = (None, None);
         for made in timeline(&strategy, now, end) {
@@ -51,21 +68,29 @@ fn gap(was: Option<&Terms>, after: &Terms, now: Timestamp) -> Promise {
     }
 }
 
-/// How long a point lives that every tier keeps.
+/// How long a point lives that every tier keeps. Worse where any day's does: months have no one length, so that of a month and of thirty
+/// days either is the longer one at some time of the year.
 fn longest(was: Option<&Terms>, after: &Terms, for_ever: bool, now: Timestamp) -> Promise {
+    let all = Tags {
+        weekly: true,
+        monthly: true,
+        yearly: true,
+    };
     let of = |terms: &Terms| {
-        let all = Tags {
-            weekly: true,
-            monthly: true,
-            yearly: true,
-        };
         let schedule = terms.schedule().ok()?;
-        let (until, tier) = terms.retention.kept_until(now, all, &schedule.zone)?;
-        Some((until, keeps(&terms.retention, tier)))
+        let days = (0..DAYS).filter_map(|day| now.checked_add(A_DAY * day).ok());
+        let kept = days.filter_map(|day| terms.retention.kept_until(day, all, &schedule.zone));
+        let kept: Vec<(Timestamp, Tier)> = kept.collect();
+        let (_, tier) = kept.first()?;
+        let words = keeps(&terms.retention, *tier);
+        Some((kept, words))
     };
     let (was, is) = (was.and_then(of), of(after));
     let worse = match (&was, &is) {
-        (Some((was, _)), Some((is, _))) => is < was,
+        (Some((was, _)), Some((is, _))) => {
+            let mut days = was.iter().zip(is);
+            days.any(|((was, _), (is, _))| is < was)
+        }
         (Some(_), None) => true,
         (None, _) => for_ever,
     };

@@ -1,20 +1,16 @@
 //! What a simulation comes to: the points that exist at the end of one day, and what there was until then.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-
 use anyhow::{Context, Result, bail};
-use jiff::civil::{Date, Time};
-use jiff::tz::Offset;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kluis_policy::chain::Kind;
-use kluis_policy::simulate::{Made, existing, timeline};
-use kluis_policy::{DaylightSaving, Frequency, Strategy, limits, wall_clock};
+use kluis_policy::simulate::{Made, counted, existing, timeline};
+use kluis_policy::{DaylightSaving, Strategy, limits, wall_clock};
 
+use super::first_runs::FirstRuns;
 use super::policy::Named;
 use super::storage::Storage;
 use super::tiers::{self, Row};
-use super::words;
 
 /// What a simulation comes to.
 #[derive(Debug)]
@@ -35,8 +31,10 @@ pub(super) struct Outcome {
     pub(super) logs: Vec<Made>,
     /// What keeps them, tier by tier.
     pub(super) rows: Vec<Row>,
-    /// At what time by the clock on the wall a day's runs begin, by the offset from UTC that it has then.
-    pub(super) wall_times: BTreeMap<Offset, Time>,
+    /// On which day there were first more than an item can have.
+    pub(super) beyond: Option<Date>,
+    /// When a day's first run is, by the clock on the wall.
+    pub(super) first_runs: FirstRuns,
     pub(super) storage: Option<Storage>,
 }
 
@@ -79,10 +77,11 @@ pub(super) fn of(policy: Named, from: Date, years: u16, on: Option<Date>) -> Res
         made: history.made,
         logs_made: history.logs_made,
         most,
+        beyond: history.beyond.map(|when| day(&policy.strategy, when)),
         points,
         logs,
         rows,
-        wall_times: history.wall_times,
+        first_runs: history.first_runs,
         storage: None,
         policy,
     })
@@ -94,53 +93,39 @@ struct History {
     made: usize,
     logs_made: usize,
     most: Option<(usize, Timestamp)>,
-    wall_times: BTreeMap<Offset, Time>,
+    beyond: Option<Timestamp>,
+    first_runs: FirstRuns,
 }
 
 impl History {
     fn of(strategy: &Strategy, from: Timestamp, at: Timestamp) -> Self {
         let mut history = Self::default();
-        let mut ends = BinaryHeap::new();
-        for made in timeline(strategy, from, at) {
-            if made.due > at {
-                break;
-            }
-            if made.kind == Kind::Log {
-                history.logs_made += 1;
-                continue;
-            }
+        let limit = limits::points(strategy.workload, strategy.instant_days);
+        let limit = limit.and_then(|limit| usize::try_from(limit.most).ok());
+        let made = timeline(strategy, from, at).take_while(|made| made.due <= at);
+        let made = made.filter(|made| {
+            let is_log = made.kind == Kind::Log;
+            history.logs_made += usize::from(is_log);
+            !is_log
+        });
+        for (made, count) in counted(made) {
             history.made += 1;
-            while ends.peek().is_some_and(|Reverse(end)| *end <= made.due) {
-                ends.pop();
+            if history.most.is_none_or(|(most, _)| count > most) {
+                history.most = Some((count, made.due));
             }
-            ends.extend(made.until.map(Reverse));
-            if history.most.is_none_or(|(most, _)| ends.len() > most) {
-                history.most = Some((ends.len(), made.due));
+            if history.beyond.is_none() && limit.is_some_and(|limit| count > limit) {
+                history.beyond = Some(made.due);
             }
-            history.note_wall_time(strategy, &made);
+            if made.kind == Kind::Full {
+                history.first_runs.note(strategy, made.due);
+            }
         }
         history
-    }
-
-    fn note_wall_time(&mut self, strategy: &Strategy, made: &Made) {
-        let offset = strategy.zone.to_offset(made.due);
-        if made.kind != Kind::Full || self.wall_times.contains_key(&offset) {
-            return;
-        }
-        let begins_a_day = match &strategy.full {
-            Frequency::Daily { .. } | Frequency::Weekly { .. } => true,
-            Frequency::Hourly { from, .. } => clock(strategy, made.due).time() == *from,
-            Frequency::Minutes { .. } => false,
-        };
-        if begins_a_day {
-            self.wall_times
-                .insert(offset, offset.to_datetime(made.due).time());
-        }
     }
 }
 
 /// The policy's own clock at a moment: the zone's base offset as Azure has it, the clock on the wall when it is followed.
-fn clock(strategy: &Strategy, at: Timestamp) -> jiff::civil::DateTime {
+pub(super) fn clock(strategy: &Strategy, at: Timestamp) -> jiff::civil::DateTime {
     match strategy.daylight_saving {
         DaylightSaving::Ignore => wall_clock::reading(&strategy.zone, at),
         DaylightSaving::Follow => strategy.zone.to_datetime(at),
@@ -162,15 +147,16 @@ impl Outcome {
     /// What a person should know beside the numbers.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        remarks.extend(self.clock_remark());
+        let follows = self.policy.strategy.daylight_saving == DaylightSaving::Follow;
+        remarks.extend(self.first_runs.remark(follows));
         let strategy = &self.policy.strategy;
         if let Some(limit) = limits::points(strategy.workload, strategy.instant_days)
-            && self.most.0 > usize::try_from(limit.most).unwrap_or(usize::MAX)
+            && let Some(beyond) = self.beyond
         {
             remarks.push(format!(
                 "An item can have {} recovery points (rule {}); this policy would keep more from {} on. Backups fail then: keep \
                  fewer, or back up less often.",
-                limit.most, limit.rule, self.most.1
+                limit.most, limit.rule, beyond
             ));
         }
         if !self.logs.is_empty() {
@@ -180,41 +166,5 @@ impl Outcome {
             );
         }
         remarks
-    }
-
-    fn clock_remark(&self) -> Option<String> {
-        let follows = self.policy.strategy.daylight_saving == DaylightSaving::Follow;
-        let mut clocks: Vec<&Time> = self.wall_times.values().collect();
-        clocks.dedup();
-        match (follows, clocks.as_slice()) {
-            (true, [one]) => Some(format!(
-                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run \
-                 stays at {}.",
-                one.strftime("%H:%M")
-            )),
-            (false, [] | [_]) | (true, []) => None,
-            (follows, _) => {
-                let times = self.wall_times.iter().map(|(offset, time)| {
-                    let offset = words::offset(*offset);
-                    format!(
-                        "{} while the zone is at UTC{offset}",
-                        time.strftime("%H:%M")
-                    )
-                });
-                let times: Vec<String> = times.collect();
-                let why = match follows {
-                    true => {
-                        "The policy follows the clock on the wall where it can (daylightSaving: Follow)."
-                    }
-                    false => {
-                        "Azure adjusts nothing when the clocks change: runs stay 24 hours apart."
-                    }
-                };
-                Some(format!(
-                    "{why} By the clock on the wall a day's first run is at {}.",
-                    times.join(" and ")
-                ))
-            }
-        }
     }
 }

@@ -1,10 +1,12 @@
 //! The policy to simulate: which one of the manifests, and what it says.
 
 use anyhow::{Context, Result, anyhow, bail};
+use jiff::tz::TimeZone;
 use kluis_api::BackupPolicy;
 use kluis_policy::Strategy;
 
 use crate::args::SimulateArgs;
+use crate::validate::Severity;
 use crate::validate::objects::{self, Manifest, Manifests};
 
 /// A policy by its name, and what it says in the field's own terms.
@@ -20,14 +22,22 @@ pub(super) struct Named {
 /// Finds the policy.
 ///
 /// # Errors
-/// A file that cannot be read, a policy that the API server would refuse, none, or several without a name to tell them
+/// A file that cannot be read, a policy that `kluis validate` refuses, none, or several without a name to tell them
 /// by.
 pub(super) fn find(args: &SimulateArgs) -> Result<Named> {
     let found = objects::read(&args.filename)?;
     let manifest = chosen(&found, args.policy.as_deref())?;
     let name = manifest.name();
-    let wrong = found.findings.iter().find(|finding| {
-        finding.file == manifest.file && finding.object == format!("BackupPolicy {name}")
+    let begin = args
+        .from
+        .to_zoned(TimeZone::UTC)
+        .context("--from is beyond the years that are simulated")?;
+    let outlook = found.outlook(begin.timestamp());
+    let all = found.findings.iter().chain(&manifest.when_new).chain(&outlook);
+    let wrong = all.into_iter().find(|finding| {
+        finding.severity == Severity::Error
+            && finding.file == manifest.file
+            && finding.object == format!("BackupPolicy {name}")
     });
     if let Some(wrong) = wrong {
         bail!(

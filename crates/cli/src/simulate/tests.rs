@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use expect_test::{Expect, expect, expect_file};
 use jiff::civil::{Date, date};
 
-use super::{document, outcome, page, picture, table};
+use super::outcome::Outcome;
+use super::{document, outcome, page, picture, table, words};
 use crate::args::{Look, SimulateArgs};
 
 /// A policy of the guide's pictures.
@@ -112,10 +113,10 @@ fn ten_years_of_every_four_hours() {
     );
 }
 
-/// The remarks on a policy that is nowhere but here.
-fn remarks(name: &str, spec: &str) -> Vec<String> {
+/// Ten years of a policy that is nowhere but here.
+fn of_spec(name: &str, zone: &str, spec: &str) -> anyhow::Result<Outcome> {
     let text = format!(
-        "apiVersion: kluis.dev/v1alpha1\nkind: BackupPolicy\nmetadata: {{ namespace: shop, name: {name} }}\nspec:\n  timeZone: UTC\n{spec}"
+        "apiVersion: kluis.dev/v1alpha1\nkind: BackupPolicy\nmetadata: {{ namespace: shop, name: {name} }}\nspec:\n  timeZone: {zone}\n{spec}"
     );
     let file = std::env::temp_dir().join(format!("kluis-{name}-{}.yaml", std::process::id()));
     std::fs::write(&file, text).unwrap();
@@ -124,7 +125,78 @@ fn remarks(name: &str, spec: &str) -> Vec<String> {
         ..ten_years("short.yaml")
     });
     std::fs::remove_file(&file).unwrap();
-    found.unwrap().remarks()
+    found
+}
+
+/// The remarks on a policy that is nowhere but here.
+fn remarks(name: &str, spec: &str) -> Vec<String> {
+    of_spec(name, "UTC", spec).unwrap().remarks()
+}
+
+/// A daily one that follows the clocks and keeps everything.
+fn followed(at: &str) -> String {
+    format!(
+        "  workload: VirtualMachine\n  schedule: {{ daily: {{ at: \"{at}\" }}, daylightSaving: Follow }}\n  retention: {{ daily: {{ keep: 9999 }} }}\n"
+    )
+}
+
+/// One night a year has no 02:30, and no other day is like that night.
+#[test]
+fn what_is_remarked_of_a_day_s_first_run_holds_for_every_day() {
+    let outcome = of_spec("follows", "Europe/Berlin", &followed("02:30")).unwrap();
+    let at = |wall: &str| {
+        let shown = outcome
+            .points
+            .iter()
+            .map(|made| words::moment(made.due, &outcome.policy.strategy.zone));
+        shown.filter(|shown| shown.contains(wall)).count()
+    };
+    assert_eq!((at(" 02:30 "), at(" 03:30 ")), (3_642, 10));
+    expect![[r#"
+        [
+            "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run is at 02:30. On 10 days, 2026-03-29 the first of them, it is at 03:30.",
+        ]
+    "#]]
+    .assert_debug_eq(&outcome.remarks());
+    let calm = of_spec("calm", "Europe/Berlin", &followed("22:30")).unwrap();
+    expect![[r#"
+        [
+            "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run stays at 22:30.",
+        ]
+    "#]]
+    .assert_debug_eq(&calm.remarks());
+}
+
+#[test]
+fn more_points_than_an_item_can_have_are_told_from_the_day_on_which_they_are() {
+    let spec = "  workload: VirtualMachine\n  tier: Enhanced\n  schedule: { hourly: { every: 4h, from: \"00:00\", for: 24h } }\n  retention: { daily: { keep: 9999 } }\n";
+    let outcome = of_spec("crowded", "UTC", spec).unwrap();
+    // Six a day from 2026-01-01 on: the 10,000th is made on the 1,667th day.
+    assert_eq!(outcome.beyond, Some(date(2030, 7, 25)));
+    let remarks = outcome.remarks().join(" ");
+    assert!(remarks.contains("from 2030-07-25 on"), "{remarks}");
+}
+
+#[test]
+fn what_validate_refuses_is_not_simulated_and_refused_in_the_same_words() {
+    for (name, zone, spec, words) in [
+        (
+            "strays",
+            "Europe/Berlin",
+            followed("00:30"),
+            "in summer an hour earlier would be the day before",
+        ),
+        (
+            "nowhere",
+            "Europe/Atlantis",
+            followed("22:30"),
+            "spec.timeZone",
+        ),
+    ] {
+        let refused = of_spec(name, zone, &spec).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+        assert!(refused.contains("`kluis validate` shows"), "{refused}");
+    }
 }
 
 #[test]

@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use kluis_api::GROUP;
 use serde_json::Value;
 
 use super::document::{Step, documents, dotted};
 use super::manifest::{Definitions, objects};
+use super::outlook::Outlook;
 use super::structure::Fault;
 use super::{Finding, Severity, files, rules};
 
@@ -33,6 +35,7 @@ pub(crate) struct Manifests {
     /// What is wrong, as `kluis validate` says it.
     pub(crate) findings: Vec<Finding>,
     definitions: Definitions,
+    outlook: Outlook,
 }
 
 /// Reads files, folders, or standard input.
@@ -45,6 +48,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Manifests> {
         others: 0,
         findings: Vec::new(),
         definitions: Definitions::ours(),
+        outlook: Outlook::default(),
     };
     for path in paths {
         for (file, text) in files(path)? {
@@ -66,6 +70,11 @@ impl Manifests {
         let mut path = vec![Step::Field("spec".to_owned())];
         let fault = rules::ask_change(before, after, spec, &mut path)?;
         Some((dotted(&fault.path), fault.message))
+    }
+
+    /// What else `kluis validate` says, of what the objects come to together, with runs from `now` on.
+    pub(crate) fn outlook(&self, now: Timestamp) -> Vec<Finding> {
+        self.outlook.findings(now)
     }
 
     fn take(&mut self, file: &str, text: &str) {
@@ -90,6 +99,9 @@ impl Manifests {
                 self.others += 1;
                 continue;
             };
+            if faults.is_empty() {
+                self.outlook.see(file, &name, &document, &value);
+            }
             let finding = |fault: Fault| {
                 let at = document.place(&fault.path);
                 Finding {

@@ -294,7 +294,9 @@ fn too_many(policy: &Policy, strategy: &Strategy, now: Timestamp) -> Option<Find
     let days = longest_days(&strategy);
     let at = now.checked_add(SignedDuration::from_hours(24 * (days + 31)));
     let Ok(at) = at else { return None };
-    let count = simulate::existing(&strategy, now, at).len();
+    // At whichever moment there are most: their number differs with the lengths of months.
+    let made = simulate::timeline(&strategy, now, at);
+    let count = simulate::counted(made).map(|(_, count)| count).max()?;
     if count <= usize::try_from(limit.most).unwrap_or(usize::MAX) {
         return None;
     }
