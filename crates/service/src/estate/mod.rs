@@ -8,7 +8,6 @@
 
 mod disk;
 mod machine;
-mod staging;
 mod swap;
 
 use crate::core::Context;
@@ -17,7 +16,6 @@ use crate::store::{StoreError, Tx};
 
 pub use disk::{Attached, Placed, RestoredDisk};
 pub use machine::MadeMachine;
-pub use staging::StagingAccount;
 pub use swap::{Slot, Swap};
 
 /// The machine by its names in any case, with the disks that it has now.
@@ -123,11 +121,6 @@ pub fn restored(
 ) -> Result<Option<RestoredDisk>, StoreError> {
     let found = tx.get::<RestoredDisk>(&RestoredDisk::key_of(resource_group, name))?;
     Ok(found.filter(|disk| ctx.facts.exists(&disk.path)))
-}
-
-/// The storage accounts that restores staged in, and that the inventory may not list.
-pub fn staging_accounts(tx: &Tx<'_>) -> Result<Vec<StagingAccount>, StoreError> {
-    StagingAccount::all(tx)
 }
 
 /// What the inventory knows of a network and a subnet in it.

@@ -10,7 +10,7 @@ use serde_yaml::Spanned;
 
 use super::identity::WrittenIdentity;
 use super::machine::Machine;
-use super::{Inventory, KeyVault, Lock, ResourceGroup, Told, same};
+use super::{Inventory, KeyVault, Lock, ResourceGroup, StorageAccount, Told, same};
 
 /// Why an inventory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -117,14 +117,16 @@ struct Group {
     location: String,
     lock: Option<Lock>,
     virtual_machines: Option<InOrder<Spanned<Machine>>>,
-    storage_accounts: Option<InOrder<Option<Nothing>>>,
+    storage_accounts: Option<InOrder<Option<Account>>>,
     virtual_networks: Option<InOrder<Network>>,
     key_vaults: Option<InOrder<KeyVault>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct Account {
+    kind: Option<String>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,9 +176,13 @@ impl Group {
                 folder,
             )?);
         }
-        for (name, _) in self.storage_accounts.unwrap_or_default().0 {
+        for (name, account) in self.storage_accounts.unwrap_or_default().0 {
             named("storage account", &name, line)?;
-            group.storage_accounts.push(name);
+            let kind = account.and_then(|account| account.kind);
+            group.storage_accounts.push(StorageAccount {
+                name,
+                kind: kind.unwrap_or_else(|| "StorageV2".to_owned()),
+            });
         }
         for (name, network) in self.virtual_networks.unwrap_or_default().0 {
             named("virtual network", &name, line)?;

@@ -57,12 +57,21 @@ pub struct ResourceGroup {
     pub lock: Option<Lock>,
     /// Its machines in the order of the file.
     pub virtual_machines: Vec<VirtualMachine>,
-    /// The storage accounts that are listed; another is taken as staging all the same.
-    pub storage_accounts: Vec<String>,
+    /// Its storage accounts in the order of the file: restores pass through one.
+    pub storage_accounts: Vec<StorageAccount>,
     /// The networks by name, each with its subnets.
     pub virtual_networks: BTreeMap<String, Vec<String>>,
     /// The key vaults by name.
     pub key_vaults: BTreeMap<String, KeyVault>,
+}
+
+/// A storage account, in its resource group's region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageAccount {
+    /// Its name, in the file's case.
+    pub name: String,
+    /// Azure's kind of it, `StorageV2` where the file gives none.
+    pub kind: String,
 }
 
 /// The operating system's family.
@@ -202,6 +211,19 @@ impl Inventory {
             .virtual_machines
             .iter()
             .find(|vm| same(&vm.name, name))
+    }
+
+    /// The storage account by its names in any case, and its region.
+    #[must_use]
+    pub fn storage_account(
+        &self,
+        resource_group: &str,
+        name: &str,
+    ) -> Option<(&StorageAccount, &str)> {
+        let group = self.resource_group(resource_group)?;
+        let mut accounts = group.storage_accounts.iter();
+        let account = accounts.find(|account| same(&account.name, name))?;
+        Some((account, &group.location))
     }
 
     /// All machines in the order of the file.

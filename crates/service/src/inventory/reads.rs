@@ -176,22 +176,12 @@ fn entries(
         }
         found
     } else if same(&full, ACCOUNT) {
-        let listed = groups().flat_map(|group| {
-            let names = group.storage_accounts.iter();
-            names.map(|name| account(&group.name, &group.location, name, ctx))
-        });
-        let staging = estate::staging_accounts(tx)?;
-        let unlisted = staging.iter().filter(|found| {
-            let listed = ctx
-                .inventory
-                .resource_group(&found.resource_group)
-                .map(|group| &group.storage_accounts);
-            wanted(&found.resource_group)
-                && !listed.is_some_and(|names| names.iter().any(|name| same(name, &found.name)))
-        });
-        let unlisted =
-            unlisted.map(|found| account(&found.resource_group, &found.location, &found.name, ctx));
-        listed.chain(unlisted).collect()
+        groups()
+            .flat_map(|group| {
+                let accounts = group.storage_accounts.iter();
+                accounts.map(|found| account(group, found, ctx))
+            })
+            .collect()
     } else if same(&full, NETWORK) {
         groups()
             .flat_map(|group| {

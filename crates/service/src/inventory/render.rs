@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Disk, Encryption, Os, Power, ResourceGroup, VirtualMachine, in_vault};
+use super::{Disk, Encryption, Os, Power, ResourceGroup, StorageAccount, VirtualMachine, in_vault};
 use crate::core::Context;
 use crate::estate::{MadeMachine, Placed};
 
@@ -232,10 +232,11 @@ pub(super) fn disk(disk: &Placed, ctx: &Context<'_>) -> Value {
     value
 }
 
-pub(super) fn account(group: &str, location: &str, name: &str, ctx: &Context<'_>) -> Value {
+pub(super) fn account(group: &ResourceGroup, account: &StorageAccount, ctx: &Context<'_>) -> Value {
+    let (location, name) = (&group.location, &account.name);
     json!({
-        "id": id(group, ACCOUNT, name, ctx), "name": name, "type": ACCOUNT, "location": location, "tags": {},
-        "kind": "StorageV2", "sku": { "name": "Standard_LRS", "tier": "Standard" },
+        "id": id(&group.name, ACCOUNT, name, ctx), "name": name, "type": ACCOUNT, "location": location, "tags": {},
+        "kind": account.kind, "sku": { "name": "Standard_LRS", "tier": "Standard" },
         "properties": { "provisioningState": "Succeeded", "primaryLocation": location, "statusOfPrimary": "available" },
     })
 }

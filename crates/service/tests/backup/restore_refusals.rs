@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use http::Method;
-use kluis_service::inventory::Encryption;
+use kluis_service::inventory::{Encryption, ResourceGroup};
 use kluis_vault::Task;
 use serde_json::{Value, json};
 
 use super::restorable::{group, in_place, machine, network, new_machine, with_a_point};
-use super::world::{ITEM, WEB_1, at, protection, restore_request};
+use super::world::{ITEM, SUBSCRIPTION, VAULT, WEB_1, at, protection, restore_request};
 
 /// A body with one property set to something else, or taken out.
 fn with(mut body: Value, field: &str, value: Value) -> Value {
@@ -278,9 +278,82 @@ fn two_restores_of_two_machines_to_one_name_meet_in_neither() {
     );
 }
 
+/// Each of them Azure looks up, and what is green here is to be green there.
+#[test]
+fn what_a_restore_names_outside_of_the_vault_has_to_be_there() {
+    let (mut world, path) = with_a_point();
+    world.inventory.resource_groups.push(ResourceGroup {
+        location: "northeurope".to_owned(),
+        name: "far-rg".to_owned(),
+        ..world.inventory.resource_groups[0].clone()
+    });
+    world.inventory.resource_groups[1].storage_accounts[0].kind = "BlockBlobStorage".to_owned();
+    let account = |group: &str, name: &str| {
+        json!(format!(
+            "{}/providers/Microsoft.Storage/storageAccounts/{name}",
+            self::group(group)
+        ))
+    };
+    let elsewhere = account("shop-rg", "staging")
+        .as_str()
+        .unwrap()
+        .replace(SUBSCRIPTION, "22222222-2222-3333-4444-555555555555");
+    let set = json!(format!(
+        "{}/providers/Microsoft.Compute/diskEncryptionSets/ours",
+        group("shop-rg")
+    ));
+    let identity = format!(
+        "{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/vault",
+        group("shop-rg")
+    );
+    let wrong = [
+        ("storageAccountId", account("shop-rg", "stagign")),
+        ("storageAccountId", account("nowhere", "staging")),
+        ("storageAccountId", account("far-rg", "staging")),
+        ("storageAccountId", account("shop-restored", "staging")),
+        ("storageAccountId", json!(elsewhere)),
+        ("diskEncryptionSetId", set.clone()),
+        (
+            "securedVMDetails",
+            json!({"securedVMOsDiskEncryptionSetId": set}),
+        ),
+        ("identityInfo", json!({"isSystemAssignedIdentity": true})),
+        (
+            "identityInfo",
+            json!({"managedIdentityResourceId": identity}),
+        ),
+    ];
+    let mut said = String::new();
+    for (field, value) in wrong {
+        let mut body = restore_request("shop-restored");
+        body["properties"][field] = value;
+        let refused = world.refused(Method::POST, &path, Some(&body));
+        said += &format!("{field}: {refused}\n");
+    }
+    expect![[r#"
+        storageAccountId: 400 UserErrorStorageAccountNotFound: The storage account 'stagign' of resource group 'shop-rg' does not exist; a restore is staged in one that does. Correct 'storageAccountId', or list it in the inventory under storageAccounts.
+        storageAccountId: 400 UserErrorStorageAccountNotFound: The storage account 'staging' of resource group 'nowhere' does not exist; a restore is staged in one that does. Correct 'storageAccountId', or list it in the inventory under storageAccounts.
+        storageAccountId: 400 UserErrorRestoreRegionMismatch: The storage account 'staging' is in region 'northeurope'; a restore is staged in the vault's region 'westeurope'.
+        storageAccountId: 400 UserErrorStorageAccountTypeNotSupported: The storage account 'staging' is of kind 'BlockBlobStorage', which has no page blobs; a restore is staged in one of kind 'Storage' or 'StorageV2'.
+        storageAccountId: 400 LinkedAuthorizationFailed: 'storageAccountId' lies in the subscription '22222222-2222-3333-4444-555555555555'; restores stay in the vault's own, '11111111-2222-3333-4444-555555555555'.
+        diskEncryptionSetId: 400 UserErrorDiskEncryptionSetNotFound: There is no disk encryption set '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/diskEncryptionSets/ours': the inventory has none, and what is restored would not be encrypted by it. Leave it out.
+        securedVMDetails: 400 UserErrorDiskEncryptionSetNotFound: There is no disk encryption set '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/diskEncryptionSets/ours': the inventory has none, and what is restored would not be encrypted by it. Leave it out.
+        identityInfo: 400 UserErrorVaultIdentityNotFound: The vault 'shop-weu' does not have a system-assigned identity, as which 'identityInfo' lets it write. Give it to the vault first, or leave it out.
+        identityInfo: 400 UserErrorVaultIdentityNotFound: The vault 'shop-weu' does not have the identity '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/vault', as which 'identityInfo' lets it write. Give it to the vault first, or leave it out.
+    "#]]
+    .assert_eq(&said);
+    // By another case they are the same.
+    let mut body = restore_request("shop-restored");
+    body["properties"]["storageAccountId"] = account("SHOP-rg", "Staging");
+    world.accept(Method::POST, &path, Some(&body));
+}
+
 #[test]
 fn what_newer_clients_say_besides_is_taken() {
     let (mut world, path) = with_a_point();
+    let identity = json!({"identity": {"type": "SystemAssigned"}});
+    assert!(world.request(Method::PATCH, VAULT, Some(&identity)).status < 300);
+    world.settle();
     let mut body = restore_request("shop-restored");
     let staging = body["properties"]["storageAccountId"].take();
     let properties = &mut body["properties"];

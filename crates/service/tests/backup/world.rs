@@ -15,7 +15,7 @@ use kluis_service::core::{
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
-    Disk, Encryption, Inventory, Os, Power, ResourceGroup, Ties, VirtualMachine,
+    Disk, Encryption, Inventory, Os, Power, ResourceGroup, StorageAccount, Ties, VirtualMachine,
 };
 use kluis_service::store::{Store, StoreError, Tx};
 use kluis_vault::{
@@ -127,7 +127,10 @@ fn group(name: &str, location: &str, virtual_machines: Vec<VirtualMachine>) -> R
         location: location.to_owned(),
         lock: None,
         virtual_machines,
-        storage_accounts: Vec::new(),
+        storage_accounts: vec![StorageAccount {
+            name: "staging".to_owned(),
+            kind: "StorageV2".to_owned(),
+        }],
         virtual_networks: BTreeMap::new(),
         key_vaults: BTreeMap::new(),
     }

@@ -11,6 +11,7 @@ mod in_place;
 mod machine;
 mod papers;
 pub(super) mod preflight;
+mod references;
 mod task;
 mod template;
 mod wanted;
@@ -26,7 +27,7 @@ use super::items::Named;
 use super::rows::{Goal, Item, Job, Kind, Point, PointDisk, RestoreWork, Work};
 use super::{job_words, jobs, points, queue};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
-use crate::estate::{self, StagingAccount};
+use crate::estate;
 use crate::inventory::VirtualMachine;
 use crate::operations::{self, Scope};
 use crate::store::{Row as _, Tx};
@@ -46,6 +47,7 @@ pub(super) fn trigger(
 ) -> Answer {
     let body = request.parse::<TriggerRestore>()?.properties;
     let wanted = wanted::read(body, named, point, vault, ctx)?;
+    references::exist(&wanted, vault, ctx)?;
     let item = named.item(at, tx)?;
     let in_place = matches!(wanted.target, Target::InPlace);
     preflight::item(&item, in_place, tx)?;
@@ -128,11 +130,6 @@ fn queued(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
 ) -> Result<Job, Refusal> {
-    tx.put(&StagingAccount {
-        resource_group: wanted.staging.resource_group.to_string(),
-        name: wanted.staging.name.to_string(),
-        location: asked.vault.location.clone(),
-    })?;
     let (kind, target_vm) = match &mut work.goal {
         // Azure's own word where no machine is made.
         Goal::Disks => ("Recover disks", "vmName".to_owned()),

@@ -13,6 +13,10 @@ use crate::vaults::VaultRow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) staging: StorageAccountId,
+    /// As whom the vault is to write, where that is said.
+    pub(super) identity: Option<Identity>,
+    /// The disk encryption set whose key is to encrypt what is made.
+    pub(super) encryption_set: Option<String>,
     pub(super) luns: Luns,
     pub(super) zone: ZoneChoice,
     pub(super) target: Target,
@@ -40,6 +44,15 @@ pub(super) enum ZoneChoice {
     Zone(String),
 }
 
+/// One of the vault's managed identities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// Its own.
+    System,
+    /// The one with this resource id.
+    Assigned(String),
+}
+
 /// Which disks, by `restoreDiskLunList`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Luns {
@@ -65,7 +78,9 @@ pub(super) fn read(
     consistent(&wanted, named, point, vault)?;
     let luns = wanted.restore_disk_lun_list.clone();
     Ok(Wanted {
-        staging: staging(&wanted)?,
+        staging: staging(&wanted, ctx)?,
+        identity: identity(&wanted),
+        encryption_set: encryption_set(&wanted),
         luns: luns.map_or(Luns::All, Luns::These),
         zone: zone(&wanted)?,
         target: target(&wanted, named, ctx)?,
@@ -132,17 +147,36 @@ fn consistent(
 }
 
 /// The staging account: where it always was, or where clients that restore as the vault's identity put it.
-fn staging(wanted: &VmRestoreRequest) -> Result<StorageAccountId, Refusal> {
+fn staging(wanted: &VmRestoreRequest, ctx: &Context<'_>) -> Result<StorageAccountId, Refusal> {
     let by_identity = wanted.identity_based_restore_details.as_ref();
     let by_identity = by_identity.and_then(|details| details.target_storage_account_id.as_deref());
     let text = said(wanted.storage_account_id.as_deref())
         .or(said(by_identity))
         .unwrap_or_default();
-    text.parse().map_err(|_| {
+    let id: StorageAccountId = text.parse().map_err(|_| {
         refusals::invalid_input(format!(
             "'storageAccountId' must be the id of the storage account to stage in; it is '{text}'."
         ))
-    })
+    })?;
+    here(&id.subscription, "storageAccountId", ctx)?;
+    Ok(id)
+}
+
+fn identity(wanted: &VmRestoreRequest) -> Option<Identity> {
+    let info = wanted.identity_info.as_ref()?;
+    let assigned = said(info.managed_identity_resource_id.as_deref());
+    match assigned {
+        Some(id) => Some(Identity::Assigned(id.to_owned())),
+        None => (info.is_system_assigned_identity == Some(true)).then_some(Identity::System),
+    }
+}
+
+/// Of any disk, or of a confidential machine's OS disk.
+fn encryption_set(wanted: &VmRestoreRequest) -> Option<String> {
+    let secured = wanted.secured_vm_details.as_ref();
+    let secured = secured.and_then(|details| details["securedVMOsDiskEncryptionSetId"].as_str());
+    let named = said(wanted.disk_encryption_set_id.as_deref()).or(said(secured));
+    named.map(str::to_owned)
 }
 
 fn zone(wanted: &VmRestoreRequest) -> Result<ZoneChoice, Refusal> {
