@@ -59,6 +59,11 @@ if holds(done) then
   if obj.spec ~= nil and obj.spec.suspend == true then
     return { status = "Suspended", message = told(done, "Backups are suspended.") }
   end
+  -- As declared, and its backups do no good: the message of Ready says why.
+  local healthy = condition(conditions, "Healthy")
+  if healthy ~= nil and healthy.status == "False" then
+    return { status = "Degraded", message = told(done, told(healthy, "")) }
+  end
   return { status = "Healthy", message = told(done, "") }
 end
 

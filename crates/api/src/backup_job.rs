@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::date_time;
 use crate::operation::Operation;
 use crate::reference::ItemRef;
 use crate::run::RunResult;
@@ -60,6 +61,8 @@ pub struct BackupJobSpec {
     pub type_: Option<BackupType>,
     /// Until when to keep the recovery point; the service's own default when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = date_time::LENGTH))]
+    #[x_kube(validation = Rule::new(date_time::RULE).message(date_time::MESSAGE))]
     pub retain_until: Option<Time>,
     /// How long this object stays after it has finished, in seconds. The recovery point stays.
     #[serde(default = "week")]

@@ -45,6 +45,9 @@ pub enum ConditionType {
     WithinRPO,
     /// The newest recovery point is as consistent as is declared.
     ConsistencyMet,
+    /// Nothing is wrong that a person should see to now, as the service and the newest run tell. `True` with another reason than
+    /// `NothingWrong` is something worth knowing.
+    Healthy,
     /// An edit would delete recovery points and was not carried out.
     ApprovalRequired,
 }

@@ -21,6 +21,7 @@ mod backup_policy;
 mod backup_service;
 mod condition;
 mod crds;
+pub mod date_time;
 mod naming;
 mod operation;
 mod protected_vm;
@@ -46,9 +47,9 @@ pub use condition::{Condition, ConditionStatus, ConditionType};
 pub use crds::crds;
 pub use operation::{Held, Operation, OperationKind};
 pub use protected_vm::{
-    ConsistencyObjective, DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, Objectives,
-    ObjectivesStatus, PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus, ProtectionState,
-    ScheduleInForce, VmRef,
+    ConsistencyObjective, DiskChoice, InitialBackup, ItemDeletionPolicy, LastTerms, MissedTier,
+    Objectives, ObjectivesStatus, PolicyRef, ProtectedVM, ProtectedVMSpec, ProtectedVMStatus,
+    ProtectionState, RetentionTier, ScheduleInForce, VmRef,
 };
 pub use reference::{ItemKind, ItemRef, SecretKeyRef, ServiceRef, VaultRef};
 pub use restore::{
@@ -58,7 +59,7 @@ pub use restore::{
 pub use run::{Consistency, RecoveryPoints, Run, RunResult, RunTrigger, StorageTier};
 pub use vault::{
     AdoptionPolicy, Immutability, Redundancy, SoftDelete, SoftDeleteState, Vault,
-    VaultDeletionPolicy, VaultSpec, VaultStatus, VaultType,
+    VaultDeletionPolicy, VaultHealth, VaultSpec, VaultStatus, VaultType,
 };
 
 /// Kubernetes' own: what every object carries, and a moment to the second.

@@ -45,6 +45,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
         json_path = ".status.conditions[?(@.type==\"WithinRPO\")].status"
     ),
     printcolumn(
+        name = "Healthy",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Healthy\")].status",
+        priority = 1
+    ),
+    printcolumn(
         name = "Where",
         type_ = "string",
         json_path = ".status.recoveryPoints.newestTier",
@@ -232,7 +238,8 @@ pub struct ProtectedVMStatus {
     /// The generation of the spec that this status was made from; -1 before the first.
     #[serde(default = "crate::crds::never")]
     pub observed_generation: i64,
-    /// `Ready`, `Recoverable`, `WithinRPO`, `ConsistencyMet` where it is declared, `ApprovalRequired`, `Reconciling`, `Stalled`.
+    /// `Ready`, `Recoverable`, `WithinRPO` once a first backup was due, `ConsistencyMet` where it is declared, `Healthy` once the machine is
+    /// protected, `ApprovalRequired`, `Reconciling`, `Stalled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -285,6 +292,11 @@ pub struct ProtectedVMStatus {
     /// The scheduled run that was last found missing: it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed_run: Option<Time>,
+    /// The weekly, monthly and yearly recovery points that are missing because no backup of their day succeeded: of each tier the last,
+    /// until a later one is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
+    pub missed_tiers: Vec<MissedTier>,
     /// How it stands against `spec.objectives.rpo`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objectives: Option<ObjectivesStatus>,
@@ -315,6 +327,24 @@ pub struct ScheduleInForce {
     /// Since when that is known to be in force. A run that was due later and did not begin is told as missing, whatever else is in the way
     /// of the object.
     pub since: Time,
+}
+
+/// A recovery point for the longer run that is missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MissedTier {
+    /// What it would have been kept for.
+    pub tier: RetentionTier,
+    /// When its backup was due.
+    pub due: Time,
+}
+
+/// A tier of retention beyond the daily one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RetentionTier {
+    Weekly,
+    Monthly,
+    Yearly,
 }
 
 /// How the item stands against its objective; times on the policy's clock.
@@ -378,9 +408,20 @@ impl Default for ProtectedVMStatus {
             operation: None,
             backup: None,
             missed_run: None,
+            missed_tiers: Vec::new(),
             objectives: None,
             approval: None,
         }
+    }
+}
+
+impl std::fmt::Display for RetentionTier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+            Self::Yearly => "yearly",
+        })
     }
 }
 

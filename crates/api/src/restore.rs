@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::date_time;
 use crate::operation::Operation;
 use crate::reference::ItemRef;
 use crate::run::RunResult;
@@ -76,6 +77,8 @@ pub struct RestoreFrom {
     pub recovery_point: Option<String>,
     /// The newest one that is not younger than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = date_time::LENGTH))]
+    #[x_kube(validation = Rule::new(date_time::RULE).message(date_time::MESSAGE))]
     pub point_in_time: Option<Time>,
 }
 

@@ -1,5 +1,6 @@
 //! Vault: where recovery points are kept.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use crate::reference::ServiceRef;
     printcolumn(name = "Location", type_ = "string", json_path = ".spec.location"),
     printcolumn(name = "Redundancy", type_ = "string", json_path = ".status.redundancy"),
     printcolumn(name = "Soft delete", type_ = "string", json_path = ".status.softDelete"),
+    printcolumn(name = "Healthy", type_ = "string", json_path = ".status.conditions[?(@.type==\"Healthy\")].status", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message")
 )]
 #[serde(rename_all = "camelCase")]
@@ -177,7 +179,7 @@ pub struct VaultStatus {
     /// The generation of the spec that this status was made from; -1 before the first.
     #[serde(default = "crate::crds::never")]
     pub observed_generation: i64,
-    /// `Ready`, `Reconciling`, `Stalled`, and `ApprovalRequired` where an edit would cost recovery points.
+    /// `Ready`, `Healthy` where the service tells, `Reconciling`, `Stalled`, and `ApprovalRequired` where an edit would cost recovery points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -204,6 +206,26 @@ pub struct VaultStatus {
     /// What this spec would cost, as long as that is not approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// How what is in it is, where the service tells: Azure does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<VaultHealth>,
+}
+
+/// How what is in a vault is, by its service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultHealth {
+    /// How many things are wrong with the vault: the condition `Healthy` says which.
+    pub problems: u32,
+    /// When the part of the vault was last read back that was not for the longest time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_unread: Option<Time>,
+    /// How many recovery points cannot be restored whole, because something that they need is damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged_points: Option<u32>,
+    /// How many recovery points are kept beyond their end, until a person lets them go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back_expiries: Option<u32>,
 }
 
 impl Default for VaultStatus {
@@ -217,6 +239,7 @@ impl Default for VaultStatus {
             immutability: None,
             operation: None,
             approval: None,
+            health: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod agreement;
 mod budget;
 mod contents;
+mod extension;
 mod line;
 mod listing;
 mod lists;

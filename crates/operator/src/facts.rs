@@ -32,6 +32,7 @@ const COUNTED: &[&str] = &[
     "Recoverable",
     "WithinRPO",
     "ConsistencyMet",
+    "Healthy",
     "ApprovalRequired",
     "Stalled",
 ];

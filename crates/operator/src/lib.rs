@@ -38,6 +38,7 @@ mod report;
 mod run;
 pub mod services;
 mod store;
+mod unreadable;
 mod user_agent;
 mod wake;
 mod watches;

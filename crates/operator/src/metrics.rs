@@ -4,7 +4,7 @@
 //! of an error becomes one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::{Mutex, PoisonError},
 };
@@ -33,6 +33,7 @@ struct Numbers {
     rate_limit_remaining: Option<u32>,
     readiness: BTreeMap<Key, &'static str>,
     facts: BTreeMap<Key, Vec<Fact>>,
+    unreadable: BTreeSet<Key>,
     leader: bool,
     waiting: usize,
 }
@@ -98,7 +99,16 @@ impl Metrics {
             None => {
                 numbers.readiness.remove(key);
                 numbers.facts.remove(key);
+                numbers.unreadable.remove(key);
             }
+        });
+    }
+
+    /// Whether an object fits our types.
+    pub(crate) fn is_readable(&self, key: &Key, readable: bool) {
+        self.with(|numbers| match readable {
+            true => numbers.unreadable.remove(key),
+            false => numbers.unreadable.insert(key.clone()),
         });
     }
 
@@ -257,6 +267,19 @@ fn render(numbers: &Numbers) -> String {
             })
             .collect(),
     );
+    let mut unreadable: BTreeMap<Kind, u64> = BTreeMap::new();
+    for key in &numbers.unreadable {
+        *unreadable.entry(key.kind).or_default() += 1;
+    }
+    family(
+        "kluis_unreadable_objects",
+        "gauge",
+        "Objects that the API server took and the operator cannot read, by kind.",
+        unreadable
+            .iter()
+            .map(|(kind, n)| (format!("kind=\"{kind}\""), n.to_string()))
+            .collect(),
+    );
     let mut counts: BTreeMap<&Fact, u64> = BTreeMap::new();
     for fact in numbers.facts.values().flatten() {
         *counts.entry(fact).or_default() += 1;
@@ -340,6 +363,8 @@ mod tests {
             # HELP kluis_objects Objects, by kind and by their Ready (or Succeeded) condition.
             # TYPE kluis_objects gauge
             kluis_objects{kind="Vault",ready="True"} 1
+            # HELP kluis_unreadable_objects Objects that the API server took and the operator cannot read, by kind.
+            # TYPE kluis_unreadable_objects gauge
             # HELP kluis_conditions Objects, by kind and by the state of a condition that someone should know of.
             # TYPE kluis_conditions gauge
             # HELP kluis_newest_points Protected items, by the tier of their newest recovery point.

@@ -41,11 +41,12 @@ pub(crate) struct Observation {
 pub(crate) enum ObserveError {
     #[error(transparent)]
     Objects(#[from] ObjectsError),
-    /// An object that the API server took does not fit our types: its CRD is of another version.
-    #[error("{key} cannot be read: apply the CRDs that `kluis crds` prints")]
+    /// An object that the API server took does not fit our types: its definition is of another version, or had no rule for it.
+    #[error(
+        "{key} cannot be read: correct it, or apply the definitions of this version, which `kluis crds` prints"
+    )]
     Undecodable {
         key: Key,
-        uid: String,
         #[source]
         source: serde_json::Error,
     },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_client::Class;
-use kluis_plan::{ArmFailure, Cause, Event, EventKind, Next, Outcome as StepOutcome, Report};
+use kluis_plan::{ArmFailure, Cause, Next, Outcome as StepOutcome, Report};
 use serde_json::Value;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     objects::{ObjectsError, Version},
     observe::{Observation, ObserveError, observe},
     report::{ReportError, report},
+    unreadable,
 };
 
 /// What a reconcile came to.
@@ -60,8 +61,11 @@ pub async fn reconcile_once(key: &Key, ctx: &Ctx) -> Outcome {
         }
         Err(error) => {
             let failure = chain(&error);
-            if let Unreported::Observe(ObserveError::Undecodable { uid, .. }) = &error {
-                tell(key, uid, &failure, ctx).await;
+            if let Unreported::Observe(ObserveError::Undecodable { key: unread, .. }) = &error {
+                let told = unreadable::report(key, unread, &failure, ctx).await;
+                if let Err(error) = told {
+                    tracing::warn!(object = %key, error = %chain(&error), "what cannot be read could not be told");
+                }
             }
             tracing::warn!(object = %key, error = %failure, "reconcile failed");
             ctx.metrics.reconciled(key.kind, "failed");
@@ -86,16 +90,6 @@ enum Unreported {
     Report(#[from] ReportError),
 }
 
-/// There is no status to say it in: it would have to be read first.
-async fn tell(key: &Key, uid: &str, failure: &str, ctx: &Ctx) {
-    let event = Event {
-        kind: EventKind::Warning,
-        reason: "Undecodable".to_owned(),
-        note: failure.to_owned(),
-    };
-    ctx.objects.publish(key, uid, &event).await;
-}
-
 async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
     let object = match key.kind {
         // What ends is few, and what it starts must not be started twice: its status is read, not remembered.
@@ -116,6 +110,7 @@ async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
         mut lines,
         failure: unread,
     } = observe(key, &object, ctx).await?;
+    ctx.metrics.is_readable(key, true);
     let plan = world.plan();
     let execution = execute(&plan.steps, version, &mut lines, ctx).await?;
     let steps = plan.steps.iter().take(execution.outcomes.len());

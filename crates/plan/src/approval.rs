@@ -94,7 +94,7 @@ pub(crate) fn required(message: &str) -> Extra {
     Extra {
         type_: ConditionType::ApprovalRequired,
         status: ConditionStatus::True,
-        reason: "RecoveryPointsAtStake",
+        reason: "RecoveryPointsAtStake".into(),
         message: message.to_owned(),
     }
 }
@@ -104,7 +104,7 @@ pub(crate) fn not_required() -> Extra {
     Extra {
         type_: ConditionType::ApprovalRequired,
         status: ConditionStatus::False,
-        reason: "NothingAtStake",
+        reason: "NothingAtStake".into(),
         message: String::new(),
     }
 }

@@ -3,6 +3,8 @@
 //! The verdict decides `Ready` (or `Succeeded`), `Reconciling` and `Stalled` together, so that the last two are never both true: who
 //! follows kstatus would take whichever comes first.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, Unit};
 use kluis_api::{Condition, ConditionStatus, ConditionType, Time};
 
@@ -37,9 +39,14 @@ pub(crate) enum Standing {
 pub(crate) struct Extra {
     pub(crate) type_: ConditionType,
     pub(crate) status: ConditionStatus,
-    pub(crate) reason: &'static str,
+    pub(crate) reason: Cow<'static, str>,
     pub(crate) message: String,
 }
+
+/// The reason of `Healthy` where nothing is wrong.
+pub(crate) const HEALTHY: &str = "NothingWrong";
+/// Its reason where the newest run failed and the service has no word of its own for that.
+pub(crate) const BACKUP_FAILED: &str = "BackupFailed";
 
 impl Verdict {
     pub(crate) fn settled(reason: &str, message: impl Into<String>) -> Self {
@@ -158,7 +165,7 @@ pub(crate) fn conditions(
     .chain(
         extras
             .iter()
-            .map(|extra| condition(extra.type_, extra.status, extra.reason, &extra.message)),
+            .map(|extra| condition(extra.type_, extra.status, &extra.reason, &extra.message)),
     )
     .chain([
         side(ConditionType::Reconciling, verdict.reconciling()),
@@ -192,6 +199,15 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
             ConditionType::ApprovalRequired => false,
             // Told by who judges it.
             ConditionType::ConsistencyMet => false,
+            // Once for each trouble, and once when it is over. What stands in the way of Ready is told by that, and a run that failed when
+            // it ends.
+            ConditionType::Healthy => {
+                let was = was(condition).map_or(HEALTHY, |old| old.reason.as_str());
+                let is_told = after
+                    .iter()
+                    .any(|one| one.type_ == ConditionType::Ready && one.reason == condition.reason);
+                was != condition.reason && condition.reason != BACKUP_FAILED && !is_told
+            }
             ConditionType::Recoverable | ConditionType::WithinRPO => {
                 condition.status != ConditionStatus::Unknown
                     && was(condition).is_some_and(|old| {
@@ -205,6 +221,7 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
                 .any(|c| c.type_ == ConditionType::Stalled && c.status == ConditionStatus::True);
             let bad = match condition.type_ {
                 ConditionType::Ready | ConditionType::Succeeded => stalled,
+                ConditionType::Healthy => condition.reason != HEALTHY,
                 _ => condition.status == ConditionStatus::False,
             };
             Event {
@@ -214,7 +231,10 @@ pub(crate) fn events(before: &[Condition], after: &[Condition]) -> Vec<Event> {
                     EventKind::Normal
                 },
                 reason: condition.reason.clone(),
-                note: cut(&condition.message, 1024),
+                note: match condition.message.as_str() {
+                    "" => "Nothing is wrong any more.".to_owned(),
+                    message => cut(message, 1024),
+                },
             }
         })
         .collect()

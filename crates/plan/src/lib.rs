@@ -54,10 +54,10 @@ pub use service::plan_service;
 pub use step::{Action, Call, CallError, EditRoom, Method, Precondition, Slot, Step};
 pub use terms::{say, strategy, terms as policy_terms};
 pub use vault::{holds_retained, plan_vault};
-pub use waiting::{Stance, Waiting};
+pub use waiting::{StagingFault, Stance, Waiting};
 pub use world::{
     Access, BackupJobWorld, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,
     Observed, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
-    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultItem, VaultWorld, VmDisk, VmFact,
-    VmTies, Want, Work, World,
+    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultHealthFact, VaultItem, VaultProblem,
+    VaultWorld, VmDisk, VmFact, VmTies, Want, Work, World,
 };

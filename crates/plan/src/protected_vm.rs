@@ -2,6 +2,7 @@
 
 mod backup;
 mod consistency;
+mod health;
 mod history;
 mod immutability;
 mod leaving;
@@ -77,6 +78,9 @@ impl World for ProtectedVmWorld {
         }
         if wants.is_empty() {
             wants.extend(history::wants(self, &target));
+        }
+        if wants.is_empty() {
+            wants.extend(health::wants(self, &target));
         }
         if wants.is_empty() {
             wants.extend(lock::wants(self, &target));
@@ -197,12 +201,15 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
     let history = history::of(world, &backup);
     let outlook = outlook::of(world, &history);
     let (verdict, next) = judge(world, &protection, &backup, &outlook);
+    let health = health::of(world, &history);
+    let verdict = health.told(verdict);
     let (verdict, locked) = lock::told(world, verdict, &basis.before);
     let consistency = consistency::of(world, &history);
     let (consistent, weaker) = consistency.unzip();
-    let extras: Vec<Extra> = [history.recoverable(), outlook.within_rpo.clone()]
-        .into_iter()
+    let extras: Vec<Extra> = std::iter::once(history.recoverable())
+        .chain(outlook.within_rpo.clone())
         .chain(consistent)
+        .chain(health.condition.clone())
         .chain([asked(&protection)])
         .collect();
     let seen = world.seen();
@@ -229,6 +236,7 @@ pub fn plan_protected_vm(world: &ProtectedVmWorld) -> Plan {
         operation: before.operation.filter(|_| keeps_operation(world)),
         backup: backup.operation.clone(),
         missed_run: outlook.missed_run.clone(),
+        missed_tiers: health.missed,
         objectives: outlook.objectives.clone(),
         approval: stake
             .as_ref()

@@ -47,20 +47,6 @@ impl<'a> Seen<'a> {
             && chosen.disk_lun_list.as_ref().is_none_or(Vec::is_empty);
         (!leaves_out_none).then_some(chosen)
     }
-
-    /// What the vault says is wrong with it.
-    pub(crate) fn complaint(&self) -> Option<String> {
-        let detail = self.item.health_details.as_ref()?.first()?;
-        let said = detail.message.as_deref().or(detail.title.as_deref())?;
-        let advice = detail
-            .recommendations
-            .iter()
-            .flatten()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ");
-        Some(format!("{said} {advice}").trim().to_owned())
-    }
 }
 
 fn state(item: &VmItem) -> ProtectionState {

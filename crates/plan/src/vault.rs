@@ -1,6 +1,7 @@
 //! Planning a Vault: it is there, it is ours, and it is as declared.
 
 mod body;
+mod health;
 pub(crate) mod immutability;
 mod leaving;
 mod making;
@@ -73,6 +74,7 @@ impl World for VaultWorld {
             false => making::wants(self, &id)
                 .into_iter()
                 .chain(soft_delete::wants(self, &id))
+                .chain(health::wants(self, &id))
                 .collect(),
         };
         let rest = progress.into_iter().chain(vault).chain(lock);
@@ -91,6 +93,7 @@ impl World for VaultWorld {
             Fact::Vault(vault) => self.arm = Some(vault),
             Fact::DeletedVault(deleted) => self.deleted = Some(deleted),
             Fact::Progress(progress) => self.progress = Some(progress),
+            Fact::VaultHealth(health) => self.health = Some(health),
             Fact::StorageConfig(locked) => self.is_redundancy_locked = Some(locked),
             _ => {}
         }
@@ -187,13 +190,16 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
         .stake
         .as_ref()
         .filter(|stake| stake.approval == Approved::Needed);
+    let (healthy, health) = health::of(world);
     let extras: Vec<Extra> = asked
         .map(|_| approval::required(&decision.verdict.message))
         .into_iter()
+        .chain(healthy.clone())
         .collect();
+    let verdict = health::in_verdict(decision.verdict, healthy.as_ref());
     let status = VaultStatus {
         observed_generation: basis.generation,
-        conditions: basis.conditions(ConditionType::Ready, &decision.verdict, &extras),
+        conditions: basis.conditions(ConditionType::Ready, &verdict, &extras),
         approval: asked.map(Stake::status),
         azure_id: world
             .vault_id()
@@ -213,6 +219,7 @@ pub fn plan_vault(world: &VaultWorld) -> Plan {
             .and_then(|found| immutability::in_force(found))
             .map(|state| state.to_string())
             .or(before.immutability),
+        health,
         operation: decision
             .meant
             .or(before.operation.filter(|_| decision.keeps_operation)),

@@ -80,8 +80,8 @@ pub enum Waiting {
     VaultDeclaredBy { other: ObjectKey },
     /// A change was taken and did not come about.
     ChangeNotTaken { what: String },
-    /// The machine does not exist.
-    VmNotFound { vm: String },
+    /// The machine does not exist. `is_protected` where it is protected, and has gone since.
+    VmNotFound { vm: String, is_protected: bool },
     /// The machine and the vault are in different regions.
     RegionMismatch { vm: String, vault: String },
     /// The machine and the vault are in different subscriptions.
@@ -154,11 +154,25 @@ pub enum Waiting {
         point: String,
         when: Timestamp,
     },
+    /// The resource group that a restore goes to does not exist.
+    GroupNotFound {
+        group: String,
+        /// Where the spec names it.
+        field: &'static str,
+    },
     /// There is no storage account to pass a restore through.
     StagingNotFound {
         region: String,
         /// Where the spec can name one.
         field: &'static str,
+    },
+    /// The storage account that is named is none that a restore can pass through.
+    StagingUnusable {
+        /// `<group>/<name>`.
+        account: String,
+        /// Where the spec names it.
+        field: &'static str,
+        why: StagingFault,
     },
     /// The recovery point does not hold the disk.
     DiskNotInPoint {
@@ -200,6 +214,21 @@ pub enum Waiting {
     },
     /// The job is done, and what it should have left is not to be seen.
     EvidenceMissing { what: &'static str },
+}
+
+/// What is wrong with a storage account that a restore is to pass through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StagingFault {
+    Missing,
+    /// It is in another region than the vault.
+    Elsewhere {
+        found: String,
+        vault: String,
+    },
+    /// It has no page blobs.
+    Kind {
+        kind: String,
+    },
 }
 
 /// What a cause means for the object.
@@ -264,7 +293,13 @@ impl Waiting {
             Self::PointNotFound { .. } => "RecoveryPointNotFound",
             Self::RestoredAlready { .. } => "RestoredAlready",
             Self::RestoredSince { .. } => "RestoredSince",
-            Self::StagingNotFound { .. } => "StagingAccountNotFound",
+            Self::StagingNotFound { .. }
+            | Self::StagingUnusable {
+                why: StagingFault::Missing,
+                ..
+            } => "StagingAccountNotFound",
+            Self::StagingUnusable { .. } => "StagingAccountNotUsable",
+            Self::GroupNotFound { .. } => "ResourceGroupNotFound",
             Self::DiskNotInPoint { .. } => "DiskNotInRecoveryPoint",
             Self::InPlaceNotAllowed { .. } => "InPlaceNotAllowed",
             Self::NothingToReplace { .. } => "NothingToReplace",
@@ -356,6 +391,8 @@ impl Waiting {
             | Self::RestoredAlready { .. }
             | Self::RestoredSince { .. }
             | Self::StagingNotFound { .. }
+            | Self::StagingUnusable { .. }
+            | Self::GroupNotFound { .. }
             | Self::DiskNotInPoint { .. }
             | Self::InPlaceNotAllowed { .. }
             | Self::NothingToReplace { .. }
@@ -377,6 +414,7 @@ impl Waiting {
         const ANOTHER_OBJECT: SignedDuration = SignedDuration::from_secs(5);
         const ARM_SOON: SignedDuration = SignedDuration::from_secs(15);
         const ARM_LATER: SignedDuration = SignedDuration::from_mins(2);
+        const ARM_RARELY: SignedDuration = SignedDuration::from_mins(10);
         match self {
             Self::NotOfferedYet { .. }
             | Self::InvalidName { .. }
@@ -401,6 +439,10 @@ impl Waiting {
             | Self::RunFirst { until } => {
                 Next::After(now.duration_until(*until).max(SignedDuration::from_secs(1)))
             }
+            // Nobody is kept waiting, and there may be many: each look reads the machine.
+            Self::VmNotFound {
+                is_protected: true, ..
+            } => Next::After(ARM_RARELY),
             Self::OperationInProgress { .. } => Next::After(ANOTHER_OBJECT),
             Self::ServiceNotFound { .. }
             | Self::ServiceNotReady { .. }

@@ -17,7 +17,7 @@ mod work;
 pub use backup_job::BackupJobWorld;
 pub use fact::{
     DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact, StorageAccountFact,
-    SubscriptionFact, VaultItem, VmDisk, VmFact, VmTies, Want,
+    SubscriptionFact, VaultHealthFact, VaultItem, VaultProblem, VmDisk, VmFact, VmTies, Want,
 };
 pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};

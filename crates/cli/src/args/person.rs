@@ -74,7 +74,7 @@ pub(crate) struct BackupArgs {
     /// A ProtectedVM: NAME or NAMESPACE/NAME.
     pub(crate) item: ItemName,
     /// Until when to keep the recovery point: 2027-01-01T00:00:00Z.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = kluis_api::date_time::parse)]
     pub(crate) retain_until: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,

@@ -154,8 +154,7 @@ impl FromStr for PointName {
             Some((_, "")) => return Err("a recovery point's name is missing after '@'".to_owned()),
             Some((item, point)) => (
                 item,
-                point
-                    .parse()
+                kluis_api::date_time::parse(point)
                     .map_or_else(|_| Which::Named(point.to_owned()), Which::At),
             ),
         };

@@ -33,7 +33,11 @@ pub(super) fn find(args: &SimulateArgs) -> Result<Named> {
         .to_zoned(TimeZone::UTC)
         .context("--from is beyond the years that are simulated")?;
     let outlook = found.outlook(begin.timestamp());
-    let all = found.findings.iter().chain(&manifest.when_new).chain(&outlook);
+    let all = found
+        .findings
+        .iter()
+        .chain(&manifest.when_new)
+        .chain(&outlook);
     let wrong = all.into_iter().find(|finding| {
         finding.severity == Severity::Error
             && finding.file == manifest.file

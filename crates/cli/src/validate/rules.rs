@@ -267,3 +267,85 @@ pub(super) fn not_asked(schema: &Value, path: &mut Vec<Step>, out: &mut Vec<Stri
         not_asked(&schema["items"], path, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::manifest::Definitions;
+    use super::*;
+
+    /// Whether the rules of the definition take it as `retainUntil`.
+    fn is_taken(text: &str) -> bool {
+        static SPEC: LazyLock<Value> = LazyLock::new(|| {
+            let definitions = Definitions::ours();
+            definitions.schema("BackupJob").unwrap()["properties"]["spec"].clone()
+        });
+        let value =
+            json!({ "item": { "kind": "ProtectedVM", "name": "web-1" }, "retainUntil": text });
+        let mut faults = Vec::new();
+        ask(&value, &SPEC, &mut Vec::new(), &mut faults);
+        faults.is_empty()
+    }
+
+    /// The edges at which readers of date-times differ.
+    #[test]
+    fn a_moment_has_one_form_for_the_rules_the_operator_and_the_command_line() {
+        let all = [
+            ("2027-01-01T00:00:00Z", true),
+            ("2027-01-31T22:30:00+01:00", true),
+            ("2027-01-31T22:30:00.123456789-03:30", true),
+            ("2028-02-29T00:00:00Z", true),
+            ("2000-02-29T00:00:00Z", true),
+            ("1970-01-01T00:00:00Z", true),
+            ("9998-12-31T23:59:59-23:59", true),
+            ("9999-12-31T23:59:59Z", false),
+            ("1969-12-31T23:59:59Z", false),
+            ("2026-02-29T00:00:00Z", false),
+            ("2100-02-29T00:00:00Z", false),
+            ("2026-04-31T00:00:00Z", false),
+            ("2026-13-01T00:00:00Z", false),
+            ("2026-12-02T00:00:00.1234567890Z", false),
+            ("2026-12-02T00:00:00,5Z", false),
+            ("2027-12-31t00:00:00Z", false),
+            ("2027-12-31T00:00:00z", false),
+            ("2026-12-02 00:00:00Z", false),
+            ("2026-12-31T23:59:60Z", false),
+            ("2026-12-31T24:00:00Z", false),
+            ("2026-12-31T00:00:00", false),
+            ("2026-12-31T00:00Z", false),
+            ("20261231T000000Z", false),
+            ("2026-12-31T00:00:00+0100", false),
+            ("2026-12-31T00:00:00+24:00", false),
+            ("2026-12-31T00:00:00+01:00[Europe/Berlin]", false),
+            (" 2026-12-31T00:00:00Z", false),
+            ("2026-12-31T00:00:00Z ", false),
+            ("+002026-12-31T00:00:00Z", false),
+        ];
+        for (text, expected) in all {
+            assert_eq!(is_taken(text), expected, "the rule of {text}");
+            assert_eq!(
+                kluis_api::date_time::parse(text).is_ok(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn the_rule_takes_what_the_command_line_takes_and_the_operator_reads_all_of_it(
+            text in "(19[67][0-9]|2[01][0-9]{2}|999[789])-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-5][0-9]:[0-6][0-9]([.,][0-9]{1,10})?(Z|z|[+-][0-2][0-9]:[0-6][0-9])?"
+        ) {
+            let taken = is_taken(&text);
+            prop_assert_eq!(kluis_api::date_time::parse(&text).is_ok(), taken, "{}", text);
+            let read = serde_json::from_value::<kluis_api::Time>(json!(text)).is_ok();
+            prop_assert!(read || !taken, "{}", text);
+        }
+    }
+}

@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::id::{ItemId, VaultId};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure};
 
-use super::{Limits, agreement::Agreement, budget::Budget, locks, pace::Pace, shelf::Shelf};
+use super::{
+    Limits, agreement::Agreement, budget::Budget, extension::Announced, locks, pace::Pace,
+    shelf::Shelf,
+};
 use crate::{clock::Clock, metrics::Metrics};
 
 /// A service's clock that goes forward by more than this, beside ours, was set: nothing that was read before is of use.
@@ -47,6 +50,7 @@ pub struct Line {
     pub(super) limits: Limits,
     pub(super) tell: Told,
     pub(super) locks: locks::Known,
+    pub(super) announced: Announced,
     state: Mutex<State>,
 }
 
@@ -86,6 +90,7 @@ impl Line {
             limits,
             tell,
             locks: locks::Known::default(),
+            announced: Announced::default(),
             state: Mutex::new(State {
                 budget: Budget::new(limits),
                 pace: Pace::new(limits.rate),

@@ -38,7 +38,11 @@ pub(super) async fn observe(
             name: of.to_owned(),
             namespace: Some(within.to_owned()),
         };
-        let vault = objects::vault(namespace, &reference, ctx).await?;
+        // One that cannot be read is the business of its owner and of who uses it.
+        let vault = match objects::vault(namespace, &reference, ctx).await {
+            Err(ObserveError::Undecodable { .. }) => None,
+            vault => vault?,
+        };
         let access = objects::access(namespace, vault.as_ref(), ctx).await?;
         lines
             .add(access.service.as_ref(), vault.as_ref(), ctx)

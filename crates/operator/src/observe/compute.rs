@@ -71,6 +71,7 @@ pub(super) fn network(request: &ArmRequest, body: &Value) -> Result<NetworkFact,
 pub(super) fn account(body: &Value) -> Option<StorageAccountFact> {
     Some(StorageAccountFact {
         id: body["id"].as_str()?.parse().ok()?,
+        kind: body["kind"].as_str().map(str::to_owned),
         location: body["location"].as_str()?.to_owned(),
     })
 }

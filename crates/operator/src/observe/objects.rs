@@ -11,15 +11,13 @@ use super::ObserveError;
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
-    objects::{ObjectsError, Version},
+    objects::ObjectsError,
 };
 
 /// The object itself.
 pub(super) fn decode<T: DeserializeOwned>(key: &Key, object: &Value) -> Result<T, ObserveError> {
-    let uid = Version::of(object).uid;
     T::deserialize(object).map_err(|source| ObserveError::Undecodable {
         key: key.clone(),
-        uid,
         source,
     })
 }

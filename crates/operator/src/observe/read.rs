@@ -13,8 +13,8 @@ use kluis_arm::{
 };
 use kluis_client::{Arm, ArmRequest, Failure, list, operation};
 use kluis_plan::{
-    ArmFailure, DeletedVaultFact, Fact, ItemFact, Observed, Progress, SubscriptionFact, VaultItem,
-    Want,
+    ArmFailure, DeletedVaultFact, Fact, ItemFact, Observed, Progress, SubscriptionFact,
+    VaultHealthFact, VaultItem, VaultProblem, Want,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,7 +37,6 @@ const NO_SUCH_LIST: [&str; 3] = [
     "NoRegisteredProviderFound",
     "InvalidApiVersionParameter",
 ];
-const METADATA: &str = "2022-09-01";
 
 /// What a failed read is called.
 pub(super) fn doing(want: &Want) -> String {
@@ -48,6 +47,7 @@ pub(super) fn doing(want: &Want) -> String {
 pub(super) fn vault_of(want: &Want) -> Option<VaultKey> {
     let vault = match want {
         Want::Vault(vault)
+        | Want::VaultHealth(vault)
         | Want::DeletedVault { vault, .. }
         | Want::Items(vault)
         | Want::StorageConfig(vault)
@@ -96,6 +96,7 @@ fn fact(want: &Want, none: Observed<Never>) -> Fact {
         Want::StorageConfig(_) => Fact::StorageConfig(none.map(absurd)),
         Want::Locks { .. } => Fact::Locks(none.map(absurd)),
         Want::FilesExtension => Fact::FilesExtension(none.map(absurd)),
+        Want::VaultHealth(_) => Fact::VaultHealth(none.map(absurd)),
     }
 }
 
@@ -214,7 +215,17 @@ async fn ask(line: &Line, want: &Want, fresh: Freshness) -> Result<Fact, Failure
             Fact::StorageConfig(Observed::Found(state == Some(StorageTypeState::Locked)))
         }
         Want::Locks { subscription } => Fact::Locks(line.locks(subscription).await?),
-        Want::FilesExtension => Fact::FilesExtension(files_extension(arm).await?),
+        Want::FilesExtension => {
+            let prefix = line.extension("files").await?;
+            Fact::FilesExtension(prefix.map_or(Observed::Absent, Observed::Found))
+        }
+        Want::VaultHealth(id) => Fact::VaultHealth(match line.extension("health").await? {
+            None => Observed::Absent,
+            Some(prefix) => {
+                let request = ArmRequest::get(format!("{prefix}{id}/health"), SENT);
+                Observed::Found(vault_health(&get(arm, &request).await?))
+            }
+        }),
     })
 }
 
@@ -325,13 +336,33 @@ async fn progress(arm: &dyn Arm, url: &str) -> Result<Progress, Failure> {
     })
 }
 
-/// What stands before a point's path to ask for its files, where the endpoint announces it. An answer that is no object (Azure's is a
-/// list of clouds) announces nothing.
-async fn files_extension(arm: &dyn Arm) -> Result<Observed<String>, Failure> {
-    let body: Value = get(arm, &ArmRequest::get("/metadata/endpoints", METADATA)).await?;
-    let prefix = body["kluis"]["files"].as_str();
-    let ours = prefix.filter(|prefix| prefix.starts_with("/kluis/"));
-    Ok(ours.map_or(Observed::Absent, |prefix| {
-        Observed::Found(prefix.to_owned())
-    }))
+/// What a service says of a vault. What is not of this form is passed over: it may be of a newer service.
+fn vault_health(body: &Value) -> VaultHealthFact {
+    let problems = body["problems"].as_array().into_iter().flatten();
+    let problem = |problem: &Value| {
+        let sentences = [
+            problem["message"].as_str(),
+            problem["recommendation"].as_str(),
+        ];
+        let advice = problem["recommendations"].as_array().into_iter().flatten();
+        let sentences = sentences.into_iter().flatten();
+        let all: Vec<&str> = sentences.chain(advice.filter_map(Value::as_str)).collect();
+        VaultProblem {
+            title: problem["title"]
+                .as_str()
+                .unwrap_or("ServiceReportsProblem")
+                .to_owned(),
+            message: all.join(" "),
+            is_grave: problem["severity"] != "Warning",
+        }
+    };
+    let count = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok());
+    VaultHealthFact {
+        problems: problems.map(problem).collect(),
+        oldest_unread: body["scrub"]["oldestUnread"]
+            .as_str()
+            .and_then(|at| at.parse().ok()),
+        damaged_points: count(&body["scrub"]["damagedPoints"]),
+        held_back_expiries: count(&body["expiries"]["heldBack"]),
+    }
 }

@@ -42,6 +42,7 @@ pub(super) async fn observe(
         is_redundancy_locked: None,
         items: None,
         points: HashMap::new(),
+        health: None,
         progress: None,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)

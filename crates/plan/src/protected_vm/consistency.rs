@@ -23,7 +23,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Option<(Extra, 
         })
     });
     let is_news = extra.status == ConditionStatus::False && !was_missed;
-    let event = is_news.then(|| Event::warning(extra.reason, extra.message.clone()));
+    let event = is_news.then(|| Event::warning(&extra.reason, extra.message.clone()));
     Some((extra, event))
 }
 
@@ -55,7 +55,7 @@ fn judged(wanted: ConsistencyObjective, history: &History) -> Extra {
     Extra {
         type_: ConditionType::ConsistencyMet,
         status,
-        reason,
+        reason: reason.into(),
         message,
     }
 }

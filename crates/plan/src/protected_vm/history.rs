@@ -159,7 +159,7 @@ impl History {
         Extra {
             type_: ConditionType::Recoverable,
             status,
-            reason,
+            reason: reason.into(),
             message,
         }
     }

@@ -5,7 +5,7 @@ mod objective;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use kluis_api::{BackupPolicySpec, ObjectivesStatus, ScheduleInForce, Time};
+use kluis_api::{BackupPolicySpec, ObjectivesStatus, RunResult, ScheduleInForce, Time};
 use kluis_policy::runs::{GRACE, LastRun, last_run};
 use kluis_policy::{Schedule, Strategy, wall_clock};
 
@@ -26,7 +26,8 @@ pub(super) struct Outlook {
     /// The next run, on the clock that the policy goes by: `2026-11-23 22:30 +01:00`.
     pub(super) next_backup: Option<String>,
     pub(super) schedule: Option<ScheduleInForce>,
-    pub(super) within_rpo: Extra,
+    /// None before a first backup is due.
+    pub(super) within_rpo: Option<Extra>,
     pub(super) objectives: Option<ObjectivesStatus>,
     pub(super) missed_run: Option<Time>,
     /// When something here changes by the passing of time alone.
@@ -42,6 +43,8 @@ pub(super) struct Expected<'a> {
     pub(super) clock: Option<&'a Clock>,
     pub(super) next_run: Option<Timestamp>,
     pub(super) missed: Option<Timestamp>,
+    /// Whether there was no backup yet, and none that is late.
+    pub(super) awaits_first: bool,
 }
 
 /// What is to be expected, given what became of the backups so far.
@@ -76,6 +79,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History) -> Outlook {
             clock: clock.as_ref(),
             next_run,
             missed,
+            awaits_first: awaits_first(world, schedule.as_ref(), history),
         },
     );
     events.extend(standing.events);
@@ -146,7 +150,11 @@ fn declared<'a>(world: &'a ProtectedVmWorld, in_force: &Schedule) -> Option<&'a 
     following::is_said(&policy.spec, &in_force.frequency, world.now).then_some(&policy.spec)
 }
 
-fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> Option<Timestamp> {
+pub(super) fn missed(
+    world: &ProtectedVmWorld,
+    schedule: &Schedule,
+    history: &History,
+) -> Option<Timestamp> {
     // A run is missed when the vault was asked and knows of none: not having asked is not a finding.
     let was_told = world
         .status()
@@ -173,6 +181,28 @@ fn missed(world: &ProtectedVmWorld, schedule: &Schedule, history: &History) -> O
         }
         LastRun::Missed { .. } | LastRun::NoneDue | LastRun::Began { .. } => None,
     }
+}
+
+/// Whether the first backup is still to come, or under way, and none was due for longer than a run may be late.
+fn awaits_first(world: &ProtectedVmWorld, schedule: Option<&Schedule>, history: &History) -> bool {
+    if let Some(newest) = history.runs.first() {
+        return history.newest().is_none()
+            && history.runs.len() == 1
+            && newest.result == RunResult::InProgress;
+    }
+    let is_new = history.newest().is_none()
+        && world.seen().and_then(|seen| seen.last_backup).is_none()
+        && world
+            .status()
+            .is_none_or(|status| status.missed_run.is_none());
+    let owed = schedule
+        .zip(in_force::status(world))
+        .and_then(|(schedule, in_force)| {
+            let late = world.now.checked_sub(grace(schedule, world.now)).ok()?;
+            let due = schedule.previous_at_or_before(late)?;
+            (due > in_force.since.0).then_some(due)
+        });
+    is_new && owed.is_none()
 }
 
 /// How long a run may be late: Azure's own grace, or half of what lies between two runs where that is less, so that a missing run is noticed

@@ -9,7 +9,7 @@ use kluis_arm::item::{ProtectedItem, VmItem};
 use kluis_arm::policy::Policy;
 use kluis_arm::resource::Resource;
 
-use super::immutability;
+use super::{health, immutability};
 use crate::approval::{Pending, Stake};
 use crate::gate::Target;
 use crate::ids;
@@ -174,7 +174,12 @@ fn begin(
     };
     match &world.vm {
         None => return Err(still("the machine")),
-        Some(Observed::Absent) => return Err(Waiting::VmNotFound { vm }),
+        Some(Observed::Absent) => {
+            return Err(Waiting::VmNotFound {
+                vm,
+                is_protected: false,
+            });
+        }
         Some(Observed::Unknown(failure)) => return Err(Waiting::Arm(failure.clone())),
         Some(Observed::Found(found))
             if !crate::vault::is_same_location(&found.location, &target.vault.spec.location) =>
@@ -233,6 +238,7 @@ fn continue_as_declared(
     let wanted = world.item.spec.disks.as_ref().map(on_wire);
     let same_disks = is_same_choice(seen.disks(), wanted.as_ref());
     if !is_change_of_terms(world, target, seen) && same_disks {
+        health::source(world, target)?;
         return Ok(as_declared(seen));
     }
     let policy = policy_in_vault(world, target)?;
@@ -282,7 +288,6 @@ pub(super) fn disks_changed(world: &ProtectedVmWorld) -> Option<String> {
 
 fn as_declared(seen: &Seen<'_>) -> Protection {
     let policy = seen.policy_name().unwrap_or_default();
-    let complaint = seen.complaint().unwrap_or_default();
     let (reason, message) = match seen.state {
         ProtectionState::IrPending => (
             "InitialBackupPending",
@@ -290,9 +295,7 @@ fn as_declared(seen: &Seen<'_>) -> Protection {
         ),
         ProtectionState::ProtectionError => (
             "ProtectionError",
-            format!("Protected by {policy}; the vault reports an error. {complaint}")
-                .trim_end()
-                .to_owned(),
+            format!("Protected by {policy}; the vault reports an error."),
         ),
         _ => ("Protected", format!("Protected by {policy}.")),
     };

@@ -1,7 +1,7 @@
 //! What has to hold before a restore is asked for: found out beforehand, and said with the way out, instead of learnt from a job that
 //! fails after an hour.
 
-use kluis_arm::id::VmId;
+use kluis_arm::id::{ResourceGroupId, VmId};
 use kluis_arm::region;
 
 use super::goal::Goal;
@@ -26,7 +26,13 @@ pub(super) fn wants(world: &RestoreWorld, target: &Target<'_>, goal: &Goal<'_>) 
                 .then(|| Want::Network(network.clone()));
             // One and the same, when a machine that is gone comes back under its name.
             let source = (*id != target.vm).then(|| vm(&target.vm)).flatten();
-            vm(id).into_iter().chain(source).chain(network).collect()
+            let group = world.disks.is_none().then(|| Want::Disks(id.group()));
+            vm(id)
+                .into_iter()
+                .chain(source)
+                .chain(network)
+                .chain(group)
+                .collect()
         }
         Goal::InPlace { vm: id, .. } => vm(id).into_iter().collect(),
         Goal::Files { .. } => {
@@ -45,13 +51,14 @@ pub(super) fn check(
 ) -> Result<(), Waiting> {
     has_zone(goal.zone(), &target.vault.region())?;
     match goal {
-        Goal::Disks { .. } => {}
+        Goal::Disks { group, .. } => has_group(world, group, "to.disks.resourceGroup")?,
         Goal::NewVm {
             vm,
             network,
             subnet,
             ..
         } => {
+            has_group(world, &vm.group(), "to.newVM.resourceGroup")?;
             let full = format!("{}/{}", network.resource_group, network.name);
             let found = known(world.network.as_ref(), "the network")?;
             has_subnet(found, &full, subnet.as_str())?;
@@ -93,6 +100,21 @@ pub(super) fn check(
         }
     }
     staging::account(world, target, goal).map(|_| ())
+}
+
+/// Where the disks of a group cannot be listed because there is none, there is no group.
+fn has_group(
+    world: &RestoreWorld,
+    group: &ResourceGroupId,
+    field: &'static str,
+) -> Result<(), Waiting> {
+    match &world.disks {
+        Some(Observed::Absent) => Err(Waiting::GroupNotFound {
+            group: group.name.to_string(),
+            field,
+        }),
+        Some(Observed::Found(_) | Observed::Unknown(_)) | None => Ok(()),
+    }
 }
 
 fn has_subnet(found: Option<&NetworkFact>, network: &str, subnet: &str) -> Result<(), Waiting> {

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use kluis_api::OperationKind;
 
-use super::Waiting;
+use super::{StagingFault, Waiting};
 use crate::failure::{ArmFailure, Cause};
 use crate::restore::AGAIN;
 
@@ -120,7 +120,14 @@ impl fmt::Display for Waiting {
                 "{other} declares this vault in Azure already: delete one of the two, or choose another azureName."
             ),
             Self::ChangeNotTaken { what } => write!(f, "The service accepted a change of {what} and did not make it."),
-            Self::VmNotFound { vm } => write!(f, "There is no virtual machine {vm}: correct spec.vm, or create it."),
+            Self::VmNotFound { vm, is_protected: false } => {
+                write!(f, "There is no virtual machine {vm}: create it, or name the one that is meant in another ProtectedVM.")
+            }
+            Self::VmNotFound { vm, is_protected: true } => write!(
+                f,
+                "There is no virtual machine {vm} any more, and no more backups are made of it: bring it back, set suspend: true to keep \
+                 its recovery points as they are, or delete this object, by its deletionPolicy. It can be restored to a new machine."
+            ),
             Self::RegionMismatch { vm, vault } => write!(
                 f,
                 "The machine is in {vm} and the vault in {vault}; both have to be in one region (rule 26): use a Vault in {vm}."
@@ -217,6 +224,25 @@ impl fmt::Display for Waiting {
                 "A restore passes through a storage account in the vault's region, and the subscription has none in {region}: create one, \
                  or name one in {field}."
             ),
+            Self::StagingUnusable { account, field, why } => match why {
+                StagingFault::Missing => write!(
+                    f,
+                    "There is no storage account {account} for the restore to pass through: correct {field}, or create it."
+                ),
+                StagingFault::Elsewhere { found, vault } => write!(
+                    f,
+                    "The storage account {account} is in {found} and the vault in {vault}; a restore passes through one in the vault's \
+                     region: name one there in {field}, or leave it out."
+                ),
+                StagingFault::Kind { kind } => write!(
+                    f,
+                    "The storage account {account} is of kind {kind}, which has no page blobs to stage disks in: name one of kind \
+                     StorageV2 in {field}, or leave it out."
+                ),
+            },
+            Self::GroupNotFound { group, field } => {
+                write!(f, "There is no resource group {group}: correct {field}, or create it.")
+            }
             Self::DiskNotInPoint { point, lun, held } => {
                 let held: Vec<String> = held.iter().map(ToString::to_string).collect();
                 write!(

@@ -71,6 +71,8 @@ pub enum Want {
     /// The managed disks of a resource group.
     Disks(ResourceGroupId),
     Network(VirtualNetworkId),
+    /// What the service says of a vault, where it offers that: Azure has no such call.
+    VaultHealth(VaultId),
     /// Whether the vault's redundancy can still change.
     StorageConfig(VaultId),
     /// The locks on resource groups of a subscription, and on the subscription itself.
@@ -105,6 +107,8 @@ pub enum Fact {
     StorageAccounts(Observed<Vec<StorageAccountFact>>),
     Disks(Observed<Vec<DiskFact>>),
     Network(Observed<NetworkFact>),
+    /// Absent where the service has no such call.
+    VaultHealth(Observed<VaultHealthFact>),
     /// Found(true) when its redundancy is locked.
     StorageConfig(Observed<bool>),
     FilesExtension(Observed<String>),
@@ -119,6 +123,30 @@ pub struct LockFact {
     pub resource_group: Option<Name>,
     /// `CanNotDelete` or `ReadOnly`.
     pub level: String,
+}
+
+/// What a service says of a vault.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VaultHealthFact {
+    /// The worst first.
+    pub problems: Vec<VaultProblem>,
+    /// When the byte was last read that was not read for the longest time.
+    pub oldest_unread: Option<Timestamp>,
+    /// How many recovery points cannot be restored whole.
+    pub damaged_points: Option<u32>,
+    /// How many recovery points stay beyond their end, until a person says that they may go.
+    pub held_back_expiries: Option<u32>,
+}
+
+/// One thing that is wrong with a vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultProblem {
+    /// In one CamelCase word.
+    pub title: String,
+    /// What is wrong, and what to do about it.
+    pub message: String,
+    /// Whether a person should see to it now.
+    pub is_grave: bool,
 }
 
 /// A subscription.
@@ -272,6 +300,8 @@ pub struct NetworkFact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageAccountFact {
     pub id: StorageAccountId,
+    /// Azure's kind of it; None where it is not told.
+    pub kind: Option<String>,
     pub location: String,
 }
 
@@ -337,6 +367,7 @@ impl fmt::Display for Want {
             }
             Self::Disks(group) => write!(f, "the disks of the resource group {}", group.name),
             Self::Network(id) => write!(f, "the virtual network {}/{}", id.resource_group, id.name),
+            Self::VaultHealth(id) => write!(f, "the health of the vault {}", id.name),
             Self::StorageConfig(id) => write!(f, "the storage settings of the vault {}", id.name),
             Self::Locks { subscription } => {
                 write!(f, "the locks of the subscription {subscription}")

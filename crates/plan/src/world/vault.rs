@@ -7,7 +7,7 @@ use kluis_api::Vault;
 use kluis_arm::id::ItemId;
 use kluis_policy::loss::Cost;
 
-use super::fact::{DeletedVaultFact, VaultItem};
+use super::fact::{DeletedVaultFact, VaultHealthFact, VaultItem};
 use super::observed::{Access, Observed, Progress};
 use crate::key::ObjectKey;
 
@@ -31,6 +31,8 @@ pub struct VaultWorld {
     pub items: Option<Observed<Vec<VaultItem>>>,
     /// From ARM, where less soft delete is declared: each item's points, all of them kept for a shorter time.
     pub points: HashMap<ItemId, Observed<Cost>>,
+    /// From the service: what it says of the vault. Absent where it has no call for that, as Azure has none.
+    pub health: Option<Observed<VaultHealthFact>>,
     /// From ARM: the operation in its status.
     pub progress: Option<Observed<Progress>>,
 }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_arm::backup::BackupRequest;
 use kluis_arm::error::code;
 use kluis_arm::id::{ItemId, Name, PolicyId, VaultId, VmId};
-use kluis_arm::item::{Item, ProtectedItem, ProtectionState, VmItem};
-use kluis_arm::job::{Job, JobDetail, JobOperation, JobStatus, VmJob};
+use kluis_arm::item::{HealthDetail, Item, ProtectedItem, ProtectionState, VmItem};
+use kluis_arm::job::{Job, JobDetail, JobError, JobOperation, JobStatus, VmJob};
 use kluis_arm::policy::{Policy, ProtectionPolicy};
 use kluis_arm::recovery_point::{
     BEFORE_REPLACING, Consistency, DiskConfiguration, RecoveryPoint, RecoveryPointProperties, Tier,
@@ -23,8 +23,8 @@ use kluis_arm::time::WireTime;
 use kluis_arm::vault::{Immutability, ProvisioningState, Vault};
 use kluis_plan::{
     Action, ArmFailure, Cause, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,
-    Observed, Outcome, Progress, StorageAccountFact, SubscriptionFact, VaultItem, VmFact, VmTies,
-    Want,
+    Observed, Outcome, Progress, StorageAccountFact, SubscriptionFact, VaultHealthFact, VaultItem,
+    VmFact, VmTies, Want,
 };
 
 use making::{Making, managed};
@@ -55,6 +55,10 @@ pub(crate) struct Azure {
     /// Which disks the points say they hold.
     pub(crate) held: Option<DiskConfiguration>,
     pub(crate) accounts: Vec<StorageAccountFact>,
+    /// What the service says of each vault, where it offers that.
+    pub(crate) vault_health: Option<VaultHealthFact>,
+    /// A resource group that is not there.
+    pub(crate) missing_group: Option<String>,
     /// Of a machine that is encrypted: where its recovery points say that its keys are.
     pub(crate) keys: Option<serde_json::Value>,
     /// The ids of what is in key vaults.
@@ -156,8 +160,11 @@ impl Azure {
                 id: format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/stagingweu")
                     .parse()
                     .unwrap(),
+                kind: Some("StorageV2".to_owned()),
                 location: "westeurope".to_owned(),
             }],
+            missing_group: None,
+            vault_health: None,
             keys: None,
             in_key_vaults: Vec::new(),
             making: BTreeMap::new(),
@@ -226,6 +233,39 @@ impl Azure {
         let job = self.begin_job(item, JobOperation::Backup, false);
         let index = self.jobs.iter().position(|(name, _)| *name == job).unwrap();
         self.finish(index);
+    }
+
+    /// A scheduled backup that fails, as Azure tells it of the item; without a word there, where `is_told` is not so.
+    pub(crate) fn fail_schedule(
+        &mut self,
+        item: &ItemId,
+        title: &str,
+        message: &str,
+        is_told: bool,
+    ) {
+        let name = self.begin_job(item, JobOperation::Backup, false);
+        let now = self.now;
+        let (_, job) = self.jobs.iter_mut().find(|(job, _)| *job == name).unwrap();
+        job.status = Some(JobStatus::Failed);
+        job.end_time = Some(now.into());
+        job.error_details = Some(vec![JobError {
+            error_string: Some(message.to_owned()),
+            error_title: Some(title.to_owned()),
+            ..JobError::default()
+        }]);
+        let item = self.items.get_mut(&key(item)).unwrap();
+        item.last_backup_time = Some(now.into());
+        if is_told {
+            item.last_backup_status = Some("Failed".to_owned());
+            item.protection_status = Some("Unhealthy".to_owned());
+            item.health_status = Some("ActionRequired".to_owned());
+            item.health_details = Some(vec![HealthDetail {
+                title: Some(title.to_owned()),
+                message: Some(message.to_owned()),
+                recommendations: Some(vec!["Bring it back.".to_owned()]),
+                ..HealthDetail::default()
+            }]);
+        }
     }
 
     /// A backup that somebody else asked for begins.
@@ -323,6 +363,10 @@ impl Azure {
             }
             Want::Locks { .. } => Fact::Locks(Observed::Found(self.locks.clone())),
             Want::FilesExtension => Fact::FilesExtension(found(self.files.clone())),
+            Want::VaultHealth(_) => Fact::VaultHealth(found(self.vault_health.clone())),
+            Want::Disks(group) if self.missing_group.as_deref() == Some(group.name.as_str()) => {
+                Fact::Disks(Observed::Absent)
+            }
             Want::Disks(group) => {
                 let here = |disk: &&DiskFact| disk.id.group() == *group;
                 Fact::Disks(Observed::Found(

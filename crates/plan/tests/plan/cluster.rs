@@ -35,6 +35,8 @@ pub(crate) struct Cluster {
     pub(crate) by_azure_name: Vec<ProtectedVM>,
     /// Whether the service's clock and the operator's agree.
     pub(crate) clocks_agree: bool,
+    /// Machines that name the policy and another vault: its name, and its object where there is one.
+    pub(crate) elsewhere: Vec<(&'static str, Option<Vault>, ProtectedVM)>,
     /// The process dies after so many steps, before it writes what came of the last one.
     pub(crate) crash_after: Option<usize>,
     said: BTreeMap<Kind, String>,
@@ -64,6 +66,7 @@ impl Cluster {
             clocks_agree: true,
             namesake: None,
             by_azure_name: Vec::new(),
+            elsewhere: Vec::new(),
             crash_after: None,
             said: BTreeMap::new(),
             log: String::new(),
@@ -460,6 +463,7 @@ impl Cluster {
                     is_redundancy_locked: None,
                     items: None,
                     points: HashMap::new(),
+                    health: None,
                     progress: None,
                 })
             }
@@ -482,11 +486,17 @@ impl Cluster {
                     self.edits(),
                 );
                 facts.by_azure_name = self.by_azure_name.clone();
-                let vaults = if listed || self.item.is_some() {
-                    vec![facts]
-                } else {
-                    Vec::new()
-                };
+                let here = (listed || self.item.is_some()).then_some(facts);
+                let elsewhere = self.elsewhere.iter().map(|(name, vault, item)| {
+                    PolicyVaultFacts::new(
+                        (*name).to_owned(),
+                        vault.clone(),
+                        self.access(),
+                        vec![item.clone()],
+                        Vec::new(),
+                    )
+                });
+                let vaults = here.into_iter().chain(elsewhere).collect();
                 Box::new(PolicyWorld {
                     now,
                     policy: self.policy.clone()?,

@@ -39,7 +39,6 @@ fn from_nothing_to_protected() {
         step  hold the object by our finalizer
         say   Ready no (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Stalled no (VaultNotReady)
@@ -67,7 +66,6 @@ fn from_nothing_to_protected() {
         ── 5 s, ProtectedVM shop/web-1
         say   Ready no (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (VaultNotReady) The Vault shop/shop-weu is not Ready: Under way: making the vault.
         say   Stalled no (VaultNotReady)
@@ -92,7 +90,6 @@ fn from_nothing_to_protected() {
         step  discover what the vault shop-weu can protect (while the item VM;iaasvmcontainerv2;shop-rg;web-1 of the vault shop-weu is as it was read)
         say   Ready no (DiscoverContainers) Under way: discovering what the vault can protect.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (DiscoverContainers) Under way: discovering what the vault can protect.
         say   Stalled no (DiscoverContainers)
@@ -109,7 +106,6 @@ fn from_nothing_to_protected() {
         ── 15 s, ProtectedVM shop/web-1
         say   Ready no (OperationInProgress) Under way: discovering what the vault can protect.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (OperationInProgress) Under way: discovering what the vault can protect.
         say   Stalled no (OperationInProgress)
@@ -119,7 +115,6 @@ fn from_nothing_to_protected() {
         step  protect shop-rg/web-1 in shop-weu by daily (while the item VM;iaasvmcontainerv2;shop-rg;web-1 of the vault shop-weu is as it was read)
         say   Ready no (Protect) Under way: beginning protection.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (Protect) Under way: beginning protection.
         say   Stalled no (Protect)
@@ -128,7 +123,6 @@ fn from_nothing_to_protected() {
         ── 25 s, ProtectedVM shop/web-1
         say   Ready no (OperationInProgress) Under way: beginning protection.
         say   Recoverable ? (NotCounted) The recovery points were not counted yet.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (OperationInProgress) Under way: beginning protection.
         say   Stalled no (OperationInProgress)
@@ -137,7 +131,7 @@ fn from_nothing_to_protected() {
         ── 30 s, ProtectedVM shop/web-1
         say   Ready yes (InitialBackupPending) Protected by daily; the first backup is still to come.
         say   Recoverable no (NoRecoveryPoint) There is no recovery point.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (InitialBackupPending)
         say   Stalled no (InitialBackupPending)
@@ -177,12 +171,12 @@ fn a_backup_on_demand() {
         say   Ready yes (Protected) Protected by daily.
         say   Recoverable yes (RecoveryPointExists) 1 recovery point, the newest of 2026-11-22 12:00Z.
         say   WithinRPO yes (WithinObjective) Met until 2026-11-23 14:00Z.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (Protected)
         say   Stalled no (Protected)
         event Protected Protected by daily.
         event RecoveryPointExists 1 recovery point, the newest of 2026-11-22 12:00Z.
-        event WithinObjective Met until 2026-11-23 14:00Z.
         event BackupCompleted The backup job-1 Completed
         next  after 10m
 
@@ -218,7 +212,7 @@ fn a_backup_by_a_token_in_git() {
         ── 40 s, ProtectedVM shop/web-1
         say   Ready yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is about to begin.
         say   Recoverable no (NoRecoveryPoint) There is no recovery point.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is about to begin.
         say   Stalled no (BackupInProgress)
@@ -229,7 +223,7 @@ fn a_backup_by_a_token_in_git() {
         step  back up shop-rg/web-1 into shop-weu (while the item VM;iaasvmcontainerv2;shop-rg;web-1 of the vault shop-weu is as it was read)
         say   Ready yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is about to begin.
         say   Recoverable no (NoRecoveryPoint) There is no recovery point.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is about to begin.
         say   Stalled no (BackupInProgress)
@@ -238,7 +232,7 @@ fn a_backup_by_a_token_in_git() {
         ── 50 s, ProtectedVM shop/web-1
         say   Ready yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is under way.
         say   Recoverable no (NoRecoveryPoint) There is no recovery point.
-        say   WithinRPO no (NoRecoveryPoint) There is no recovery point yet.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling yes (BackupInProgress) Protected by daily; the first backup is still to come. A backup is under way.
         say   Stalled no (BackupInProgress)
@@ -248,12 +242,12 @@ fn a_backup_by_a_token_in_git() {
         say   Ready yes (Protected) Protected by daily.
         say   Recoverable yes (RecoveryPointExists) 1 recovery point, the newest of 2026-11-22 12:00Z.
         say   WithinRPO yes (WithinObjective) Met until 2026-11-23 14:00Z.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (Protected)
         say   Stalled no (Protected)
         event Protected Protected by daily.
         event RecoveryPointExists 1 recovery point, the newest of 2026-11-22 12:00Z.
-        event WithinObjective Met until 2026-11-23 14:00Z.
         event BackupCompleted The backup job-1 Completed
         next  after 10m
 
@@ -328,6 +322,7 @@ fn a_scheduled_run_that_did_not_happen() {
         say   Ready yes (Protected) Protected by daily.
         say   Recoverable yes (RecoveryPointExists) 1 recovery point, the newest of 2026-11-22 12:00Z.
         say   WithinRPO yes (WithinObjective) Met until 2026-11-23 14:00Z. The next scheduled run is later than that.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (Protected)
         say   Stalled no (Protected)
@@ -337,6 +332,7 @@ fn a_scheduled_run_that_did_not_happen() {
         say   Ready yes (Protected) Protected by daily.
         say   Recoverable yes (RecoveryPointExists) 1 recovery point, the newest of 2026-11-22 12:00Z.
         say   WithinRPO yes (WithinObjective) Met until 2026-11-23 14:00Z. The next scheduled run is later than that. The backup that was due at 2026-11-22 21:30Z did not begin: look at the vault's jobs, and whether the service runs.
+        say   Healthy yes (NothingWrong)
         say   ApprovalRequired no (NothingAtStake)
         say   Reconciling no (Protected)
         say   Stalled no (Protected)

@@ -11,12 +11,14 @@ mod clocks;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod consumers;
 mod convergences;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod health;
 mod held_edits;
 #[cfg(test)]
 mod honesty;

@@ -173,9 +173,9 @@ fn a_machine_that_does_not_exist() {
         cluster,
         Kind::ProtectedVM,
         &expect![[r#"
-        stalled: VmNotFound: There is no virtual machine shop-rg/web-9: correct spec.vm, or create it.
-        called: make the vault shop-rg/shop-weu in westeurope
-        called: write the policy daily into the vault shop-weu"#]],
+            stalled: VmNotFound: There is no virtual machine shop-rg/web-9: create it, or name the one that is meant in another ProtectedVM.
+            called: make the vault shop-rg/shop-weu in westeurope
+            called: write the policy daily into the vault shop-weu"#]],
     );
 }
 

@@ -284,3 +284,71 @@ fn rule_29_a_zone_that_the_region_has() {
         ],
     );
 }
+
+/// Into disks, through the account that is named.
+fn through(account: &str) -> Cluster {
+    restoring(&format!(
+        "disks: {{ resourceGroup: shop-restored, stagingAccount: {{ resourceGroup: shop-rg, name: {account} }} }}"
+    ))
+}
+
+#[test]
+fn a_staging_account_that_is_named_has_to_be_there() {
+    refused(
+        through("stagingwue"),
+        &expect![
+            "stalled: StagingAccountNotFound: There is no storage account shop-rg/stagingwue for the restore to pass through: correct to.disks.stagingAccount, or create it."
+        ],
+    );
+    let mut cluster = through("stagingweu");
+    cluster.converge(&[Kind::Restore]);
+    assert_eq!(status(&cluster).conditions[0].status, ConditionStatus::True);
+}
+
+#[test]
+fn a_staging_account_is_in_the_vault_s_region() {
+    let mut cluster = through("stagingweu");
+    cluster.azure.accounts[0].location = "North Europe".to_owned();
+    refused(
+        cluster,
+        &expect![
+            "stalled: StagingAccountNotUsable: The storage account shop-rg/stagingweu is in North Europe and the vault in westeurope; a restore passes through one in the vault's region: name one there in to.disks.stagingAccount, or leave it out."
+        ],
+    );
+}
+
+#[test]
+fn a_staging_account_has_page_blobs() {
+    let mut cluster = through("stagingweu");
+    cluster.azure.accounts[0].kind = Some("BlockBlobStorage".to_owned());
+    refused(
+        cluster,
+        &expect![
+            "stalled: StagingAccountNotUsable: The storage account shop-rg/stagingweu is of kind BlockBlobStorage, which has no page blobs to stage disks in: name one of kind StorageV2 in to.disks.stagingAccount, or leave it out."
+        ],
+    );
+    // Where none is named, none of these is chosen.
+    let mut cluster = restoring(DISKS);
+    cluster.azure.accounts[0].kind = Some("FileStorage".to_owned());
+    refused(
+        cluster,
+        &expect![
+            "stalled: StagingAccountNotFound: A restore passes through a storage account in the vault's region, and the subscription has none in westeurope: create one, or name one in to.disks.stagingAccount."
+        ],
+    );
+}
+
+#[test]
+fn the_resource_group_that_a_restore_goes_to_has_to_be_there() {
+    for (to, group) in [(DISKS, "shop-restored"), (NEW_VM, "shop-restored")] {
+        let mut cluster = restoring(to);
+        cluster.azure.missing_group = Some(group.to_owned());
+        cluster.converge(&[Kind::Restore]);
+        let ready = &status(&cluster).conditions[0];
+        assert_eq!(
+            ready.reason, "ResourceGroupNotFound",
+            "{to}: {}",
+            ready.message
+        );
+    }
+}

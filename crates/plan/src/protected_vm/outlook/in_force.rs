@@ -6,6 +6,7 @@
 use kluis_api::{ProtectionState, ScheduleInForce};
 use kluis_arm::id::PolicyId;
 use kluis_arm::policy::{Policy, Terms, parse};
+use kluis_arm::zone;
 use kluis_policy::Schedule;
 
 use crate::conditions::moment;
@@ -57,18 +58,45 @@ pub(super) fn status(world: &ProtectedVmWorld) -> Option<ScheduleInForce> {
             || world.seen().is_some_and(|seen| !makes_backups(seen.state));
         return before.filter(|_| !is_over);
     };
-    let zone = schedule.zone.iana_name().unwrap_or("UTC");
-    let runs = format!("{} ({zone})", following::in_words(&schedule.frequency));
-    let is_same = |before: &ScheduleInForce| before.runs == runs;
-    before.filter(is_same).or_else(|| {
-        Some(ScheduleInForce {
-            runs,
-            since: moment(world.now),
-        })
+    let runs = |zone: &str| format!("{} ({zone})", following::in_words(&schedule.frequency));
+    let city = schedule.zone.iana_name().unwrap_or("UTC");
+    let written = zone_as_written(world, city);
+    // One zone under another name is no other schedule.
+    let is_same = |before: &ScheduleInForce| {
+        let zone = before.runs.rsplit_once(" (").map(|(_, zone)| zone);
+        let zone = zone.map_or("", |zone| zone.trim_end_matches(')'));
+        before.runs == runs(zone) && is_one_zone(zone, city)
+    };
+    let since = before.filter(is_same).map(|before| before.since);
+    Some(ScheduleInForce {
+        runs: runs(written),
+        since: since.unwrap_or_else(|| moment(world.now)),
     })
 }
 
-fn makes_backups(state: ProtectionState) -> bool {
+/// The zone's name as the person wrote it whose policy is in force: on the wire it has Azure's name, which stands for many cities.
+fn zone_as_written<'a>(world: &'a ProtectedVmWorld, city: &'a str) -> &'a str {
+    let policy = world.policy.as_ref().filter(|_| is_declared(world));
+    policy
+        .map(|policy| policy.spec.time_zone.as_str())
+        .filter(|written| is_one_zone(written, city))
+        .unwrap_or(city)
+}
+
+/// Whether the policy that protects the item is the one that is declared.
+fn is_declared(world: &ProtectedVmWorld) -> bool {
+    let in_force = world.seen().and_then(|seen| seen.policy);
+    let target = world.target().ok();
+    let declared = target.and_then(|target| world.policy_id(&target).ok());
+    in_force.is_some() && in_force == declared
+}
+
+fn is_one_zone(one: &str, other: &str) -> bool {
+    let azure = zone::to_azure(one);
+    azure.is_ok() && azure.ok() == zone::to_azure(other).ok()
+}
+
+pub(in crate::protected_vm) fn makes_backups(state: ProtectionState) -> bool {
     matches!(
         state,
         ProtectionState::IrPending | ProtectionState::Protected | ProtectionState::ProtectionError

@@ -12,7 +12,8 @@ use crate::world::ProtectedVmWorld;
 
 /// How the item stands against its objective.
 pub(super) struct Standings {
-    pub(super) within_rpo: Extra,
+    /// None before a first backup is due: nothing is within an objective then, nor beyond one.
+    pub(super) within_rpo: Option<Extra>,
     pub(super) objectives: Option<ObjectivesStatus>,
     /// When that changes if nothing happens.
     pub(super) turns: Option<SignedDuration>,
@@ -43,14 +44,12 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
         .fold(String::new(), |all, one| format!("{all} {one}"));
     let standing = objective.standing(newest, runs.next_run, world.now);
     let (within_rpo, turns) = match standing {
-        Standing::NoPoint { .. } => (
-            extra(
-                ConditionStatus::False,
-                "NoRecoveryPoint",
-                format!("There is no recovery point yet.{also}"),
-            ),
-            None,
-        ),
+        Standing::NoPoint { .. } if runs.awaits_first => (None, None),
+        Standing::NoPoint { .. } => {
+            let message = format!("There is no recovery point yet.{also}");
+            let told = extra(ConditionStatus::False, "NoRecoveryPoint", message);
+            (Some(told), None)
+        }
         Standing::Within { until, gap, .. } => {
             let gap = if gap && sparse.is_none() {
                 " The next scheduled run is later than that."
@@ -62,7 +61,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
                 until.strftime("%Y-%m-%d %H:%MZ")
             );
             (
-                extra(ConditionStatus::True, "WithinObjective", message),
+                Some(extra(ConditionStatus::True, "WithinObjective", message)),
                 Some(world.now.duration_until(until)),
             )
         }
@@ -79,7 +78,7 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
                 );
                 extra(ConditionStatus::Unknown, UNSEEN, message)
             };
-            (told, None)
+            (Some(told), None)
         }
     };
     let shown = |at: Option<Timestamp>| Some(runs.clock?.shows(at?));
@@ -94,8 +93,9 @@ pub(super) fn of(world: &ProtectedVmWorld, history: &History, runs: &Expected<'_
         .map(|note| Event::warning("ObjectiveOutOfReach", note));
     // Nobody saw it turn.
     let turned = was(world, ConditionStatus::Unknown)
-        .filter(|before| before.reason == UNSEEN && within_rpo.reason == BROKEN)
-        .map(|_| Event::warning(BROKEN, within_rpo.message.clone()));
+        .filter(|before| before.reason == UNSEEN)
+        .and(within_rpo.as_ref().filter(|told| told.reason == BROKEN))
+        .map(|told| Event::warning(BROKEN, told.message.clone()));
     Standings {
         within_rpo,
         objectives: (objectives != ObjectivesStatus::default()).then_some(objectives),
@@ -130,7 +130,7 @@ fn without(missed: Option<Timestamp>) -> Standings {
         ),
     };
     Standings {
-        within_rpo,
+        within_rpo: Some(within_rpo),
         objectives: None,
         turns: None,
         events: Vec::new(),
@@ -148,7 +148,7 @@ fn extra(status: ConditionStatus, reason: &'static str, message: String) -> Extr
     Extra {
         type_: ConditionType::WithinRPO,
         status,
-        reason,
+        reason: reason.into(),
         message,
     }
 }

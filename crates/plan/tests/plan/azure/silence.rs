@@ -29,5 +29,6 @@ pub(super) fn unknown(want: &Want, cause: &Cause) -> Fact {
         Want::StorageConfig(_) => Fact::StorageConfig(Observed::Unknown(failure)),
         Want::Locks { .. } => Fact::Locks(Observed::Unknown(failure)),
         Want::FilesExtension => Fact::FilesExtension(Observed::Unknown(failure)),
+        Want::VaultHealth(_) => Fact::VaultHealth(Observed::Unknown(failure)),
     }
 }
