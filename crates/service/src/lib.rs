@@ -7,6 +7,7 @@ pub mod backup;
 pub mod core;
 pub mod estate;
 pub mod extension;
+pub mod health;
 pub mod inventory;
 pub mod offer;
 pub mod operations;

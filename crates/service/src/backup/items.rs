@@ -16,7 +16,8 @@ use super::job_words::value;
 use super::refusals;
 use super::rows::{Item, Point};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
-use crate::store::{Row as _, Tx};
+use crate::health::{self, Problem, Severity};
+use crate::store::{Row as _, StoreError, Tx};
 
 const TYPE: &str =
     "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
@@ -120,7 +121,8 @@ pub(super) fn get(
     } else {
         None
     };
-    let body = value(&render(&item, request, at, ctx, extended));
+    let problems = health::item_problems(ctx, tx, &item)?;
+    let body = value(&render(&item, &problems, request, at, ctx, extended));
     Ok((Response::ok(body), Vec::new()))
 }
 
@@ -137,25 +139,31 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
         "expand",
     ];
     let filter = refusals::filter(request, &fields)?;
-    let mut items: Vec<Item> = tx.list(at.key.as_str())?;
-    items.retain(|item| {
+    let items: Vec<Item> = tx.list(at.key.as_str())?;
+    let with_problems = items.into_iter().map(|item| {
+        let problems = health::item_problems(ctx, tx, &item)?;
+        Ok((item, problems))
+    });
+    let mut items = with_problems.collect::<Result<Vec<_>, StoreError>>()?;
+    items.retain(|(item, problems)| {
         filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("itemType", "VM")
             && filter.allows("fabricName", "Azure")
             && filter.allows("policyName", &item.policy)
             && filter.allows("friendlyName", &item.vm)
-            && filter.allows("healthState", health(item))
+            && filter.allows("healthState", health::health_status(problems))
             && (filter.allows("containerName", &item.short_name())
                 || filter.allows("containerName", &item.container_name()))
     });
     let entries = items
         .iter()
-        .map(|item| value(&render(item, request, at, ctx, None)));
+        .map(|(item, problems)| value(&render(item, problems, request, at, ctx, None)));
     Ok((page(request, entries)?, Vec::new()))
 }
 
 fn render(
     item: &Item,
+    problems: &[Problem],
     request: &Request,
     at: &VaultPath,
     ctx: &Context<'_>,
@@ -167,7 +175,10 @@ fn render(
         friendly_name: Some(item.vm.clone()),
         virtual_machine_id: Some(item.vm_id.clone()),
         protection_status: Some(
-            if last.is_some_and(|last| last.fault.is_some()) {
+            if problems
+                .iter()
+                .any(|problem| problem.severity == Severity::Error)
+            {
                 "Unhealthy"
             } else {
                 "Healthy"
@@ -175,8 +186,8 @@ fn render(
             .to_owned(),
         ),
         protection_state: Some(protection_state(item.state)),
-        health_status: Some(health(item).to_owned()),
-        health_details: last.map(|_| vec![health_detail(item)]),
+        health_status: Some(health::health_status(problems).to_owned()),
+        health_details: health_details(item, problems),
         last_backup_status: Some(match last {
             None => String::new(),
             Some(last) if last.fault.is_some() => "Failed".to_owned(),
@@ -242,44 +253,20 @@ fn protection_state(state: State) -> ProtectionState {
     }
 }
 
-fn health(item: &Item) -> &'static str {
-    if item
-        .last_backup
-        .as_ref()
-        .is_some_and(|last| last.fault.is_some())
-    {
-        "ActionRequired"
-    } else {
-        "Passed"
+/// Azure tells nothing of an item before its first backup, and of one that is well that it is.
+fn health_details(item: &Item, problems: &[Problem]) -> Option<Vec<HealthDetail>> {
+    if !problems.is_empty() {
+        return Some(problems.iter().map(health::detail).collect());
     }
-}
-
-fn health_detail(item: &Item) -> HealthDetail {
-    let fault = item
-        .last_backup
-        .as_ref()
-        .and_then(|last| last.fault.as_ref());
-    let (code, title, message, recommendations) = match fault {
-        None => (
-            400_239,
-            "IaasVmHealthGreenDefault".to_owned(),
-            "Backup pre-check status of this virtual machine is OK.".to_owned(),
-            Vec::new(),
-        ),
-        Some(fault) => (
-            i32::try_from(fault.code).unwrap_or_default(),
-            fault.title.clone(),
-            format!("The last backup failed. {}", fault.message),
-            fault.recommendations.clone(),
-        ),
-    };
-    HealthDetail {
-        code: Some(code),
-        title: Some(title),
-        message: Some(message),
-        recommendations: Some(recommendations),
-        ..HealthDetail::default()
-    }
+    item.last_backup.as_ref().map(|_| {
+        vec![HealthDetail {
+            code: Some(400_239),
+            title: Some("IaasVmHealthGreenDefault".to_owned()),
+            message: Some("Backup pre-check status of this virtual machine is OK.".to_owned()),
+            recommendations: Some(Vec::new()),
+            ..HealthDetail::default()
+        }]
+    })
 }
 
 fn extended(item: &Item, tx: &Tx<'_>) -> Result<ItemExtendedInfo, Refusal> {

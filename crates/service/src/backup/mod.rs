@@ -49,7 +49,7 @@ mod removal;
 mod removed;
 mod restore;
 mod route;
-mod rows;
+pub(crate) mod rows;
 mod rules;
 mod scheduler;
 mod snapshot;

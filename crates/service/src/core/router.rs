@@ -11,7 +11,7 @@ use super::{
 use crate::offer::{self, Base};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
-use crate::{backup, inventory, operations, protection, vaults};
+use crate::{backup, health, inventory, operations, protection, vaults};
 
 /// The provider whose vaults these are, in lower case.
 const PROVIDER: &str = "microsoft.recoveryservices";
@@ -21,6 +21,9 @@ const PROVIDER: &str = "microsoft.recoveryservices";
 /// # Errors
 /// ARM's refusal of the request, or 500 when the store failed.
 pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
+    if health::is_of(&request.path) {
+        return health::route(request, ctx, tx);
+    }
     let Some(segments) = decode(&request.path) else {
         return Err(Refusal::bad_request(
             "InvalidRequestUri",

@@ -12,16 +12,18 @@ pub use render::{Part, entry, page, part_of, volumes};
 
 use crate::backup::{self, FilesSource};
 use crate::core::{Answer, Context, Refusal, Request, Response, Role, decode};
+use crate::health;
 use crate::store::Tx;
 
 /// What every path of the extension begins with.
 pub const BASE: &str = "/kluis/v1";
 
-/// Whether a path is one of the extension's.
+/// Whether a path is one of the extension's about files. The core answers a vault's health by itself.
 #[must_use]
 pub fn is_of(path: &str) -> bool {
     path.strip_prefix(BASE)
         .is_some_and(|rest| rest.starts_with('/'))
+        && !health::is_of(path)
 }
 
 /// `GET /kluis/v1/blobs/{account}/{container}/{name}`: a paper that a restore wrote, at the address that its job tells;

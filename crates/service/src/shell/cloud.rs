@@ -17,7 +17,7 @@ pub(super) fn endpoints(origin: &str, tenant: &str) -> Value {
         "activeDirectoryDataLake": origin, "sqlManagement": origin, "microsoftGraphResourceId": origin,
         "resourceManager": origin,
         "suffixes": { "storage": host, "keyVaultDns": host, "sqlServerHostname": host, "azureFrontDoorEndpointSuffix": host },
-        "kluis": { "version": "v1", "release": env!("CARGO_PKG_VERSION"), "files": BASE, "extensions": ["/_kluis/clock"] },
+        "kluis": { "version": "v1", "release": env!("CARGO_PKG_VERSION"), "files": BASE, "health": BASE, "extensions": ["/_kluis/clock"] },
     })
 }
 

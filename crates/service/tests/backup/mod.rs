@@ -9,6 +9,7 @@ mod consistent;
 mod crash;
 mod deleted_vaults;
 mod fleet;
+mod health;
 mod immutable;
 mod keeping;
 mod laws;
