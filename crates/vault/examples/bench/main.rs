@@ -7,11 +7,12 @@
 //! key, as it always is. Then what holes cost, by ourselves: a disk of 1 TiB with 1 GiB of data beside that 1 GiB alone.
 //!
 //! Figures go to standard output, one a line; what is going on goes to standard error. With an argument, `whole`,
-//! `files` or `sparse`, only that part is measured.
+//! `files`, `sparse` or `scrub`, only that part is measured.
 
 mod disks;
 mod figures;
 mod files;
+mod scrub;
 mod sparse;
 mod tools;
 mod whole;
@@ -48,6 +49,9 @@ fn main() -> Result<ExitCode> {
     }
     if wanted("sparse") {
         sparse::run(place.path())?;
+    }
+    if wanted("scrub") {
+        scrub::run(place.path())?;
     }
     Ok(ExitCode::SUCCESS)
 }
