@@ -8,7 +8,7 @@ use kluis_client::{
 };
 use kluis_service::shell::Scripted;
 use kluis_service::{
-    Audit, ClockBelief, ClockMode, Config, Limits, Movers, OnDemand, Running, start,
+    Audit, ClockBelief, ClockMode, Config, Limits, Movers, OnDemand, Running, Scrub, start,
 };
 use kluis_tests::place::scratch;
 use serde_json::json;
@@ -31,6 +31,7 @@ fn service(dir: &Path) -> Running {
         on_demand: OnDemand::default(),
         compared_within: std::num::NonZeroU16::new(30).unwrap(),
         stalled_after: std::time::Duration::from_secs(1800),
+        scrub: Scrub::default(),
         passphrase_file: None,
         job_reads_per_hour: None,
         audit: Audit::default(),

@@ -2,7 +2,7 @@
 //! outside and stay as they are.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -14,11 +14,13 @@ pub(crate) use person::{
     ValidateArgs,
 };
 pub(crate) use plan::PlanArgs;
+pub(crate) use scrub::ScrubPeriod;
 pub(crate) use simulate::{Look, Share, SimulateArgs};
 
 mod limits;
 mod person;
 mod plan;
+mod scrub;
 mod simulate;
 
 /// Backup as code: keeps Azure Backup the way Git says it should be.
@@ -136,6 +138,12 @@ pub(crate) struct ServiceArgs {
     /// After how many minutes in which no byte of it moved a job is ended, and has failed.
     #[arg(long, value_name = "MINUTES", default_value = "30")]
     pub(crate) stalled_after: NonZeroU16,
+    /// Within which time every byte of a vault is read again and compared with what was written, as 30d or 12h; off for never.
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub(crate) scrub_period: ScrubPeriod,
+    /// How many MiB of it are read in a second at the most.
+    #[arg(long, value_name = "MIB", default_value = "64")]
+    pub(crate) scrub_rate: NonZeroU32,
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,

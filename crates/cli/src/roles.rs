@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{Audit, ClockBelief, ClockMode, Config, Movers, OnDemand};
+use kluis_service::{Audit, ClockBelief, ClockMode, Config, Movers, OnDemand, Scrub};
 
 use crate::answer::Answer;
 use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
@@ -99,6 +99,10 @@ fn service(args: ServiceArgs) -> Result<()> {
         },
         compared_within: args.compared_within,
         stalled_after: Duration::from_secs(60 * u64::from(args.stalled_after.get())),
+        scrub: Scrub {
+            period: args.scrub_period.0,
+            bytes_per_second: Some(u64::from(args.scrub_rate.get()) << 20),
+        },
         passphrase_file: args.passphrase_file,
         job_reads_per_hour: args.job_reads_per_hour,
         audit: Audit {

@@ -36,16 +36,17 @@ pub(crate) fn run(
         vault.store().remove_temporaries()?;
     }
     let _lock = Lock::shared(vault.path())?;
-    let (saved, fresh) = match snapshot::of_job(vault, job)? {
-        Some(snapshot) => (snapshot.saved, false),
-        None => (back_up(vault, job, task, emit)?, true),
-    };
-    proof::prove(vault, &saved).inspect_err(|_| {
-        // Nobody was told of it yet. An older one stays: somebody may have been.
-        if fresh && let Ok(id) = saved.snapshot.parse() {
-            let _ = vault.store().remove(rustic_core::FileType::Snapshot, &id);
+    let saved = match snapshot::of_job(vault, job)? {
+        Some(snapshot) => {
+            proof::prove(vault, &snapshot.saved)?;
+            snapshot.saved
         }
-    })?;
+        None => match back_up_and_prove(vault, job, task, emit) {
+            // What it leaned on was found to be damaged in the meantime: this time it is stored again.
+            Err(VaultError::Damaged(_)) => back_up_and_prove(vault, job, task, emit)?,
+            done => done?,
+        },
+    };
     let Saved {
         snapshot,
         logical,
@@ -62,6 +63,22 @@ pub(crate) fn run(
         retire(disk, emit);
     }
     Ok(())
+}
+
+/// A snapshot that cannot be proved goes again: nobody was told of it yet.
+fn back_up_and_prove(
+    vault: &Vault,
+    job: &str,
+    task: &BackupTask,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Saved, VaultError> {
+    let saved = back_up(vault, job, task, emit)?;
+    proof::prove(vault, &saved).inspect_err(|_| {
+        if let Ok(id) = saved.snapshot.parse() {
+            let _ = vault.store().remove(rustic_core::FileType::Snapshot, &id);
+        }
+    })?;
+    Ok(saved)
 }
 
 /// Removes the dirty bitmaps that the snapshot made superfluous. One that stays costs a little space and some time at each

@@ -9,17 +9,16 @@ use std::{
     thread,
 };
 
-use rustic_core::FileType;
-
 use crate::{
-    codec::Decoder,
+    damage,
     error::VaultError,
     event::Event,
     id::Id,
-    index::{Index, IndexDocument},
+    index::{Index, IndexFiles},
     lock::Lock,
     meter::{Failure, Meter, workers},
     pack::Blob,
+    pack_check::{Found, PackChecker},
     proof,
     repository::Vault,
     snapshot,
@@ -28,19 +27,27 @@ use crate::{
 pub(crate) fn run(vault: &Vault, emit: &mut dyn FnMut(Event)) -> Result<(), VaultError> {
     let _lock = Lock::shared(vault.path())?;
     let index = Index::load(vault)?;
-    let snapshots = snapshot::list(vault)?;
+    let (snapshots, files) = (snapshot::list(vault)?, IndexFiles::read(vault)?);
+    let damaged = |what: &str, id: &Id| {
+        Err(VaultError::Damaged(format!(
+            "{what} {id} is not what was written"
+        )))
+    };
+    if let Some(id) = files.damaged.first() {
+        return damaged("index", id);
+    }
+    if let Some(id) = snapshots.damaged.first() {
+        return damaged("snapshot", id);
+    }
+    let snapshots = snapshots.whole;
     for snapshot in &snapshots {
         proof::prove_in(vault, &index, &snapshot.saved)?;
     }
     let mut packs = HashMap::new();
-    for (id, _) in vault.store().list(FileType::Index)? {
-        let document: IndexDocument = vault.document(FileType::Index, &id)?;
-        packs.extend(document.packs.into_iter().map(|pack| (pack.id, pack.blobs)));
+    for (_, document) in files.documents {
+        packs.extend(document.packs.iter().map(|pack| (pack.id, pack.blobs())));
     }
-    let packs: Vec<(Id, Vec<Blob>)> = packs
-        .into_iter()
-        .map(|(id, blobs)| (id, blobs.iter().map(Blob::from).collect()))
-        .collect();
+    let packs: Vec<(Id, Vec<Blob>)> = packs.into_iter().collect();
     let bytes = packs
         .iter()
         .map(|(_, blobs)| crate::pack::file_size(blobs))
@@ -59,12 +66,12 @@ fn read(vault: &Vault, packs: &[(Id, Vec<Blob>)], meter: &Meter) -> Result<(), V
     let failure = Failure::default();
     let next = AtomicUsize::new(0);
     let worker = || {
-        let mut decoder = vault.decoder()?;
+        let mut checker = PackChecker::new(vault)?;
         while let Some((id, blobs)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
             if failure.is_set() {
                 break;
             }
-            meter.add(read_pack(vault, &mut decoder, id, blobs)?);
+            meter.add(read_pack(vault, &mut checker, id, blobs)?);
         }
         Ok(())
     };
@@ -76,36 +83,22 @@ fn read(vault: &Vault, packs: &[(Id, Vec<Blob>)], meter: &Meter) -> Result<(), V
     failure.first().map_or(Ok(()), Err)
 }
 
-/// Reads a pack whole: its hash is its name, and each of its blobs is what the index says. Returns its size in bytes.
+/// Reads a pack and compares it with its name and its index. Returns its size in bytes.
 fn read_pack(
     vault: &Vault,
-    decoder: &mut Decoder,
+    checker: &mut PackChecker<'_>,
     id: &Id,
     blobs: &[Blob],
 ) -> Result<u64, VaultError> {
-    let damaged = |why: String| VaultError::Damaged(format!("pack {id} {why}"));
-    let mut bytes = vault
-        .store()
-        .read(FileType::Pack, id)
-        .map_err(|error| match error {
-            VaultError::Io { source, .. } => damaged(format!("cannot be read ({source})")),
-            error => error,
-        })?;
-    if Id::of(&bytes) != *id {
-        return Err(damaged("is not what was written".to_owned()));
-    }
-    for blob in blobs {
-        let start = blob.offset as usize;
-        let sealed = bytes.get_mut(start..start + blob.length as usize);
-        if sealed
-            .and_then(|sealed| decoder.open(&blob.id, sealed, blob.raw))
-            .is_none()
-        {
-            return Err(damaged(format!(
-                "does not have blob {} where the index says",
-                blob.id
-            )));
+    let (found, bytes) = checker.check(id, blobs)?;
+    let why = match found {
+        Found::Sound => return Ok(bytes),
+        Found::Damaged(found) => {
+            let defect = found.defect;
+            damage::note(vault, *id, found)?;
+            defect.words()
         }
-    }
-    Ok(bytes.len() as u64)
+        Found::OtherThanIndexed => "does not have what the index says",
+    };
+    Err(VaultError::Damaged(format!("pack {id} {why}")))
 }

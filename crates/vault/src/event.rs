@@ -138,6 +138,28 @@ pub enum Event {
         /// Bytes of packs that were read.
         bytes: u64,
     },
+    /// A scrub has read its share. What it found is told by [`Event::Damage`].
+    Scrubbed {
+        packs: u64,
+        /// Bytes that were read.
+        bytes: u64,
+        /// Bytes of all packs of the vault.
+        total: u64,
+        /// Since when the byte that was read longest ago has not been; none in an empty vault.
+        oldest: Option<jiff::Timestamp>,
+    },
+    /// All that is known to be damaged in the vault now, and what can't be restored because of it. Told by a job that found
+    /// damage, and by each scrub and backup while there is some: one of zeros says that nothing is left of it.
+    Damage {
+        /// Blobs that snapshots want and the vault has no whole copy of.
+        blobs: u64,
+        /// Packs that are damaged and not yet repaired.
+        packs: u64,
+        /// Some of them, with what is wrong, as sentences: at most ten.
+        first: Vec<String>,
+        /// The snapshots that can't be restored whole.
+        snapshots: Vec<DamagedSnapshot>,
+    },
     /// The job failed and left nothing half done behind.
     Failed {
         code: FailureCode,
@@ -156,6 +178,17 @@ impl Event {
     pub fn is_last(&self) -> bool {
         matches!(self, Self::Finished | Self::Failed { .. })
     }
+}
+
+/// A snapshot that can't be restored whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DamagedSnapshot {
+    /// Its id, in full.
+    pub snapshot: String,
+    /// The disks that are damaged; none are named where nothing of it is certain.
+    #[serde(default)]
+    pub disks: Vec<String>,
 }
 
 /// A script's place in a snapshot.

@@ -6,7 +6,8 @@
 use rustic_core::{FileType, PruneOptions};
 
 use crate::{
-    error::VaultError, event::Event, id::Id, job::ForgetTask, lock::Lock, repository::Vault, rustic,
+    error::VaultError, event::Event, id::Id, job::ForgetTask, lock::Lock, repair,
+    repository::Vault, rustic, snapshot,
 };
 
 pub(crate) fn run(
@@ -24,9 +25,17 @@ pub(crate) fn run(
     let mut pruned = false;
     if task.prune {
         match Lock::alone(vault.path())? {
-            Some(_alone) => {
-                prune(vault)?;
-                pruned = true;
+            Some(alone) => {
+                vault.store().remove_temporaries()?;
+                let is_sound = repair::repair(vault, &alone)?;
+                if is_sound && snapshot::list(vault)?.damaged.is_empty() {
+                    prune(vault)?;
+                    pruned = true;
+                } else {
+                    emit(Event::Note {
+                        message: "The vault is damaged, and recovery points lean on what is lost: the space is given back once it is repaired, or they are gone.".to_owned(),
+                    });
+                }
             }
             None => emit(Event::Note {
                 message:
@@ -57,7 +66,6 @@ fn remove(vault: &Vault, ids: Vec<Id>) -> Result<Vec<String>, VaultError> {
 }
 
 fn prune(vault: &Vault) -> Result<(), VaultError> {
-    vault.store().remove_temporaries()?;
     let failed = |error| rustic::unwrap("prune the vault at", vault.path(), &error);
     let repository = vault.rustic()?;
     let mut options = PruneOptions::default();

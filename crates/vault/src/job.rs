@@ -34,6 +34,22 @@ pub enum Task {
     Forget(ForgetTask),
     /// Reads every byte of the vault and compares it with its name.
     Check,
+    Scrub(ScrubTask),
+}
+
+/// A share of the vault is read and compared with its name, what was read longest ago first; what can be repaired is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScrubTask {
+    /// The time that what is read now is written down with. It may be virtual.
+    pub now: jiff::Timestamp,
+    /// The share: one of so many parts of the vault's bytes.
+    pub parts: u32,
+    /// Bytes that are read at the least, if the vault has so many.
+    pub least: u64,
+    /// Bytes that are read in a second at the most.
+    #[serde(default)]
+    pub bytes_per_second: Option<u64>,
 }
 
 /// Snapshot files of the disks of one virtual machine, as near to one moment as can be. What is at `to` from an earlier run

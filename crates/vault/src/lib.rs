@@ -13,12 +13,16 @@ pub mod key;
 pub mod mover;
 pub mod repository;
 
+mod aftermath;
 mod backup;
+mod blob_reader;
 mod block_map;
 mod check;
 mod checkpoint;
 mod child;
 mod codec;
+mod damage;
+mod damaged_points;
 mod document;
 mod folder;
 mod forget;
@@ -31,15 +35,20 @@ mod layout;
 mod lock;
 mod meter;
 mod opening;
+mod own_file;
 mod pack;
+mod pack_check;
 mod packer;
 mod parent;
 mod proof;
 mod qemu;
+mod references;
+mod repair;
 mod restore;
 pub mod restore_files;
 mod room;
 mod rustic;
+mod scrub;
 mod snapshot;
 mod source;
 mod store;
@@ -49,11 +58,11 @@ mod writers;
 
 pub use checkpoint::{Checkpoint, FileId, ImageHeader};
 pub use error::VaultError;
-pub use event::{Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
+pub use event::{DamagedSnapshot, Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
 pub use job::{
     BackupFolderTask, BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent,
     FolderTask, ForgetTask, InUse, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask,
-    Retire, Sample, Scripts, SnapshotSource, SnapshotTask, Task,
+    Retire, Sample, Scripts, ScrubTask, SnapshotSource, SnapshotTask, Task,
 };
 pub use key::MasterKey;
 pub use opening::open_image;

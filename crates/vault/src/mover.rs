@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::Zeroizing;
 
 use crate::{
-    backup, check, document,
+    aftermath, backup, check, document,
     error::{VaultError, describe},
     event::Event,
     folder, forget, instant,
@@ -24,7 +24,7 @@ use crate::{
     key::MasterKey,
     lock,
     repository::Vault,
-    restore, restore_files, target,
+    restore, restore_files, scrub, target,
 };
 
 /// Why a job failed.
@@ -49,7 +49,14 @@ fn perform(
 ) -> Result<(), MoverError> {
     emit(Event::Started { pid: process::id() });
     // A panic, of ours or of a library's, is a failed job like any other and not a silence.
-    let done = panic::catch_unwind(AssertUnwindSafe(|| work(job, key, emit)));
+    let again = key.clone();
+    let done = panic::catch_unwind(AssertUnwindSafe(|| {
+        let done = work(job, key, emit);
+        if let Some(key) = again {
+            aftermath::tell(job, key, &done, emit);
+        }
+        done
+    }));
     let done = done.unwrap_or(Err(VaultError::Internal("the job panicked")));
     match &done {
         Ok(()) => emit(Event::Finished),
@@ -76,7 +83,9 @@ pub fn clean_up(job: &JobFile, emit: &mut dyn FnMut(Event)) -> Result<(), MoverE
         Task::Snapshot(task) => instant::clean_up(&job.job, task, emit),
         Task::RestoreFiles(task) => restore_files::remove_hidden(&task.to, &job.job),
         Task::Folder(FolderTask::Restore(task)) => restore_files::remove_hidden(&task.to, &job.job),
-        Task::Backup(_) | Task::Folder(_) | Task::Forget(_) | Task::Check => Ok(()),
+        Task::Backup(_) | Task::Folder(_) | Task::Forget(_) | Task::Check | Task::Scrub(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -146,6 +155,7 @@ fn work(
         Task::Folder(task) => folder::run(&open(key)?, &job.job, task, emit),
         Task::Forget(task) => forget::run(&open(key)?, task, emit),
         Task::Check => check::run(&open(key)?, emit),
+        Task::Scrub(task) => scrub::run(&open(key)?, task, emit),
     }
 }
 

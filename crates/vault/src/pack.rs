@@ -2,11 +2,17 @@
 //!
 //! The bytes of restic's repository format, version 2. One pack holds data or trees, never both.
 
+use std::{fs::File, os::unix::fs::FileExt};
+
+use rustic_core::FileType;
+
 use crate::{
     codec::Sealed,
+    damage::Defect,
     error::VaultError,
     id::Id,
     key::{Cipher, NONCE_ROOM, OVERHEAD},
+    repository::Vault,
 };
 
 /// Bytes at which a pack is full. Restic's own default; one more chunk may fit in before it is noticed.
@@ -49,6 +55,66 @@ pub(crate) fn file_size(blobs: &[Blob]) -> u64 {
         .map(|blob| u64::from(blob.length) + blob.header_length())
         .sum();
     entries + OVERHEAD as u64 + 4
+}
+
+/// What a pack on disk says is in it; `None` if its header is not what was written, or does not make `size` bytes.
+pub(crate) fn read_header(
+    vault: &Vault,
+    pack: &Id,
+    size: u64,
+) -> Result<Option<Vec<Blob>>, VaultError> {
+    let path = vault.store().path(FileType::Pack, pack);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(source) if Defect::of(&source).is_some() => return Ok(None),
+        Err(source) => return Err(VaultError::io("open", path, source)),
+    };
+    let read = |buffer: &mut [u8], offset: u64| file.read_exact_at(buffer, offset).is_ok();
+    let mut length = [0; 4];
+    let Some(end) = size.checked_sub(4).filter(|end| read(&mut length, *end)) else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(length);
+    let Some(start) = end.checked_sub(u64::from(length)) else {
+        return Ok(None);
+    };
+    let mut sealed = vec![0; length as usize];
+    if !read(&mut sealed, start) {
+        return Ok(None);
+    }
+    Ok(header(&mut sealed, &vault.key().cipher()).filter(|blobs| file_size(blobs) == size))
+}
+
+/// The blobs that a sealed header names.
+pub(crate) fn header(sealed: &mut [u8], cipher: &Cipher) -> Option<Vec<Blob>> {
+    let mut rest = cipher.unseal(sealed)?;
+    let (mut blobs, mut offset) = (Vec::new(), 0_u32);
+    while let Some((kind, behind)) = rest.split_first() {
+        let (length, behind) = behind.split_first_chunk()?;
+        let length = u32::from_le_bytes(*length);
+        let (raw, behind) = if *kind >= 2 {
+            let (raw, behind) = behind.split_first_chunk()?;
+            (Some(u32::from_le_bytes(*raw)), behind)
+        } else {
+            (None, behind)
+        };
+        let (id, behind) = behind.split_first_chunk::<32>()?;
+        let kind = match kind {
+            0 | 2 => Kind::Data,
+            1 | 3 => Kind::Tree,
+            _ => return None,
+        };
+        blobs.push(Blob {
+            id: Id::from(*id),
+            kind,
+            offset,
+            length,
+            raw,
+        });
+        offset = offset.checked_add(length)?;
+        rest = behind;
+    }
+    Some(blobs)
 }
 
 /// A pack that is being filled.

@@ -20,7 +20,7 @@ use crate::{
     codec::{Decoder, Encoder, Sealed},
     error::VaultError,
     id::Id,
-    index::{BlobDocument, Index, IndexDocument, PackDocument},
+    index::{Index, IndexDocument, PackDocument},
     meter::Failure,
     pack::{Blob, Kind, Pack},
     repository::Vault,
@@ -76,6 +76,17 @@ impl<'a> Packer<'a> {
         full: &SyncSender<Pack>,
     ) -> Result<(), VaultError> {
         self.add_sealed(kind, id, full, || encoder.seal(plain))
+    }
+
+    /// Stores the copy of a blob that lies in another pack, as it is.
+    pub(crate) fn add_copy(
+        &self,
+        blob: &Blob,
+        bytes: &[u8],
+        full: &SyncSender<Pack>,
+    ) -> Result<(), VaultError> {
+        let raw = blob.raw;
+        self.add_sealed(blob.kind, blob.id, full, || Ok(Sealed { bytes, raw }))
     }
 
     fn add_sealed<'e>(
@@ -228,10 +239,9 @@ impl<'a> Packer<'a> {
                 self.vault.store().sync_directory(FileType::Pack, id)?;
             }
         }
-        let packs = packs.iter().map(|(id, blobs)| PackDocument {
-            id: *id,
-            blobs: blobs.iter().map(BlobDocument::from).collect(),
-        });
+        let packs = packs
+            .iter()
+            .map(|(id, blobs)| PackDocument::new(*id, blobs));
         let document = IndexDocument {
             packs: packs.collect(),
         };

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use rustic_core::{
@@ -116,12 +116,13 @@ pub fn find_by_job(path: &Path, key: &MasterKey, job: &str) -> Result<Option<Sav
     Ok(found)
 }
 
-/// All snapshots of a vault, the oldest first.
+/// All snapshots of a vault that can be read, the oldest first.
 ///
 /// # Errors
 /// Those of [`find_by_job`].
 pub fn snapshots(path: &Path, key: &MasterKey) -> Result<Vec<Snapshot>, VaultError> {
-    snapshot::list(&Vault::open(path, key.clone())?)
+    let listed = snapshot::list(&Vault::open(path, key.clone())?)?;
+    Ok(listed.whole)
 }
 
 /// An open vault.
@@ -129,6 +130,8 @@ pub fn snapshots(path: &Path, key: &MasterKey) -> Result<Vec<Snapshot>, VaultErr
 pub(crate) struct Vault {
     store: Store,
     key: MasterKey,
+    /// Whether damage was found through this opening of it.
+    pub(crate) noted: AtomicBool,
 }
 
 impl Vault {
@@ -147,6 +150,7 @@ impl Vault {
             2 => Ok(Self {
                 store: Store::at(path),
                 key,
+                noted: AtomicBool::new(false),
             }),
             0 | 1 => Err(VaultError::NotAVault(path.to_owned())),
             _ => Err(VaultError::NewerFormat(path.to_owned())),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustic_core::FileType;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::VaultError, id::Id, job::BackupTask, repository::Vault};
+use crate::{damage::Defect, error::VaultError, id::Id, job::BackupTask, repository::Vault};
 
 /// The host that a vault's snapshots carry.
 pub(crate) const HOST: &str = "kluis";
@@ -25,6 +25,15 @@ pub struct Saved {
     pub stored: u64,
 }
 
+/// The snapshots of a vault.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Those that can be read, the oldest first.
+    pub(crate) whole: Vec<Snapshot>,
+    /// Those that are not what was written.
+    pub(crate) damaged: Vec<Id>,
+}
+
 /// A snapshot as the vault lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -36,6 +45,8 @@ pub struct Snapshot {
     pub(crate) tree: Id,
     /// Whether it is of files, and not of disks.
     pub(crate) folder: bool,
+    /// What it is of: the machine's or the folder's path in it.
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,21 +153,33 @@ pub(crate) fn find(vault: &Vault, id: &str) -> Result<Snapshot, VaultError> {
     }
 }
 
-/// All snapshots, the oldest first.
-pub(crate) fn list(vault: &Vault) -> Result<Vec<Snapshot>, VaultError> {
-    let ids = vault.store().list(FileType::Snapshot)?;
-    let mut snapshots = ids
-        .iter()
-        .map(|(id, _)| load(vault, id))
-        .collect::<Result<Vec<_>, _>>()?;
-    snapshots.sort_by(|a, b| (a.time, &a.saved.snapshot).cmp(&(b.time, &b.saved.snapshot)));
-    Ok(snapshots)
+/// All snapshots. One that is damaged keeps nobody from the others.
+pub(crate) fn list(vault: &Vault) -> Result<Listed, VaultError> {
+    let mut listed = Listed::default();
+    for (id, _) in vault.store().list(FileType::Snapshot)? {
+        match load(vault, &id) {
+            Ok(snapshot) => listed.whole.push(snapshot),
+            Err(VaultError::Damaged(_)) => listed.damaged.push(id),
+            Err(VaultError::Io { source, .. }) => match Defect::of(&source) {
+                // Forgotten in between.
+                Some(Defect::Missing) => {}
+                Some(_) => listed.damaged.push(id),
+                None => return Err(VaultError::io("read a snapshot of", vault.path(), source)),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    listed
+        .whole
+        .sort_by(|a, b| (a.time, &a.saved.snapshot).cmp(&(b.time, &b.saved.snapshot)));
+    Ok(listed)
 }
 
 /// The snapshot that a job saved.
 pub(crate) fn of_job(vault: &Vault, job: &str) -> Result<Option<Snapshot>, VaultError> {
     let tag = job_tag(job);
     Ok(list(vault)?
+        .whole
         .into_iter()
         .find(|snapshot| snapshot.tags.contains(&tag)))
 }
@@ -165,6 +188,7 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
     let Document {
         time,
         tree,
+        paths,
         tags,
         description,
         kluis:
@@ -182,6 +206,7 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
         description,
         tree,
         folder,
+        name: paths.into_iter().next().unwrap_or_default(),
         saved: Saved {
             snapshot: id.to_string(),
             logical,

@@ -199,23 +199,22 @@ impl Staged {
     }
 
     /// Gives the file its name. Durable after [`Store::sync_directory`].
-    pub(crate) fn publish(
-        mut self,
-        store: &Store,
-        kind: FileType,
-        id: &Id,
-    ) -> Result<(), VaultError> {
-        let path = store.path(kind, id);
-        let rename = || fs::rename(&self.path, &path);
+    pub(crate) fn publish(self, store: &Store, kind: FileType, id: &Id) -> Result<(), VaultError> {
+        self.publish_at(&store.path(kind, id))
+    }
+
+    /// Gives the file this name. Durable once its directory is.
+    pub(crate) fn publish_at(mut self, path: &Path) -> Result<(), VaultError> {
+        let rename = || fs::rename(&self.path, path);
         let renamed = match rename() {
             // restic makes a pack's directory when it needs it, and so a vault may lack some.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_directory(&store.directory(kind, id))?;
+                make_directory(path.parent().unwrap_or(path))?;
                 rename()
             }
             renamed => renamed,
         };
-        renamed.map_err(|source| VaultError::io("name", &path, source))?;
+        renamed.map_err(|source| VaultError::io("name", path, source))?;
         self.published = true;
         Ok(())
     }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    blob_reader,
     block_map::ZeroIds,
     codec::Decoder,
     error::VaultError,
@@ -123,19 +124,11 @@ impl Tree {
         decoder: &mut Decoder,
         id: &Id,
     ) -> Result<Self, VaultError> {
-        let lost = |why: &str| VaultError::Damaged(format!("the tree {id} {why}"));
-        let (pack, blob) = index
-            .find(Kind::Tree, id)
-            .ok_or_else(|| lost("is in no pack that is there and in its full size"))?;
-        let mut sealed = vec![0; blob.length as usize];
-        let file = vault.store().open(rustic_core::FileType::Pack, pack)?;
-        std::os::unix::fs::FileExt::read_exact_at(&file, &mut sealed, u64::from(blob.offset))
-            .map_err(|_| lost("cannot be read from its pack"))?;
-        let plain = decoder
-            .open(id, &mut sealed, blob.raw)
-            .ok_or_else(|| lost("is not what was written"))?;
-        serde_json::from_slice(plain)
-            .map_err(|error| lost(&format!("cannot be understood ({error})")))
+        let mut sealed = Vec::new();
+        let plain = blob_reader::read_one(vault, index, (Kind::Tree, id), decoder, &mut sealed)?;
+        serde_json::from_slice(plain).map_err(|error| {
+            VaultError::Damaged(format!("the tree {id} cannot be understood ({error})"))
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use kluis_arm::error::{ErrorBody, classify};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, Method, Refusal};
 use kluis_service::core::{
     self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
-    RepositoryReport, Request, Response, Role, What,
+    RepositoryReport, Request, Response, Role, Scrub, What,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError, Tx};
@@ -493,7 +493,7 @@ impl Inner {
                     });
                 }
             }
-            Task::Folder(_) | Task::Check => {}
+            Task::Folder(_) | Task::Check | Task::Scrub(_) => {}
         }
         events.push(Event::Finished);
         for event in events {
@@ -525,6 +525,7 @@ fn context<'a>(
         max_jobs: 2,
         on_demand: OnDemand::default(),
         compared_within: 30,
+        scrub: Scrub::OFF,
         facts: files,
         ids,
     }
@@ -539,6 +540,7 @@ fn word(task: &Task) -> &'static str {
         Task::Forget(_) => "forget",
         Task::Folder(_) => "folder",
         Task::Check => "check",
+        Task::Scrub(_) => "scrub",
     }
 }
 

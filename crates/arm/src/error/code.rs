@@ -72,6 +72,8 @@ pub const ALREADY_EXISTS: &str = "ResourceAlreadyExists";
 pub const OTHER_LOCATION: &str = "InvalidResourceLocation";
 /// The recovery point has expired and is going; with status 409.
 pub const POINT_GOES: &str = "UserErrorRecoveryPointBeingDeleted";
+/// The vault has lost a part of the recovery point; with status 409. The next backup may give it back.
+pub const POINT_DAMAGED: &str = "UserErrorRecoveryPointDamaged";
 /// A disk of that name is where a restore is to go, as are the machine and the folder of the next two; with status 409.
 pub const TARGET_DISK_EXISTS: &str = "UserErrorTargetDiskAlreadyExists";
 /// See [`TARGET_DISK_EXISTS`].
@@ -115,6 +117,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("RequestDisallowedByPolicy", Class::Blocked),
     (CONTAINER_HAS_ITEMS, Class::Blocked),
     (ALREADY_EXISTS, Class::Blocked),
+    (POINT_DAMAGED, Class::Blocked),
     (TARGET_DISK_EXISTS, Class::Blocked),
     (TARGET_MACHINE_EXISTS, Class::Blocked),
     (TARGET_FOLDER_EXISTS, Class::Blocked),

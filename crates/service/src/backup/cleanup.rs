@@ -65,6 +65,12 @@ impl Cleaned {
     }
 }
 
+/// The vaults that have items.
+pub(super) fn vaults(tx: &Tx<'_>) -> Result<Vec<VaultKey>, StoreError> {
+    let cleaned = tx.all::<Cleaned>()?.into_iter();
+    Ok(cleaned.map(|cleaned| cleaned.vault).collect())
+}
+
 /// A vault has its first item: its days begin.
 pub(super) fn begin(
     ctx: &Context<'_>,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows::{Fault, Item, Job, Kind, LastBackup, Outcome, Point, Stage, Work};
-use super::{failure, removed, restore};
+use super::{failure, removed, restore, scrubs};
 use crate::core::Context;
 use crate::operations::{self, Progress};
 use crate::store::{StoreError, Tx};
@@ -33,6 +33,7 @@ pub(super) fn missing(job: &Job) -> Option<&'static str> {
             .made
             .is_none()
             .then_some("the files were written and compared"),
+        Work::Scrub(work) => (!work.read).then_some("the vault was read"),
         Work::Forget(work) => {
             (!work.points.is_empty() || !work.items.is_empty()).then_some("the snapshots are gone")
         }
@@ -132,6 +133,10 @@ fn end(
             fault: job.fault.clone(),
         });
         tx.put(&item)?;
+    }
+    if job.kind == Kind::Scrub {
+        scrubs::failed(job.fault.as_ref(), ctx, tx, job)?;
+        return job.discard(tx);
     }
     job.keep(tx)
 }

@@ -54,9 +54,10 @@ pub(super) fn filtered(
     };
     let (from, to) = (moment("startTime")?, moment("endTime")?);
     let mut jobs: Vec<Job> = tx.list(at.key.as_str())?;
-    let cleanups = filter.get("operation").is_some_and(is_cleanup);
+    let asked = filter.get("operation");
+    let is_asked = |kind: Kind| asked.is_some_and(|word| word.eq_ignore_ascii_case(kind.word()));
     jobs.retain(|job| {
-        (cleanups || job.kind != Kind::Cleanup)
+        (!is_own(job.kind) || is_asked(job.kind))
             && filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("status", status(job).as_str())
             && filter.allows("operation", job.kind.word())
@@ -97,7 +98,7 @@ pub(super) fn find(id: &str, at: &VaultPath, tx: &Tx<'_>) -> Result<Job, Refusal
         })
 }
 
-/// Cleanups are the service's own affair, as in Azure: they are listed for those who ask for them by their name.
-fn is_cleanup(operation: &str) -> bool {
-    operation.eq_ignore_ascii_case(Kind::Cleanup.word())
+/// Cleanups and scrubs are the service's own affair, as in Azure: they are listed for those who ask for them by their name.
+fn is_own(kind: Kind) -> bool {
+    matches!(kind, Kind::Cleanup | Kind::Scrub)
 }

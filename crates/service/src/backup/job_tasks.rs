@@ -24,7 +24,7 @@ pub(super) fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
             task.task_execution_details = removed::sentence(&work.removed);
             vec![task]
         }
-        Work::Nothing | Work::Forget(_) => Vec::new(),
+        Work::Nothing | Work::Forget(_) | Work::Scrub(_) => Vec::new(),
         Work::Backup(work) => {
             let mut snapshot = task(TAKE_SNAPSHOT, work.snapshot, job, now);
             if work.phase != Phase::Snapshot {

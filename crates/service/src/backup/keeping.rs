@@ -1,6 +1,6 @@
 //! Until when the points of an item are kept, and why; and which of them are to go, and why.
 //!
-//! The newest point never goes by its age, nor does the newest in the vault: a machine whose backups keep failing does not
+//! The newest point never goes by its age, nor does the newest in the vault, nor the newest there that is not damaged: a machine whose backups keep failing does not
 //! lose the last copy it has, and the last away from the machine even less. A point
 //! whose removal has begun is no copy any more: it is never the newest, and always goes.
 
@@ -66,11 +66,13 @@ pub(super) fn judged(
     let usable: Vec<_> = points.iter().filter(|point| !point.removing).collect();
     // What a restore replaced is not what the newest is kept for: behind it, the newest of the others stays as well.
     let mut wanted = usable.iter().filter(|point| !point.is_before_replacing());
+    let is_whole = |point: &&&Point| point.hardened.is_some() && point.damaged.is_none();
     let last = [
         usable.first(),
         usable.iter().find(|point| point.hardened.is_some()),
         wanted.clone().next(),
         wanted.find(|point| point.hardened.is_some()),
+        usable.iter().find(is_whole),
     ]
     .map(|point| point.map(|point| point.name.clone()));
     let seen: Vec<_> = usable.iter().map(|point| point.for_retention()).collect();

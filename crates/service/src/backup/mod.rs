@@ -52,6 +52,7 @@ mod route;
 pub(crate) mod rows;
 mod rules;
 mod scheduler;
+mod scrubs;
 mod snapshot;
 mod stale;
 mod status;
@@ -168,6 +169,7 @@ pub fn tick(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreErro
     // What goes with its snapshot is left to the cleanup.
     let mut effects = instants::run_due(ctx, tx)?;
     cleanup::run_due(ctx, tx)?;
+    scrubs::run_due(ctx, tx)?;
     effects.extend(queue::dispatch(ctx, tx)?);
     effects.extend(bitmaps::run_due(ctx, tx)?);
     Ok(effects)
@@ -180,6 +182,7 @@ pub fn next_due(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Option<Timestamp>, Sto
         cleanup::next_due(ctx, tx)?,
         instants::next_due(ctx, tx)?,
         bitmaps::next_due(tx)?,
+        scrubs::next_due(ctx, tx)?,
     ];
     Ok(due.into_iter().flatten().min())
 }
@@ -207,9 +210,24 @@ pub fn busy(tx: &Tx<'_>) -> Result<bool, StoreError> {
     Ok(Job::any_active(tx)? || bitmaps::busy(tx)?)
 }
 
-/// Whether a job is queued or running in this vault.
+/// Whether a job is queued or running in this vault that somebody waits for.
 pub fn busy_in(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreError> {
-    Ok(Job::active(tx)?.iter().any(|job| job.vault == *vault))
+    let is_in = |job: &Job| job.vault == *vault && job.kind != Kind::Scrub;
+    Ok(Job::active(tx)?.iter().any(is_in))
+}
+
+/// Ends the scrubs of a vault that goes.
+pub fn stop_scrubs(tx: &mut Tx<'_>, vault: &VaultKey) -> Result<Vec<Effect>, StoreError> {
+    scrubs::stop(tx, vault)
+}
+
+/// Somebody who read a recovery point met damage: a scrub looks at the vault at once.
+pub fn suspect_damage(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    vault: &VaultKey,
+) -> Result<(), StoreError> {
+    scrubs::suspect(ctx, tx, vault)
 }
 
 /// The backups whose mover was lost with the service: the vaults are asked about them before [`resume`].

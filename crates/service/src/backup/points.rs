@@ -214,23 +214,23 @@ fn disk(disk: &PointDisk) -> DiskInformation {
     }
 }
 
-/// Where the point is. One that is being removed can be used from nowhere.
+/// Where the point is. One that is being removed can be used from nowhere, one that is damaged not whole from the vault.
 fn tiers(point: &Point) -> Vec<TierDetail> {
     let places = [
         (Place::InstantRp, point.instant.is_some()),
         (Place::HardenedRp, point.hardened.is_some()),
     ];
-    let status = if point.removing {
-        TierStatus::Disabled
-    } else {
-        TierStatus::Valid
+    let status = |place: &Place| match (point.removing, place) {
+        (true, _) => TierStatus::Disabled,
+        (false, Place::HardenedRp) if point.damaged.is_some() => TierStatus::Invalid,
+        (false, _) => TierStatus::Valid,
     };
     places
         .into_iter()
         .filter(|(_, there)| *there)
         .map(|(place, _)| TierDetail {
+            status: Some(status(&place)),
             tier: Some(place),
-            status: Some(status.clone()),
             ..TierDetail::default()
         })
         .collect()

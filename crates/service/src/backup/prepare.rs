@@ -3,7 +3,7 @@
 use kluis_vault::{ForgetTask, JobFile, Task};
 
 use super::rows::{Fault, ForgetWork, Forgetting, Item, Job, Phase, Point, Work};
-use super::{cleanup, failure, instants, restore, snapshot, transfer};
+use super::{cleanup, failure, instants, restore, scrubs, snapshot, transfer};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -43,6 +43,7 @@ pub(super) fn prepare(
         Work::Restore(_) => restore::next(ctx, tx, job)?,
         Work::Files(work) => restore::files_task(tx, work)?,
         Work::Forget(work) => forget(tx, work, effects)?,
+        Work::Scrub(_) => scrubs::task(ctx),
     };
     Ok(match next {
         Next::Task(task) => Prepared::Start(JobFile {

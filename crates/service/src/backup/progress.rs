@@ -4,7 +4,8 @@ use kluis_vault::Event;
 
 use super::rows::{Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
 use super::{
-    bitmaps, endings, failure, instants, queue, restore, scheduler, snapshot, stale, transfer,
+    bitmaps, endings, failure, instants, queue, restore, scheduler, scrubs, snapshot, stale,
+    transfer,
 };
 use crate::core::{Context, Effect, MoverReport, What};
 use crate::store::{StoreError, Tx};
@@ -143,6 +144,8 @@ fn heard(
         }
         Event::Compared { .. } | Event::Diverged { .. } => stale::heard(event, job),
         Event::Disk { .. } | Event::Checked { .. } => {}
+        Event::Scrubbed { total, oldest, .. } => scrubs::read(*total, *oldest, ctx, tx, job)?,
+        Event::Damage { .. } => scrubs::damage(event, ctx, tx, job)?,
         Event::Failed {
             code,
             message,
@@ -246,6 +249,10 @@ fn exited(
 ) -> Result<(), StoreError> {
     if phase(job) == Some(Phase::Taken) {
         // The mover of the snapshots, which has done its work.
+        return again(tx, job);
+    }
+    if job.stage == Stage::Cancelling && job.kind == Kind::Scrub {
+        // It made room for somebody, and goes on when nobody waits.
         return again(tx, job);
     }
     if job.stage == Stage::Cancelling {

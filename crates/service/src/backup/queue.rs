@@ -11,13 +11,16 @@
 //! One job at a time works on an item, but for a restore beside a transfer, which both only read what is there. A removal is
 //! alone in its vault (a prune beside a writer would see data that no snapshot refers to yet); snapshots don't touch the
 //! vault, and run beside one.
+//!
+//! A scrub is nobody's: one runs at a time where a place is free, is ended when its place or its vault is wanted, and goes on
+//! when nobody waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::prepare::{Prepared, prepare};
-use super::rows::{BackupWork, Job, Phase, Stage, Work};
+use super::rows::{BackupWork, Job, Kind, Phase, Stage, Work};
 use super::{endings, progress, restore};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
@@ -44,16 +47,31 @@ fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result
     let (running, mut queued): (Vec<Job>, Vec<Job>) =
         Job::active(tx)?.into_iter().partition(Job::has_mover);
     let mut busy = Busy::default();
+    let (mut scrubs, running): (Vec<Job>, Vec<Job>) =
+        running.into_iter().partition(|job| job.kind == Kind::Scrub);
     running.iter().for_each(|job| busy.took(job));
-    if busy.movers >= ctx.max_jobs.max(1) {
-        return Ok(false);
-    }
     queued.sort_by_key(order);
+    let most = ctx.max_jobs.max(1);
     for mut job in queued {
-        if busy.movers >= ctx.max_jobs.max(1) {
+        if busy.movers >= most {
             break;
         }
         if restore::waits(tx, &job)? || !busy.admits(&job) {
+            continue;
+        }
+        if job.kind == Kind::Scrub {
+            if !scrubs.is_empty() || busy.restored.contains(job.vault.as_str()) {
+                continue;
+            }
+        } else if make_room(
+            &job,
+            busy.movers + scrubs.len() >= most,
+            &mut scrubs,
+            tx,
+            effects,
+        )? {
+            // Its turn comes when the scrub's mover is gone.
+            busy.movers += 1;
             continue;
         }
         match prepare(ctx, tx, &mut job, effects)? {
@@ -61,6 +79,9 @@ fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result
                 job.stage = Stage::Running;
                 busy.took(&job);
                 job.keep(tx)?;
+                if job.kind == Kind::Scrub {
+                    scrubs.push(job);
+                }
                 effects.push(Effect::StartMover(file));
                 continue;
             }
@@ -73,12 +94,44 @@ fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result
     Ok(false)
 }
 
+/// Ends the scrub that stands in the way of a job, if one does. Whether the job has to wait for its end: a restore need not,
+/// where there is a place for both.
+fn make_room(
+    job: &Job,
+    is_full: bool,
+    scrubs: &mut [Job],
+    tx: &mut Tx<'_>,
+    effects: &mut Vec<Effect>,
+) -> Result<bool, StoreError> {
+    let mut waits = false;
+    for scrub in scrubs {
+        let is_beside = scrub.vault == job.vault;
+        let is_alone = is_beside && use_of(job) == Use::Alone;
+        if !is_full && !is_alone && !(is_beside && reads_back(job)) {
+            continue;
+        }
+        waits |= is_full || is_alone;
+        if scrub.stage != Stage::Cancelling {
+            scrub.stage = Stage::Cancelling;
+            scrub.keep(tx)?;
+            let job = scrub.id.clone();
+            effects.push(Effect::KillMover { job });
+        }
+    }
+    Ok(waits)
+}
+
+fn reads_back(job: &Job) -> bool {
+    matches!(job.work, Work::Restore(_) | Work::Files(_))
+}
+
 /// A job's place among those that wait: the smaller, the sooner.
-fn order(job: &Job) -> (bool, Timestamp, u64) {
+fn order(job: &Job) -> (u8, Timestamp, u64) {
     let waits_well = match &job.work {
-        Work::Backup(work) => work.phase != Phase::Snapshot,
-        Work::Forget(_) => true,
-        Work::Nothing | Work::Restore(_) | Work::Files(_) => false,
+        Work::Nothing | Work::Restore(_) | Work::Files(_) => 0,
+        Work::Backup(work) if work.phase == Phase::Snapshot => 0,
+        Work::Backup(_) | Work::Forget(_) => 1,
+        Work::Scrub(_) => 2,
     };
     let due = job.backup().and_then(BackupWork::due);
     (waits_well, due.unwrap_or(job.began), job.sequence)
@@ -111,6 +164,8 @@ struct Busy {
     used: BTreeSet<String>,
     /// Vaults where snapshots are removed, or where a removal waits for its turn.
     reserved: BTreeSet<String>,
+    /// Vaults that somebody restores from.
+    restored: BTreeSet<String>,
 }
 
 impl Busy {
@@ -121,6 +176,9 @@ impl Busy {
             false => self.items.extend(job.item.clone()),
         }
         let vault = job.vault.to_string();
+        if reads_back(job) {
+            self.restored.insert(vault.clone());
+        }
         match use_of(job) {
             Use::None => {}
             Use::Shared => drop(self.used.insert(vault)),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use kluis_vault::{JobFile, Task};
 
-use super::rows::{Job, Phase, Saved, Stage};
-use super::{bitmaps, endings, progress, queue, transfer};
+use super::rows::{Job, Kind, Phase, Saved, Stage};
+use super::{bitmaps, endings, progress, queue, scrubs, transfer};
 use crate::core::{Context, Effect, VaultKey};
 use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
@@ -64,6 +64,7 @@ pub(super) fn resume(
     tx: &mut Tx<'_>,
     saved: &BTreeMap<String, Saved>,
 ) -> Result<Vec<Effect>, StoreError> {
+    scrubs::begin_everywhere(ctx, tx)?;
     let mut effects = Vec::new();
     for mut job in Job::active(tx)?.into_iter().filter(Job::has_mover) {
         if let Some(saved) = saved.get(&job.id) {
@@ -71,7 +72,7 @@ pub(super) fn resume(
         }
         if endings::missing(&job).is_none() {
             endings::complete(ctx, tx, &mut job)?;
-        } else if job.stage == Stage::Cancelling {
+        } else if job.stage == Stage::Cancelling && job.kind != Kind::Scrub {
             endings::cancel(ctx, tx, &mut job)?;
         } else {
             progress::again(tx, &mut job)?;

@@ -8,7 +8,7 @@ use kluis_policy::runs;
 
 use super::rows::{BackupWork, Cause, Item, Job, Kind, Policy, Waiting, Work};
 use super::rules::Rules;
-use super::{cleanup, failure, job_words, jobs};
+use super::{cleanup, failure, job_words, jobs, scrubs};
 use crate::core::Context;
 use crate::store::{Row, StoreError, Tx};
 
@@ -54,6 +54,7 @@ pub(super) fn consider(
     }
     if item.next.is_none() {
         cleanup::begin(ctx, tx, &item.vault)?;
+        scrubs::begin(ctx, tx, &item.vault)?;
     }
     let rules = rules(tx, &item)?;
     let schedule = rules.as_ref().map(|rules| &rules.schedule);

@@ -310,6 +310,7 @@ pub(super) fn point(
         excluded: work.excluded.clone(),
         removing: false,
         stale: Vec::new(),
+        damaged: None,
     })
 }
 

@@ -9,7 +9,7 @@ use kluis_vault::{BackupTask, DiskSource, Retire, Sample, Task};
 
 use super::prepare::Next;
 use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Shot, Work};
-use super::{failure, snapshot, stale};
+use super::{failure, scrubs, snapshot, stale};
 use crate::core::Context;
 use crate::store::{Row as _, StoreError, Tx};
 
@@ -125,6 +125,7 @@ pub(super) fn saved(
         incremental: work.compared.iter().map(|of| of.disk.clone()).collect(),
         turn: turn.map_or(0, |turn| turn.wrapping_add(1)),
     });
+    point.damaged = scrubs::known_of(&saved.snapshot, ctx, tx, &job.vault)?;
     tx.put(&point)?;
     item.has_point(point.time);
     tx.put(&item)?;

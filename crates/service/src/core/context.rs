@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ClockTrust, VaultKey};
 use crate::inventory::Inventory;
@@ -45,6 +45,33 @@ impl Default for OnDemand {
     }
 }
 
+/// How the vaults are scrubbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrub {
+    /// The time within which every byte of a vault is read; `None` where none is.
+    pub period: Option<SignedDuration>,
+    /// How fast that is done at the most; `None` for no bound.
+    pub bytes_per_second: Option<u64>,
+}
+
+impl Scrub {
+    /// No byte is ever read again by itself.
+    pub const OFF: Self = Self {
+        period: None,
+        bytes_per_second: None,
+    };
+}
+
+impl Default for Scrub {
+    /// Thirty days, and 64 MiB a second.
+    fn default() -> Self {
+        Self {
+            period: Some(SignedDuration::from_hours(30 * 24)),
+            bytes_per_second: Some(64 << 20),
+        }
+    }
+}
+
 /// Everything a decision may depend on that is neither in the request nor in the store.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -66,6 +93,8 @@ pub struct Context<'a> {
     pub on_demand: OnDemand,
     /// Within how many backups in a row all that is called unchanged of a disk is read and compared.
     pub compared_within: u32,
+    /// How the vaults are scrubbed.
+    pub scrub: Scrub,
     /// Questions about files.
     pub facts: &'a dyn Facts,
     /// Where new ids come from.

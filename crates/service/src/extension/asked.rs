@@ -5,7 +5,7 @@ use kluis_arm::files::{TriggerFilesExport, TriggerFilesRestore};
 
 use super::BASE;
 use crate::backup::{FilesPoint, FilesRequest};
-use crate::core::{Context, Refusal, Request, VaultPath, decode};
+use crate::core::{Context, Refusal, Request, VaultKey, VaultPath, decode};
 use crate::store::Tx;
 use crate::vaults::VaultRow;
 
@@ -28,6 +28,14 @@ pub struct Asked {
     pub(super) point: FilesPoint,
     /// Which of its files.
     pub query: Query,
+}
+
+impl Asked {
+    /// The vault that the point is of.
+    #[must_use]
+    pub fn vault_key(&self) -> &VaultKey {
+        &self.at.key
+    }
 }
 
 /// What can be wanted of a recovery point's files.

@@ -4,10 +4,12 @@
 //! `healthStatus` and `healthDetails`; a vault's, for which Azure has no field, below `/kluis/v1`. Nothing here is stored: a
 //! problem is worked out from the rows each time it is asked for, and so it ends by itself.
 
+mod damage;
 mod last_backup;
 mod problem;
 mod report;
 mod repository;
+mod scrub;
 mod source_missing;
 
 use crate::backup::rows::Item;
@@ -23,10 +25,14 @@ type OfItem = fn(&Context<'_>, &Tx<'_>, &Item) -> Result<Vec<Problem>, StoreErro
 type OfVault = fn(&Context<'_>, &Tx<'_>, &VaultRow) -> Result<Vec<Problem>, StoreError>;
 
 /// Where an item's problems come from. Of two with one code the first counts.
-const OF_ITEM: [OfItem; 2] = [source_missing::problems, last_backup::problems];
+const OF_ITEM: [OfItem; 3] = [
+    source_missing::problems,
+    damage::of_item,
+    last_backup::problems,
+];
 
 /// Where a vault's problems come from.
-const OF_VAULT: [OfVault; 1] = [repository::problems];
+const OF_VAULT: [OfVault; 3] = [repository::problems, damage::of_vault, scrub::problems];
 
 /// What is wrong with an item, the worst first. Asked for each item of a list, so that a source reads little.
 pub(crate) fn item_problems(

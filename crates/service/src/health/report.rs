@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Problem, vault_problems};
+use super::{Problem, scrub, vault_problems};
 use crate::core::{Answer, Context, Refusal, Request, Response, decode};
 use crate::extension::BASE;
 use crate::store::Tx;
@@ -38,7 +38,8 @@ pub fn route(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
     };
     let problems = vault_problems(ctx, tx, &vault)?;
     let problems: Vec<Value> = problems.iter().map(Problem::to_json).collect();
-    Ok((Response::ok(json!({ "problems": problems })), Vec::new()))
+    let body = json!({ "problems": problems, "scrub": scrub::to_json(ctx, tx, &vault)? });
+    Ok((Response::ok(body), Vec::new()))
 }
 
 /// The subscription, the resource group and the vault that the path names.

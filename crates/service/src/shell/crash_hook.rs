@@ -49,6 +49,8 @@ fn name(what: &What) -> &'static str {
             Event::FilesRestored { .. } => "FilesRestored",
             Event::Forgotten { .. } => "Forgotten",
             Event::Checked { .. } => "Checked",
+            Event::Scrubbed { .. } => "Scrubbed",
+            Event::Damage { .. } => "Damage",
             Event::Failed { .. } => "Failed",
             Event::Finished => "Finished",
         },

@@ -16,7 +16,7 @@ use super::files::{Files, RandomIds};
 use super::hands::Order;
 use crate::core::{
     self, BitmapReport, ClockTrust, Context, Effect, MoverReport, OnDemand, RepositoryReport,
-    Request, Response, What,
+    Request, Response, Scrub, What,
 };
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
@@ -34,6 +34,7 @@ pub(super) struct Engine {
     pub(super) max_jobs: usize,
     pub(super) on_demand: OnDemand,
     pub(super) compared_within: u32,
+    pub(super) scrub: Scrub,
     store: Mutex<Store>,
     orders: Sender<Order>,
     /// Told at each commit, with the store's lock: who waits for jobs to end waits here.
@@ -57,6 +58,7 @@ pub(super) struct Parts {
     pub(super) max_jobs: usize,
     pub(super) on_demand: OnDemand,
     pub(super) compared_within: u32,
+    pub(super) scrub: Scrub,
     pub(super) orders: Sender<Order>,
 }
 
@@ -71,6 +73,7 @@ impl Engine {
             max_jobs: parts.max_jobs,
             on_demand: parts.on_demand,
             compared_within: parts.compared_within,
+            scrub: parts.scrub,
             store: Mutex::new(parts.store),
             orders: parts.orders,
             changed: Condvar::new(),
@@ -265,6 +268,7 @@ impl Engine {
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
             compared_within: self.compared_within,
+            scrub: self.scrub,
             facts: &self.files,
             ids: &RandomIds,
         }

@@ -48,7 +48,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::core::OnDemand;
+use crate::core::{OnDemand, Scrub};
 
 pub use audit::Audit;
 pub use clock::{ClockBelief, ClockMode};
@@ -82,6 +82,8 @@ pub struct Config {
     pub compared_within: NonZeroU16,
     /// How long a job's mover may go without a byte's progress; then the job has failed.
     pub stalled_after: Duration,
+    /// How the vaults are scrubbed.
+    pub scrub: Scrub,
     /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
     pub passphrase_file: Option<PathBuf>,
     /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.

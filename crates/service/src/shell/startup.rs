@@ -107,6 +107,7 @@ pub(super) fn prepare(
         max_jobs: config.max_jobs.max(1),
         on_demand: config.on_demand,
         compared_within: u32::from(config.compared_within.get()),
+        scrub: config.scrub,
         orders: orders.clone(),
     }));
     if config.clock_belief.confirmed && !clock.is_virtual() {

@@ -187,10 +187,11 @@ fn delete(request: &Request, mut vault: VaultRow, ctx: &Context<'_>, tx: &mut Tx
     vault.operation = Some(operation.id.clone());
     vault.shelf = softly.then(|| ctx.new_id());
     tx.put(&vault)?;
-    let effect = under_way(&vault, ctx);
+    let mut effects = backup::stop_scrubs(tx, &key)?;
+    effects.push(under_way(&vault, ctx));
     Ok((
         operation.follow(Response::empty(202), request, &id, Scope::Vault, true),
-        vec![effect],
+        effects,
     ))
 }
 

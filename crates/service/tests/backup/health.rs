@@ -1,6 +1,7 @@
 //! What is wrong with an item or a vault is said where people look, and no longer than it is so.
 
 use http::Method;
+use kluis_service::Scrub;
 use kluis_vault::FailureCode;
 use serde_json::{Value, json};
 
@@ -79,6 +80,15 @@ fn a_failed_backup_is_told_with_its_code() {
 #[test]
 fn the_health_of_a_vault_is_a_document_of_its_own() {
     let mut world = protected();
+    let problems = of_vault(&mut world)["problems"].clone();
+    let titles: Vec<_> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| &problem["title"])
+        .collect();
+    assert_eq!(titles, ["ScrubOff"]);
+    world.scrub = Scrub::default();
     assert_eq!(of_vault(&mut world)["problems"], json!([]));
     let nowhere = VAULT.replace("shop-weu", "shop-neu");
     let answer = world.request(Method::GET, &format!("/kluis/v1{nowhere}/health"), None);

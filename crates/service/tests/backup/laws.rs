@@ -260,7 +260,11 @@ impl Ledger {
                 Task::Backup(task) => (&task.vm, false),
                 Task::Restore(task) => (&task.vm, true),
                 Task::RestoreFiles(task) => (&task.vm, true),
-                Task::Snapshot(_) | Task::Folder(_) | Task::Forget(_) | Task::Check => continue,
+                Task::Snapshot(_)
+                | Task::Folder(_)
+                | Task::Forget(_)
+                | Task::Check
+                | Task::Scrub(_) => continue,
             };
             assert!(
                 items.insert((vm.clone(), restores)),

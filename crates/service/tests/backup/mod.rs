@@ -30,6 +30,7 @@ mod restore_machine;
 mod restore_refusals;
 mod rules;
 mod schedule;
+mod scrubs;
 mod snapshot_alone;
 mod world;
 mod wrong_clock;

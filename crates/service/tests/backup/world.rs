@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
     self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
-    RepositoryReport, Request, Response, Role, What,
+    RepositoryReport, Request, Response, Role, Scrub, What,
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
@@ -70,6 +70,9 @@ pub(super) struct World {
     /// The images that dirty bitmaps were to be removed from, in order, and those that somebody holds.
     pub(super) cleared: Vec<PathBuf>,
     pub(super) held: BTreeSet<PathBuf>,
+    pub(super) scrub: Scrub,
+    /// What a scrub tells of the vault's damage.
+    pub(super) damage: Option<Event>,
     /// The movers that run, by job.
     pub(super) movers: BTreeMap<String, JobFile>,
     /// The jobs whose movers the core wants ended.
@@ -173,6 +176,8 @@ impl World {
             on_demand: OnDemand::default(),
             cleared: Vec::new(),
             held: BTreeSet::new(),
+            scrub: Scrub::OFF,
+            damage: None,
             movers: BTreeMap::new(),
             killed: BTreeSet::new(),
             snapshots: BTreeMap::new(),
@@ -206,6 +211,7 @@ impl World {
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
             compared_within: 30,
+            scrub: self.scrub,
             facts: &self.files,
             ids: &self.ids,
         };
@@ -315,6 +321,7 @@ impl World {
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
             compared_within: 30,
+            scrub: self.scrub,
             facts: &self.files,
             ids: &self.ids,
         };
@@ -527,7 +534,7 @@ impl World {
                 let files = task.disks.into_iter().map(|disk| disk.to);
                 self.files.snapshots.borrow_mut().extend(files);
             }
-            Task::Folder(_) | Task::Check => {}
+            Task::Folder(_) | Task::Check | Task::Scrub(_) => {}
         }
     }
 
@@ -623,6 +630,17 @@ impl World {
                     };
                     self.hear(job, snapshotted(&disk.name, format));
                 }
+            }
+            Task::Scrub(task) => {
+                let scrubbed = Event::Scrubbed {
+                    packs: 1,
+                    bytes: 1 << 30,
+                    total: 1 << 30,
+                    oldest: Some(task.now),
+                };
+                self.hear(job, scrubbed);
+                let damage = self.damage.clone().unwrap_or_else(no_damage);
+                self.hear(job, damage);
             }
             Task::Folder(_) | Task::Check => {}
         }
@@ -750,6 +768,15 @@ impl World {
     }
 }
 
+pub(super) fn no_damage() -> Event {
+    Event::Damage {
+        blobs: 0,
+        packs: 0,
+        first: Vec::new(),
+        snapshots: Vec::new(),
+    }
+}
+
 pub(super) fn snapshot(job: &str) -> String {
     format!("snapshot-of-{job}")
 }
@@ -789,6 +816,7 @@ fn word(task: &Task) -> &'static str {
         Task::Forget(_) => "forget",
         Task::Folder(_) => "folder",
         Task::Check => "check",
+        Task::Scrub(_) => "scrub",
     }
 }
 

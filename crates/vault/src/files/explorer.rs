@@ -70,7 +70,7 @@ impl Explorer {
         let _lock = Lock::shared_now(vault.path())?;
         let found = snapshot::find(&vault, snapshot)?;
         let seen = index_files(&vault)?;
-        let index = Arc::new(Index::load(&vault)?);
+        let index = Arc::new(Index::for_reading(&vault)?);
         let mut decoder = vault.decoder()?;
         let machine = tree::machine(&vault, &index, &mut decoder, &found.tree, vm)?;
         let names: Vec<String> = tree::disk_names(&machine).map(str::to_owned).collect();
@@ -314,7 +314,7 @@ impl Explorer {
         let mut seen = stored.seen.lock().unwrap_or_else(PoisonError::into_inner);
         // What was only added is nothing that this snapshot needs.
         if seen.iter().any(|file| files.binary_search(file).is_err()) {
-            stored.shelf.renew(Arc::new(Index::load(vault)?));
+            stored.shelf.renew(Arc::new(Index::for_reading(vault)?));
             *seen = files;
         }
         Ok(Some(lock))

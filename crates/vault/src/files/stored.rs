@@ -1,18 +1,11 @@
 //! A disk in a vault, read anywhere: chunks are found by their ids, proved by them, and the last few are kept.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    os::unix::fs::FileExt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-};
-
-use rustic_core::FileType;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::device::Device;
 use crate::{
+    blob_reader::{BlobReader, Proof},
     block_map::ZeroIds,
-    codec::Decoder,
     error::VaultError,
     id::Id,
     index::Index,
@@ -24,9 +17,6 @@ use crate::{
 
 /// Chunks that are kept: 24 MiB a shelf.
 const KEPT: usize = 24;
-
-/// Packs that are kept open.
-const OPEN_PACKS: usize = 16;
 
 /// What loading a chunk costs, in about microseconds.
 const LOADING: u64 = 2_000;
@@ -41,20 +31,16 @@ pub(crate) struct Shelf {
 }
 
 struct State {
-    decoder: Decoder,
+    reader: BlobReader,
     /// The most recent last.
     chunks: Vec<(Id, Arc<[u8]>)>,
-    packs: HashMap<Id, File>,
-    sealed: Vec<u8>,
 }
 
 impl Shelf {
     pub(crate) fn new(vault: Vault, index: Arc<Index>) -> Result<Self, VaultError> {
         let state = State {
-            decoder: vault.decoder()?,
+            reader: BlobReader::new(&vault)?,
             chunks: Vec::with_capacity(KEPT),
-            packs: HashMap::new(),
-            sealed: Vec::new(),
         };
         Ok(Self {
             vault,
@@ -67,7 +53,7 @@ impl Shelf {
     /// Goes on with an index that was read anew.
     pub(crate) fn renew(&self, index: Arc<Index>) {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
-        self.state().packs.clear();
+        self.state().reader.close();
     }
 
     pub(crate) fn index(&self) -> Arc<Index> {
@@ -89,41 +75,15 @@ impl Shelf {
                 .map(|chunk| (chunk, 1))
                 .ok_or(VaultError::Internal("a chunk that is kept is gone"));
         }
-        let chunk: Arc<[u8]> = self.load(&mut state, id)?.into();
+        let index = self.index();
+        let blob = (Kind::Data, id);
+        let plain = state.reader.read(&self.vault, &index, blob, Proof::Now)?;
+        let chunk: Arc<[u8]> = plain.into();
         if state.chunks.len() >= KEPT {
             state.chunks.remove(0);
         }
         state.chunks.push((*id, Arc::clone(&chunk)));
         Ok((chunk, LOADING))
-    }
-
-    fn load<'a>(&self, state: &'a mut State, id: &Id) -> Result<&'a [u8], VaultError> {
-        let lost = |why: String| VaultError::Damaged(format!("chunk {id} {why}"));
-        let index = self.index();
-        let (pack, blob) = index
-            .find(Kind::Data, id)
-            .ok_or_else(|| lost("is in no pack that is there and in its full size".to_owned()))?;
-        let State {
-            decoder,
-            packs,
-            sealed,
-            ..
-        } = state;
-        if !packs.contains_key(pack) {
-            if packs.len() >= OPEN_PACKS {
-                packs.clear();
-            }
-            packs.insert(*pack, self.vault.store().open(FileType::Pack, pack)?);
-        }
-        let file = packs
-            .get(pack)
-            .ok_or(VaultError::Internal("an open pack is not open"))?;
-        sealed.resize(blob.length as usize, 0);
-        file.read_exact_at(sealed, u64::from(blob.offset))
-            .map_err(|error| lost(format!("cannot be read from pack {pack} ({error})")))?;
-        decoder
-            .open(id, sealed, blob.raw)
-            .ok_or_else(|| lost(format!("is damaged in pack {pack}")))
     }
 }
 

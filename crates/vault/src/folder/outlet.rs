@@ -2,7 +2,6 @@
 //! back, compared chunk by chunk, and only then given their owners, modes and times.
 
 use std::{
-    collections::HashMap,
     fs::File,
     num::NonZeroU64,
     os::unix::fs::FileExt,
@@ -14,7 +13,6 @@ use std::{
     },
 };
 
-use rustic_core::FileType;
 use rustix::{
     fs::{Advice, XattrFlags},
     process::{Resource, Rlimit, getrlimit, setrlimit},
@@ -22,7 +20,7 @@ use rustix::{
 
 use super::{PART, node::Node};
 use crate::{
-    codec::Decoder,
+    blob_reader::{BlobReader, Proof},
     error::VaultError,
     id::Id,
     index::Index,
@@ -46,9 +44,6 @@ const SMALL: u64 = 1 << 20;
 
 /// What is looked at for zeros, and left a hole.
 const PIECE: usize = 64 << 10;
-
-/// Packs that a worker keeps open.
-const OPEN_PACKS: usize = 8;
 
 /// How many files a prover may gather, where so many provers do: as many as a batch has if the process may open that many,
 /// else what it may. The limit is raised as far as the system lets anyone raise it.
@@ -151,16 +146,10 @@ pub(super) struct Outlet<'a> {
     pub(super) bytes: AtomicU64,
 }
 
-struct Worker {
-    decoder: Decoder,
-    sealed: Vec<u8>,
-    packs: HashMap<Id, File>,
-}
-
 impl Outlet<'_> {
     /// Writes until there is no more; after a failure the queue is still emptied.
     pub(super) fn write(&self, works: &Mutex<Receiver<Work>>, written: &SyncSender<Arc<Target>>) {
-        let mut worker = None;
+        let mut reader = None;
         loop {
             let next = works.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(work) = next else { return };
@@ -168,15 +157,11 @@ impl Outlet<'_> {
                 continue;
             }
             self.failure.watch(|| {
-                let worker = match &mut worker {
-                    Some(worker) => worker,
-                    none => none.insert(Worker {
-                        decoder: self.vault.decoder()?,
-                        sealed: Vec::new(),
-                        packs: HashMap::new(),
-                    }),
+                let reader = match &mut reader {
+                    Some(reader) => reader,
+                    none => none.insert(BlobReader::new(self.vault)?),
                 };
-                self.part(&work, worker)?;
+                self.part(&work, reader)?;
                 if work.target.parts_left.fetch_sub(1, Ordering::AcqRel) == 1 {
                     self.hand_on(work.target, written)?;
                 }
@@ -200,11 +185,11 @@ impl Outlet<'_> {
             .map_err(|_| VaultError::Internal("the provers ended before the work did"))
     }
 
-    fn part(&self, work: &Work, worker: &mut Worker) -> Result<(), VaultError> {
+    fn part(&self, work: &Work, reader: &mut BlobReader) -> Result<(), VaultError> {
         let target = &*work.target;
         for (id, start, length) in target.part(work.part) {
             // Whether it hashes to its id shows when it is read back.
-            let plain = self.chunk(id, worker)?;
+            let plain = reader.read(self.vault, self.index, (Kind::Data, id), Proof::Later)?;
             if plain.len() != length {
                 return Err(VaultError::Damaged(format!(
                     "chunk {id} is not of its length"
@@ -235,34 +220,6 @@ impl Outlet<'_> {
             }
         }
         Ok(())
-    }
-
-    fn chunk<'a>(&self, id: &Id, worker: &'a mut Worker) -> Result<&'a [u8], VaultError> {
-        let lost = |why: &str| VaultError::Damaged(format!("chunk {id} {why}"));
-        let (pack, blob) = self
-            .index
-            .find(Kind::Data, id)
-            .ok_or_else(|| lost("is missing"))?;
-        let Worker {
-            decoder,
-            sealed,
-            packs,
-        } = worker;
-        if !packs.contains_key(pack) {
-            if packs.len() >= OPEN_PACKS {
-                packs.clear();
-            }
-            packs.insert(*pack, self.vault.store().open(FileType::Pack, pack)?);
-        }
-        let file = packs
-            .get(pack)
-            .ok_or(VaultError::Internal("an open pack is not open"))?;
-        sealed.resize(blob.length as usize, 0);
-        file.read_exact_at(sealed, u64::from(blob.offset))
-            .map_err(|_| lost("cannot be read from its pack"))?;
-        decoder
-            .open_unnamed(sealed, blob.raw)
-            .ok_or_else(|| lost("is damaged in its pack"))
     }
 
     /// Proves until there is no more; after a failure the queue is still emptied.
@@ -357,20 +314,17 @@ impl Outlet<'_> {
 
     /// Whether it is the vault that is wrong about a chunk, or the target's disk.
     fn whose_fault(&self, target: &Target, id: &Id, start: u64) -> VaultError {
-        let again = self.vault.decoder().and_then(|decoder| {
-            let mut worker = Worker {
-                decoder,
-                sealed: Vec::new(),
-                packs: HashMap::new(),
-            };
-            self.chunk(id, &mut worker).map(Id::of)
+        let again = BlobReader::new(self.vault).and_then(|mut reader| {
+            let chunk = (Kind::Data, id);
+            reader
+                .read(self.vault, self.index, chunk, Proof::Now)
+                .map(|_| ())
         });
         match again {
-            Ok(found) if found == *id => VaultError::TargetDamaged {
+            Ok(()) => VaultError::TargetDamaged {
                 path: target.path.clone(),
                 how: format!("the bytes from {start} on are not the vault's"),
             },
-            Ok(_) => VaultError::Damaged(format!("chunk {id} is not what was written")),
             Err(error) => error,
         }
     }

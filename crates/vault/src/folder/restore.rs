@@ -45,7 +45,7 @@ pub(super) fn run(
 ) -> Result<(), VaultError> {
     let _lock = Lock::shared(vault.path())?;
     let found = snapshot::find(vault, &task.snapshot)?;
-    let index = Index::load(vault)?;
+    let index = Index::for_reading(vault)?;
     let mut decoder = vault.decoder()?;
     let top = Tree::load(vault, &index, &mut decoder, &found.tree)?;
     let node = top

@@ -85,7 +85,7 @@ impl Opened {
         let opened = open().and_then(|vault| {
             Ok(Self {
                 _lock: Lock::shared(vault.path())?,
-                index: Index::load(&vault)?,
+                index: Index::for_reading(&vault)?,
                 vault,
             })
         });

@@ -1,12 +1,10 @@
 //! Chunks become a disk again: written by workers in any order, a few at a time, while a reader follows each disk.
 
-use std::{collections::HashMap, fs::File, os::unix::fs::FileExt, thread};
-
-use rustic_core::FileType;
+use std::thread;
 
 use super::{compare, disk::Disk};
 use crate::{
-    codec::Decoder,
+    blob_reader::{BlobReader, Proof},
     error::VaultError,
     id::Id,
     index::Index,
@@ -15,9 +13,6 @@ use crate::{
     pack::Kind,
     repository::Vault,
 };
-
-/// Packs that a worker keeps open.
-const OPEN_PACKS: usize = 8;
 
 /// Writes the disks that are new and compares all of them; returns each one's SHA-256.
 pub(super) fn write_and_compare(
@@ -66,9 +61,7 @@ pub(super) fn write_and_compare(
 struct Worker<'a> {
     vault: &'a Vault,
     index: &'a Index,
-    decoder: Decoder,
-    sealed: Vec<u8>,
-    packs: HashMap<Id, File>,
+    reader: BlobReader,
 }
 
 impl<'a> Worker<'a> {
@@ -76,9 +69,7 @@ impl<'a> Worker<'a> {
         Ok(Self {
             vault,
             index,
-            decoder: vault.decoder()?,
-            sealed: Vec::new(),
-            packs: HashMap::new(),
+            reader: BlobReader::new(vault)?,
         })
     }
 
@@ -106,57 +97,38 @@ impl<'a> Worker<'a> {
 
     fn write(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<(), VaultError> {
         // Whether it hashes to its id shows when it is read back: hashing it here as well would only cost time.
-        let plain = self.read(disk, number, id)?;
+        let plain = self.read(disk, number, id, Proof::Later)?;
         disk.with_image("write", |image| image.write(plain, number * CHUNK))
     }
 
     /// Says whether it is the vault that is wrong about a chunk.
     fn prove(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<(), VaultError> {
-        if Id::of(self.read(disk, number, id)?) == *id {
-            return Ok(());
-        }
-        Err(VaultError::Damaged(format!(
-            "chunk {id} of disk {} is not what was written",
-            disk.name
-        )))
+        self.read(disk, number, id, Proof::Now).map(|_| ())
     }
 
     /// Reads a chunk from the vault: of its length, and as whoever has the key encrypted it.
-    fn read(&mut self, disk: &Disk, number: u64, id: &Id) -> Result<&[u8], VaultError> {
-        let lost =
-            |why: &str| VaultError::Damaged(format!("chunk {id} of disk {} {why}", disk.name));
-        let (pack, blob) = self
-            .index
-            .find(Kind::Data, id)
-            .ok_or_else(|| lost("is in no pack that is there and in its full size"))?;
-        if !self.packs.contains_key(pack) {
-            if self.packs.len() >= OPEN_PACKS {
-                self.packs.clear();
-            }
-            let file =
-                self.vault
-                    .store()
-                    .open(FileType::Pack, pack)
-                    .map_err(|error| match error {
-                        VaultError::Io { source, .. }
-                            if source.kind() == std::io::ErrorKind::NotFound =>
-                        {
-                            lost(&format!("is in pack {pack}, which is gone"))
-                        }
-                        error => error,
-                    })?;
-            self.packs.insert(*pack, file);
-        }
-        let Some(file) = self.packs.get(pack) else {
-            return Err(VaultError::Internal("an open pack is not open"));
-        };
-        self.sealed.resize(blob.length as usize, 0);
-        file.read_exact_at(&mut self.sealed, u64::from(blob.offset))
-            .map_err(|error| lost(&format!("cannot be read from pack {pack} ({error})")))?;
-        let plain = self.decoder.open_unnamed(&mut self.sealed, blob.raw);
-        let plain = plain.ok_or_else(|| lost(&format!("is damaged in pack {pack}")))?;
+    fn read(
+        &mut self,
+        disk: &Disk,
+        number: u64,
+        id: &Id,
+        proof: Proof,
+    ) -> Result<&[u8], VaultError> {
+        let of_disk = |why: String| VaultError::Damaged(format!("disk {}: {why}", disk.name));
+        let Self {
+            vault,
+            index,
+            reader,
+        } = self;
+        let plain =
+            reader
+                .read(vault, index, (Kind::Data, id), proof)
+                .map_err(|error| match error {
+                    VaultError::Damaged(why) => of_disk(why),
+                    error => error,
+                })?;
         if plain.len() != layout::chunk_length(disk.stored.size, number) {
-            return Err(lost("is not of its length"));
+            return Err(of_disk(format!("chunk {id} is not of its length")));
         }
         Ok(plain)
     }

@@ -7,6 +7,8 @@ mod believed;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod files_damaged;

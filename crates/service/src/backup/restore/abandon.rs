@@ -41,7 +41,12 @@ pub(in crate::backup) fn abandon(tx: &mut Tx<'_>, job: &Job) -> Result<(), Store
         Work::Restore(work) if !work.done => work.files(),
         // The folder, once it has its name; what has not is beside it, and goes with its mover.
         Work::Files(work) if work.made.is_none() => vec![work.to.clone()],
-        Work::Nothing | Work::Backup(_) | Work::Restore(_) | Work::Files(_) | Work::Forget(_) => {
+        Work::Nothing
+        | Work::Backup(_)
+        | Work::Restore(_)
+        | Work::Files(_)
+        | Work::Forget(_)
+        | Work::Scrub(_) => {
             return Ok(());
         }
     };

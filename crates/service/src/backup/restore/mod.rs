@@ -63,6 +63,7 @@ pub(super) fn trigger(
         vault,
     };
     let work = planned(&wanted, &asked, ctx, tx)?;
+    preflight::damage(&point, &work, ctx)?;
     preflight::targets(&work, ctx, tx)?;
     let job = queued(request, &wanted, &asked, work, ctx, tx)?;
     let effects = queue::dispatch(ctx, tx)?;

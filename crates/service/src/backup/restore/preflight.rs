@@ -50,6 +50,29 @@ pub(super) fn point(point: &Point, tx: &Tx<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The vault has all of what is restored, or it lies in snapshot files.
+pub(super) fn damage(point: &Point, work: &RestoreWork, ctx: &Context<'_>) -> Result<(), Refusal> {
+    let Some(damage) = &point.damaged else {
+        return Ok(());
+    };
+    let lost = |name: &&str| {
+        let file = point.instant_file(name);
+        damage.hits(name) && !file.is_some_and(|file| ctx.facts.exists(&file.path))
+    };
+    let disks = work.disks.iter().map(|disk| disk.disk.name.as_str());
+    match disks.into_iter().find(lost) {
+        None => Ok(()),
+        Some(disk) => Err(Refusal::conflict(
+            code::POINT_DAMAGED,
+            format!(
+                "The recovery point '{}' can't be restored whole: the vault has lost a part of its disk '{disk}', known since {}. Restore another \
+                 point, or disks that are not damaged; the next backup stores again what the machine still has.",
+                point.name, damage.since
+            ),
+        )),
+    }
+}
+
 /// What is answered where an encrypted machine stands in the way.
 pub(super) const ENCRYPTED: &str = "UserErrorOperationNotSupportedForEncryptedVm";
 

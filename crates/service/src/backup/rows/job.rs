@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupWork, FilesWork, ForgetWork, Goal, JobGlance, Phase, RestoreWork};
+use super::{BackupWork, FilesWork, ForgetWork, Goal, JobGlance, Phase, RestoreWork, ScrubWork};
 use crate::core::VaultKey;
 use crate::store::{Row, StoreError, Tx};
 
@@ -54,7 +54,7 @@ pub(crate) struct Job {
     pub(crate) work: Work,
 }
 
-/// What a job does, by Azure's names; [`Kind::Cleanup`] is our own and shown to those who ask for it.
+/// What a job does, by Azure's names; [`Kind::Cleanup`] and [`Kind::Scrub`] are our own and shown to those who ask for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     ConfigureBackup,
@@ -65,6 +65,8 @@ pub(crate) enum Kind {
     Undelete,
     /// Removes points that retention no longer keeps.
     Cleanup,
+    /// Reads a share of the vault. Not remembered once it has ended: what came of it is the vault's.
+    Scrub,
 }
 
 impl Kind {
@@ -78,6 +80,7 @@ impl Kind {
             Self::DeleteBackupData => "DeleteBackupData",
             Self::Undelete => "Undelete",
             Self::Cleanup => "Cleanup",
+            Self::Scrub => "Scrub",
         }
     }
 }
@@ -141,6 +144,7 @@ pub(crate) enum Work {
     Restore(Box<RestoreWork>),
     Files(FilesWork),
     Forget(ForgetWork),
+    Scrub(ScrubWork),
 }
 
 /// The last place that was given in the queue.
@@ -253,6 +257,12 @@ impl Job {
         tx.put(self)
     }
 
+    /// Removes a job that has not ended.
+    pub(crate) fn discard(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.delete::<Self>(&format!("{ACTIVE}{}", self.id.to_lowercase()))?;
+        Ok(())
+    }
+
     pub(crate) fn is_active(&self) -> bool {
         !matches!(self.stage, Stage::Ended { .. })
     }
@@ -273,7 +283,7 @@ impl Job {
         match &self.work {
             Work::Restore(work) => Some(&work.point),
             Work::Files(work) => Some(&work.point),
-            Work::Nothing | Work::Backup(_) | Work::Forget(_) => None,
+            Work::Nothing | Work::Backup(_) | Work::Forget(_) | Work::Scrub(_) => None,
         }
     }
 
@@ -289,7 +299,7 @@ impl Job {
         match &self.work {
             Work::Backup(_) => self.is_transfer(),
             Work::Restore(work) => !matches!(work.goal, Goal::InPlace(_)),
-            Work::Files(_) => true,
+            Work::Files(_) | Work::Scrub(_) => true,
             Work::Nothing | Work::Forget(_) => false,
         }
     }

@@ -10,6 +10,7 @@ mod job;
 mod point;
 mod policy;
 mod restore_work;
+mod scrub_work;
 mod tracked_image;
 
 pub use backup_work::Saved;
@@ -19,10 +20,12 @@ pub(crate) use glance::{ItemGlance, JobGlance};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
 pub(crate) use point::{
-    Consistency, Hardened, Instant, MadeBy, Origin, Point, PointDisk, Shape, SnapshotFile,
+    Consistency, Hardened, Instant, MadeBy, Origin, Point, PointDamage, PointDisk, Shape,
+    SnapshotFile,
 };
 pub(crate) use policy::Policy;
 pub(crate) use restore_work::{
     FilesMade, FilesWork, Goal, InPlace, Paper, Papers, RestoreDisk, RestoreWork,
 };
+pub(crate) use scrub_work::{ScrubWork, Scrubs, VaultDamage};
 pub(crate) use tracked_image::{BitmapRemoval, TrackedImage};

@@ -58,6 +58,26 @@ pub(crate) struct Point {
     /// The disks that may hold older data in places: what was called unchanged when they were read was found not to be.
     #[serde(default)]
     pub(crate) stale: Vec<String>,
+    /// What of it the vault has lost, as long as that is so. Its snapshot files are no part of it.
+    #[serde(default)]
+    pub(crate) damaged: Option<PointDamage>,
+}
+
+/// What of a point the vault has lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PointDamage {
+    /// When that was told.
+    pub(crate) since: Timestamp,
+    /// The disks that can't be restored; none are named where all are in doubt.
+    pub(crate) disks: Vec<String>,
+}
+
+impl PointDamage {
+    /// Whether a disk is hit.
+    pub(crate) fn hits(&self, disk: &str) -> bool {
+        self.disks.is_empty() || self.disks.iter().any(|hit| hit == disk)
+    }
 }
 
 /// What a machine finds when it is started from the point.

@@ -6,14 +6,15 @@ mod shelf;
 use std::sync::Arc;
 
 use axum::response::Response;
-use kluis_vault::VaultError;
 use kluis_vault::files::{Explorer, Kind, Page};
 use kluis_vault::restore_files::{self, Wanted};
+use kluis_vault::{FailureCode, VaultError};
 use tokio::sync::Semaphore;
 
 use super::engine::Engine;
 use super::http::App;
 use super::keys::Keys;
+use crate::backup;
 use crate::core::{Refusal, Request};
 use crate::extension::{self, Asked, Verb};
 use shelf::Shelf;
@@ -62,7 +63,13 @@ impl Browser {
             return answer.map(Found::Answer);
         }
         let (source, asked) = engine.read(|ctx, tx| extension::find(request, ctx, tx))?;
-        let explorer = self.shelf.explorer(&source, &self.keys).map_err(refusal)?;
+        let refusal = |error: VaultError| {
+            if error.code() == FailureCode::VaultDamaged {
+                suspect(engine, &asked);
+            }
+            refusal(error)
+        };
+        let explorer = self.shelf.explorer(&source, &self.keys).map_err(&refusal)?;
         let query = &asked.query;
         let volume = query.volume.as_deref();
         match asked.verb {
@@ -75,11 +82,11 @@ impl Browser {
                 )))
             }
             Verb::Files => {
-                let found = explorer.look(volume, &query.path).map_err(refusal)?;
+                let found = explorer.look(volume, &query.path).map_err(&refusal)?;
                 let page = if found.kind == Kind::Directory {
                     explorer
                         .list(volume, &query.path, query.after.as_deref(), query.top)
-                        .map_err(refusal)?
+                        .map_err(&refusal)?
                 } else {
                     Page {
                         entries: vec![found],
@@ -90,7 +97,7 @@ impl Browser {
                 Ok(Found::Answer(extension::page(request, &asked, &page)))
             }
             Verb::Content => {
-                let found = explorer.look(volume, &query.path).map_err(refusal)?;
+                let found = explorer.look(volume, &query.path).map_err(&refusal)?;
                 if found.kind != Kind::File {
                     return Err(Refusal::bad_request(
                         "NotAFile",
@@ -145,6 +152,17 @@ pub(super) async fn answer(app: &Arc<App>, request: Request) -> Response {
         }
         Err(error) => app.failed(&error),
     }
+}
+
+/// What a person met the vault looks at by itself.
+fn suspect(engine: &Engine, asked: &Asked) {
+    let vault = asked.vault_key();
+    let told =
+        engine.write(|ctx, tx| backup::suspect_damage(ctx, tx, vault).map(|()| ((), Vec::new())));
+    if let Err(error) = told {
+        tracing::warn!(error = %crate::store::chain(&error), "a scrub of a damaged vault could not be asked for");
+    }
+    engine.wake.notify_one();
 }
 
 fn busy(why: &str) -> Refusal {

@@ -20,7 +20,7 @@ use crate::core::What;
 use crate::shell::private;
 
 /// How much of a line is read, in bytes; a mover's events are far shorter.
-const LONGEST_LINE: u64 = 1 << 20;
+const LONGEST_LINE: u64 = 16 << 20;
 /// How many lines of a mover's error output are kept.
 const LAST_LINES: usize = 20;
 
