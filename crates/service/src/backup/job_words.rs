@@ -151,7 +151,7 @@ fn extended(job: &Job, now: Timestamp, place: Option<usize>) -> VmJobExtendedInf
                 Goal::InPlace(_) => "OriginalLocation",
             },
         )),
-        Work::Nothing | Work::Forget(_) | Work::Files(_) => None,
+        Work::Nothing | Work::Forget(_) | Work::Files(_) | Work::Scrub(_) => None,
     };
     let remaining = job_tasks::remaining(job, now).unwrap_or_default();
     VmJobExtendedInfo {
