@@ -13,7 +13,7 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use time::{Duration, OffsetDateTime};
 
-use super::certificates::{Dates, SKEW, failed};
+use super::certificates::{Dates, begins, failed};
 use super::{ServiceError, private};
 
 /// How long an authority holds.
@@ -71,7 +71,7 @@ pub(super) fn load(dir: &Path, now: Dates) -> Result<Authority, ServiceError> {
         }
     }
     // Never for less time than before: the clock may be what is wrong.
-    let (mut from, mut to) = (now.0.saturating_sub(SKEW), now.1.saturating_add(HOLDS));
+    let (mut from, mut to) = (begins(now), now.1.saturating_add(HOLDS));
     if let Some(kept) = &kept {
         (from, to) = (from.min(kept.from), to.max(kept.to));
     }

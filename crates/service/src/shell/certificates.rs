@@ -20,7 +20,7 @@ const HOLDS: Duration = Duration::days(397);
 /// How long before its end a served certificate is made anew.
 const RENEWED: Duration = Duration::days(60);
 /// How far a client's clock may be behind.
-pub(super) const SKEW: Duration = Duration::DAY;
+const SKEW: Duration = Duration::DAY;
 
 /// The earliest and the latest that it may be now.
 pub(super) type Dates = (OffsetDateTime, OffsetDateTime);
@@ -30,6 +30,13 @@ pub(super) fn dates((earliest, latest): (Timestamp, Timestamp)) -> Dates {
     let date = |time: Timestamp| OffsetDateTime::from_unix_timestamp(time.as_second());
     let date = |time| date(time).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     (date(earliest), date(latest))
+}
+
+/// From when on a certificate holds that is made now. Not from before 1970: rustls takes none that does, and a clock may stand there.
+pub(super) fn begins((earliest, _): Dates) -> OffsetDateTime {
+    earliest
+        .saturating_sub(SKEW)
+        .max(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// Until when the certificates hold.
@@ -62,7 +69,7 @@ pub(super) struct Issued {
 pub(super) fn issue(dir: &Path, listen: SocketAddr, now: Dates) -> Result<Issued, ServiceError> {
     let authority = authority::load(dir, now)?;
     let key = KeyPair::generate().map_err(failed("make the server's key"))?;
-    let from = now.0.saturating_sub(SKEW);
+    let from = begins(now);
     let ends = Ends {
         authority: authority.ends,
         served: now.1.saturating_sub(SKEW).saturating_add(HOLDS),
