@@ -115,7 +115,11 @@ struct Maze {
 impl Arm for Maze {
     async fn call(&self, request: &ArmRequest) -> Result<ArmResponse, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let here: usize = request.path.trim_start_matches('/').parse().unwrap();
+        let here: usize = request
+            .path
+            .trim_start_matches('/')
+            .parse()
+            .unwrap_or_default();
         let mut answer = ArmResponse::of_status(200);
         let next = format!("/{}", (self.next)(here));
         answer.body = Some(json!({"value": self.page, "nextLink": next}));
@@ -127,9 +131,12 @@ impl Arm for Maze {
     }
 }
 
+/// Where a page leads, what is on it, what is said, and how many pages are read.
+type Endless = (fn(usize) -> usize, Value, &'static str, usize);
+
 #[tokio::test]
 async fn a_list_without_an_end_is_given_up_soon() {
-    let cases: [(fn(usize) -> usize, Value, &str, usize); 5] = [
+    let cases: [Endless; 5] = [
         (|_| 0, json!([1]), "page 1 leads back", 1),
         (|here| (here + 1) % 3, json!([1]), "page 3 leads back", 3),
         (

@@ -44,9 +44,12 @@ fn policy(cluster: &mut Cluster) -> (Vec<String>, Vec<Option<String>>) {
     (conditions.collect(), vaults.collect())
 }
 
+/// What a consumer names, what is said to it, and what its vault is.
+type Mistake = (&'static str, &'static str, Option<fn(&mut Vault)>);
+
 #[test]
 fn a_policy_stays_ready_whatever_a_consumer_gets_wrong() {
-    let mistakes: [(&str, &str, Option<fn(&mut Vault)>); 6] = [
+    let mistakes: [Mistake; 6] = [
         ("shop/nope", "There is no Vault", None),
         (
             "bank/safe",

@@ -12,6 +12,7 @@ mod clocks;
 mod cluster;
 #[cfg(test)]
 mod consumers;
+#[cfg(test)]
 mod convergences;
 #[cfg(test)]
 mod drift;
@@ -19,6 +20,7 @@ mod drift;
 mod evidence;
 #[cfg(test)]
 mod health;
+#[cfg(test)]
 mod held_edits;
 #[cfg(test)]
 mod honesty;
@@ -34,6 +36,7 @@ mod owed;
 mod refusals;
 #[cfg(test)]
 mod restore_limits;
+#[cfg(test)]
 mod restores;
 #[cfg(test)]
 mod stalled_vaults;

@@ -75,7 +75,7 @@ pub(super) fn trigger(
         item.policy.clone(),
         Cause::Demand { until },
     );
-    let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(work))?;
+    let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(Box::new(work)))?;
     job.state(
         "Recovery Point Expiry Time in UTC",
         job_words::moment(until),

@@ -107,7 +107,8 @@ fn make_room(
     for scrub in scrubs {
         let is_beside = scrub.vault == job.vault;
         let is_alone = is_beside && use_of(job) == Use::Alone;
-        if !is_full && !is_alone && !(is_beside && reads_back(job)) {
+        let must_wait = is_full || is_alone || is_beside && reads_back(job);
+        if !must_wait {
             continue;
         }
         waits |= is_full || is_alone;

@@ -93,7 +93,7 @@ pub(super) fn consider(
         item.policy.clone(),
         Cause::Schedule { due: due.at },
     );
-    let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(work))?;
+    let mut job = jobs::for_item(ctx, tx, &item, Kind::Backup, Work::Backup(Box::new(work)))?;
     job.state("Policy Name", item.policy.clone());
     job.state("Scheduled Time", job_words::moment(due.at));
     say_late(ctx, &mut job, &item, due);

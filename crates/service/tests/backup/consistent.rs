@@ -69,8 +69,14 @@ fn a_machine_that_runs_is_as_consistent_as_its_system_can_be() {
 #[test]
 fn a_point_is_as_consistent_as_something_made_it() {
     use kluis_service::inventory::{Power, Told};
+    type Case = (
+        &'static str,
+        fn(&mut VirtualMachine),
+        &'static str,
+        &'static str,
+    );
     let plain: fn(&mut VirtualMachine) = |_| {};
-    let cases: [(&str, fn(&mut VirtualMachine), &str, &str); 6] = [
+    let cases: [Case; 6] = [
         ("Linux", plain, "CrashConsistent", "crash consistent"),
         (
             "Windows",

@@ -50,6 +50,7 @@ fn scrubs(world: &World) -> usize {
 
 /// Lives until a scrub's mover runs, and returns its job.
 fn until_a_scrub(world: &mut World) -> String {
+    let mut job = None;
     for _ in 0..100 {
         let due = world.next_due().unwrap();
         world.now = world.now.max(due);
@@ -57,11 +58,12 @@ fn until_a_scrub(world: &mut World) -> String {
         let running = world.movers.values();
         let mut scrubs = running.filter(|file| matches!(file.task, kluis_vault::Task::Scrub(_)));
         if let Some(file) = scrubs.next() {
-            return file.job.clone();
+            job = Some(file.job.clone());
+            break;
         }
         world.settle();
     }
-    panic!("no scrub began");
+    job.unwrap()
 }
 
 #[test]

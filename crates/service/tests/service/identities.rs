@@ -8,7 +8,7 @@ use crate::world::{TENANT, VAULT, World, code};
 const BACKUP_VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.DataProtection/backupVaults/v1";
 const ONE: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/one";
 
-fn patched(world: &mut World, vault: &str, identity: Value) -> Response {
+fn patched(world: &mut World, vault: &str, identity: &Value) -> Response {
     world.call("PATCH", vault, Some(json!({ "identity": identity })))
 }
 
@@ -21,13 +21,13 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
     for vault in [VAULT, BACKUP_VAULT] {
         let mut world = World::with_vaults();
         let two = ONE.replace("/one", "/two");
-        patched(&mut world, vault, json!({"type": "SystemAssigned"}));
+        patched(&mut world, vault, &json!({"type": "SystemAssigned"}));
         let system = shown(&mut world, vault);
         assert_eq!(system["tenantId"], TENANT);
         patched(
             &mut world,
             vault,
-            json!({"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {ONE: {}}}),
+            &json!({"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {ONE: {}}}),
         );
         let first = shown(&mut world, vault);
         assert_eq!(first["type"], "SystemAssigned, UserAssigned");
@@ -46,7 +46,7 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
         patched(
             &mut world,
             vault,
-            json!({"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": named}),
+            &json!({"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": named}),
         );
         let both = shown(&mut world, vault);
         assert_eq!(both["userAssignedIdentities"].as_object().unwrap().len(), 2);
@@ -57,7 +57,7 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
         patched(
             &mut world,
             vault,
-            json!({"type": "UserAssigned", "userAssignedIdentities": {ONE: null}}),
+            &json!({"type": "UserAssigned", "userAssignedIdentities": {ONE: null}}),
         );
         let left = shown(&mut world, vault);
         assert_eq!(
@@ -72,10 +72,10 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
         let last = patched(
             &mut world,
             vault,
-            json!({"userAssignedIdentities": {two: null}}),
+            &json!({"userAssignedIdentities": {two: null}}),
         );
         assert_eq!(code(&last), "MissingIdentityIds");
-        patched(&mut world, vault, json!({"type": "None"}));
+        patched(&mut world, vault, &json!({"type": "None"}));
         assert_eq!(shown(&mut world, vault), json!({"type": "None"}));
         for wrong in [
             json!({"type": "Somebody"}),
@@ -84,7 +84,7 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
             json!({"type": "None, UserAssigned"}),
         ] {
             assert_eq!(
-                code(&patched(&mut world, vault, wrong)),
+                code(&patched(&mut world, vault, &wrong)),
                 "InvalidIdentityValues"
             );
         }
@@ -95,12 +95,12 @@ fn identities_are_merged_by_their_ids_and_removed_by_null() {
 fn a_recovery_services_vault_is_answered_at_once_where_only_its_own_identity_changes() {
     let mut world = World::with_vaults();
     for kind in ["SystemAssigned", "None"] {
-        let answer = patched(&mut world, VAULT, json!({ "type": kind }));
+        let answer = patched(&mut world, VAULT, &json!({ "type": kind }));
         assert_eq!(answer.status, 200);
         assert_eq!(answer.body.unwrap()["identity"]["type"], kind);
     }
     let users = json!({"type": "UserAssigned", "userAssignedIdentities": {ONE: {}}});
-    assert_eq!(patched(&mut world, VAULT, users).status, 202);
+    assert_eq!(patched(&mut world, VAULT, &users).status, 202);
 }
 
 #[test]

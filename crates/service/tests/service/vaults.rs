@@ -447,7 +447,7 @@ fn whatever_is_asked_of_a_group_that_is_not_there_its_name_is_what_is_missing() 
         let answer = world.get(&format!("{group}{below}"));
         assert_eq!(
             (answer.status, code(&answer)),
-            (404, "ResourceGroupNotFound".into()),
+            (404, "ResourceGroupNotFound"),
             "{below}"
         );
     }

@@ -106,6 +106,9 @@ impl Drop for Writer {
     }
 }
 
+/// Who holds an image, which one, and how it is opened.
+type Held<'a> = (&'a str, &'a std::path::Path, fn(&std::path::Path) -> Writer);
+
 #[test]
 fn an_image_that_somebody_has_open_for_writing_is_refused_or_read_on_its_owners_word() {
     let place = Place::new();
@@ -113,7 +116,7 @@ fn an_image_that_somebody_has_open_for_writing_is_refused_or_read_on_its_owners_
     disk(&raw, 8 * MIB, &[(0, 1, 3 * MIB as usize)]);
     let qcow2 = image(&place.path("image.qcow2"), "8M", "");
     write(&qcow2, &["write -P 7 1M 2M"]);
-    let cases: [(&str, &std::path::Path, fn(&std::path::Path) -> Writer); 3] = [
+    let cases: [Held; 3] = [
         ("shell", &raw, Writer::shell),
         ("raw", &raw, |path| Writer::qemu("raw", path)),
         ("qcow2", &qcow2, |path| Writer::qemu("qcow2", path)),

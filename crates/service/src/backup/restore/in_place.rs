@@ -122,7 +122,7 @@ pub(super) fn backup_before(
 ) -> Result<String, StoreError> {
     let point = jobs::point_name(&ctx.new_id());
     let work = BackupWork::new(point, item.policy.clone(), Cause::BeforeReplacing);
-    let mut job = jobs::for_item(ctx, tx, item, Kind::Backup, Work::Backup(work))?;
+    let mut job = jobs::for_item(ctx, tx, item, Kind::Backup, Work::Backup(Box::new(work)))?;
     job.state("Job Type", "Before replacing disks");
     job.keep(tx)?;
     Ok(job.id)

@@ -140,7 +140,7 @@ pub(crate) struct Fault {
 pub(crate) enum Work {
     /// Nothing moves: it was over when it was asked for.
     Nothing,
-    Backup(BackupWork),
+    Backup(Box<BackupWork>),
     Restore(Box<RestoreWork>),
     Files(FilesWork),
     Forget(ForgetWork),

@@ -18,7 +18,7 @@ const DATA: &[u8] = b"data";
 /// The content of a file, or of a directory in its own form; `None` if it is not all there.
 pub(super) fn content(inode: &Inode) -> Option<Vec<u8>> {
     let mut content = inode.root().to_vec();
-    let rest = attributes(inode).find(|attribute| attribute.is_content());
+    let rest = attributes(inode).find(Attribute::is_content);
     content.extend_from_slice(rest.map_or(Some([].as_slice()), |rest| rest.value)?);
     let size = usize::try_from(inode.size).ok()?;
     (size <= content.len()).then(|| {
