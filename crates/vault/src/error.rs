@@ -15,8 +15,16 @@ use crate::event::FailureCode;
 pub enum VaultError {
     #[error("the job cannot be done as it is written: {0}")]
     InvalidJob(String),
-    #[error("neither the passphrase nor the key opens the vault at {}", .0.display())]
+    #[error("the passphrase, or the key that was opened by it, does not open the vault at {}; its key file is whole", .0.display())]
     WrongPassphrase(PathBuf),
+    #[error("the vault at {} has no key file left, neither in keys/ nor in copies/keys/", .0.display())]
+    KeyMissing(PathBuf),
+    #[error("every key file of the vault at {} is damaged", .0.display())]
+    KeyDamaged(PathBuf),
+    #[error("the config of the vault at {} is missing; the passphrase opens its key file", .0.display())]
+    ConfigMissing(PathBuf),
+    #[error("the config of the vault at {} is damaged, or another vault's; the passphrase opens its key file", .0.display())]
+    ConfigDamaged(PathBuf),
     #[error("the master key is not in a form that a vault's key has")]
     BadKey,
     #[error("there is no vault at {}", .0.display())]
@@ -159,6 +167,10 @@ impl VaultError {
         match self {
             Self::InvalidJob(_) => FailureCode::InvalidJob,
             Self::WrongPassphrase(_) | Self::BadKey => FailureCode::WrongPassphrase,
+            Self::KeyMissing(_) => FailureCode::KeyMissing,
+            Self::KeyDamaged(_) => FailureCode::KeyDamaged,
+            Self::ConfigMissing(_) => FailureCode::ConfigMissing,
+            Self::ConfigDamaged(_) => FailureCode::ConfigDamaged,
             Self::NotAVault(_) => FailureCode::NotAVault,
             Self::NewerFormat(_) => FailureCode::NewerFormat,
             Self::VaultExists(_) => FailureCode::VaultExists,
@@ -192,6 +204,18 @@ impl VaultError {
             FailureCode::InvalidJob => "Correct the request; nothing was read or written.",
             FailureCode::WrongPassphrase => {
                 "Use the passphrase that the vault was made with. Without it nobody can read the vault."
+            }
+            FailureCode::KeyMissing => {
+                "Put the vault's key file back into keys/, from a copy of the vault's folder: its name is the SHA-256 of what it holds. The passphrase alone does not open the vault."
+            }
+            FailureCode::KeyDamaged => {
+                "Check the vault's volume, and put its key file back into keys/, from a copy of the vault's folder: its name is the SHA-256 of what it holds. The passphrase is not what is wrong."
+            }
+            FailureCode::ConfigMissing => {
+                "Put the file config back into the vault's folder, from a copy of it. The passphrase and the key file are not what is wrong."
+            }
+            FailureCode::ConfigDamaged => {
+                "Check the vault's volume, and put the vault's own config back, from a copy of its folder. The passphrase and the key file are not what is wrong."
             }
             FailureCode::NotAVault => {
                 "Check the path and that its volume is mounted; restore the vault's directory if it was moved."

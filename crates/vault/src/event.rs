@@ -233,6 +233,14 @@ pub enum FailureCode {
     InvalidJob,
     /// The passphrase or the key is not this vault's.
     WrongPassphrase,
+    /// The vault has no key file any more.
+    KeyMissing,
+    /// No key file of the vault is what it was.
+    KeyDamaged,
+    /// The vault's config is gone.
+    ConfigMissing,
+    /// The vault's config is not what it was.
+    ConfigDamaged,
     /// There is no vault at the path.
     NotAVault,
     /// The vault was written in a format that this version does not know.

@@ -120,6 +120,9 @@ pub struct BackupTask {
     pub tags: Vec<String>,
     #[serde(default)]
     pub description: String,
+    /// What else the caller wants to read from the snapshot one day, when it has lost all else: a few kilobytes, no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<serde_json::Value>,
     /// The snapshot that `changed` is relative to.
     #[serde(default)]
     pub parent: Option<String>,

@@ -27,6 +27,7 @@ mod document;
 mod folder;
 mod forget;
 mod format;
+mod header;
 mod id;
 mod image;
 mod index;
@@ -52,6 +53,7 @@ mod scrub;
 mod snapshot;
 mod source;
 mod store;
+mod survey;
 mod target;
 mod tree;
 mod writers;
@@ -59,6 +61,7 @@ mod writers;
 pub use checkpoint::{Checkpoint, FileId, ImageHeader};
 pub use error::VaultError;
 pub use event::{DamagedSnapshot, Event, FailureCode, ScriptOutcome, SnapshotMethod, Which};
+pub use header::Header;
 pub use job::{
     BackupFolderTask, BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent,
     FolderTask, ForgetTask, InUse, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask,
@@ -67,3 +70,4 @@ pub use job::{
 pub use key::MasterKey;
 pub use opening::open_image;
 pub use qemu::remove_our_bitmaps as remove_bitmaps;
+pub use survey::{Survey, Unknown, survey};

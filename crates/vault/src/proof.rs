@@ -9,7 +9,7 @@ use crate::{
     index::Index,
     pack::Kind,
     repository::Vault,
-    snapshot::{self, Saved},
+    snapshot::{self, Saved, Snapshot},
     tree::{self, Tree},
 };
 
@@ -20,15 +20,29 @@ pub(crate) fn prove(vault: &Vault, saved: &Saved) -> Result<(), VaultError> {
 
 /// Proves all disks of a snapshot.
 pub(crate) fn prove_in(vault: &Vault, index: &Index, saved: &Saved) -> Result<(), VaultError> {
-    let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
     let snapshot = snapshot::find(vault, &saved.snapshot)?;
     if snapshot.folder {
         return folder::prove(vault, index, saved);
     }
+    machine(vault, index, &snapshot).map(drop)
+}
+
+/// Proves all disks of a machine's snapshot: the machine's name in it, and each disk's name and size in bytes.
+pub(crate) fn machine(
+    vault: &Vault,
+    index: &Index,
+    snapshot: &Snapshot,
+) -> Result<(String, Vec<(String, u64)>), VaultError> {
+    let saved = &snapshot.saved;
+    let damaged = |why: String| VaultError::Damaged(format!("snapshot {}: {why}", saved.snapshot));
     let mut decoder = vault.decoder()?;
     let root = Tree::load(vault, index, &mut decoder, &snapshot.tree)?;
-    let mut logical = 0;
-    for machine in root.nodes.iter().filter_map(|node| node.subtree) {
+    let (mut vm, mut disks) = (String::new(), Vec::new());
+    for node in &root.nodes {
+        let Some(machine) = node.subtree else {
+            continue;
+        };
+        vm.clone_from(&node.name);
         let machine = Tree::load(vault, index, &mut decoder, &machine)?;
         for name in tree::disk_names(&machine) {
             let disk = tree::disk(vault, index, &mut decoder, &machine, name)?;
@@ -40,14 +54,15 @@ pub(crate) fn prove_in(vault: &Vault, index: &Index, saved: &Saved) -> Result<()
             {
                 return Err(damaged(format!("chunk {lost} of disk {name} is missing")));
             }
-            logical += disk.size;
+            disks.push((name.to_owned(), disk.size));
         }
     }
+    let logical: u64 = disks.iter().map(|(_, size)| size).sum();
     if logical != saved.logical {
         return Err(damaged(format!(
             "its disks have {logical} bytes, not {}",
             saved.logical
         )));
     }
-    Ok(())
+    Ok((vm, disks))
 }

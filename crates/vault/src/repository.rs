@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     codec::{Decoder, Encoder},
     error::VaultError,
+    header::Header,
     id::Id,
     key::MasterKey,
     proof, rustic, snapshot,
@@ -87,6 +88,7 @@ fn initialise(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
         )
         .map_err(|error| rustic::unwrap("make the vault at", path, &error))?;
     let key = MasterKey::from_rustic(&repository.key())?;
+    Header::read(path, key.clone())?.keep(path)?;
     store::sync_directory(path)?;
     Ok(key)
 }
@@ -94,13 +96,9 @@ fn initialise(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
 /// Opens the vault at `path` and returns the key that movers need. Takes a third of a second and 128 MiB, so keep it.
 ///
 /// # Errors
-/// [`VaultError::NotAVault`], [`VaultError::WrongPassphrase`], [`VaultError::NewerFormat`], [`VaultError::Io`].
+/// Those of [`Header::open`].
 pub fn open(path: &Path, passphrase: &str) -> Result<MasterKey, VaultError> {
-    let repository = open_rustic(path, &Credentials::password(passphrase))?;
-    let key = MasterKey::from_rustic(&repository.key())?;
-    // rustic looks at its own part of the config only.
-    Vault::open(path, key.clone())?;
-    Ok(key)
+    Header::open(path, passphrase).map(|header| header.key().clone())
 }
 
 /// The snapshot that the backup job `job` left, if it got that far before it crashed; proved as the job would have.
@@ -140,21 +138,12 @@ impl Vault {
         let config = config_of(path)?;
         let mut sealed =
             fs::read(&config).map_err(|source| VaultError::io("read", &config, source))?;
-        let json = Decoder::new(&key)?.open_file(&mut sealed);
-        let json = json.ok_or_else(|| VaultError::WrongPassphrase(path.to_owned()))?;
-        let Config { version, kluis } = serde_json::from_slice(&json).map_err(|error| {
-            VaultError::Damaged(format!("its config cannot be understood ({error})"))
-        })?;
-        match version {
-            2 if kluis.format > LAYOUT => Err(VaultError::NewerFormat(path.to_owned())),
-            2 => Ok(Self {
-                store: Store::at(path),
-                key,
-                noted: AtomicBool::new(false),
-            }),
-            0 | 1 => Err(VaultError::NotAVault(path.to_owned())),
-            _ => Err(VaultError::NewerFormat(path.to_owned())),
-        }
+        check_config(path, &key, &mut sealed)?;
+        Ok(Self {
+            store: Store::at(path),
+            key,
+            noted: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -211,6 +200,25 @@ impl Vault {
         let id = Id::of(&sealed);
         self.store.write(kind, &id, &sealed)?;
         Ok((id, sealed.len() as u64))
+    }
+}
+
+/// Whether the config of the vault at `path` is one that this key reads and of a format that is known here.
+pub(crate) fn check_config(
+    path: &Path,
+    key: &MasterKey,
+    sealed: &mut [u8],
+) -> Result<(), VaultError> {
+    let json = Decoder::new(key)?.open_file(sealed);
+    let json = json.ok_or_else(|| VaultError::WrongPassphrase(path.to_owned()))?;
+    let Config { version, kluis } = serde_json::from_slice(&json).map_err(|error| {
+        VaultError::Damaged(format!("its config cannot be understood ({error})"))
+    })?;
+    match version {
+        2 if kluis.format > LAYOUT => Err(VaultError::NewerFormat(path.to_owned())),
+        2 => Ok(()),
+        0 | 1 => Err(VaultError::NotAVault(path.to_owned())),
+        _ => Err(VaultError::NewerFormat(path.to_owned())),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub time: Timestamp,
     pub tags: Vec<String>,
     pub description: String,
+    /// What the backup's [`BackupTask::about`] was.
+    pub about: Option<serde_json::Value>,
     pub saved: Saved,
     pub(crate) tree: Id,
     /// Whether it is of files, and not of disks.
@@ -71,7 +73,7 @@ struct Document {
     kluis: Evidence,
 }
 
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Evidence {
     logical: u64,
     read: u64,
@@ -79,6 +81,8 @@ struct Evidence {
     /// Whether it is of files, and not of disks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     folder: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<serde_json::Value>,
 }
 
 /// What a new snapshot says beside its task.
@@ -124,6 +128,7 @@ pub(crate) fn save(
             read,
             stored,
             folder,
+            about: task.about.clone(),
         },
     };
     let json = serde_json::to_vec(&document)
@@ -184,7 +189,7 @@ pub(crate) fn of_job(vault: &Vault, job: &str) -> Result<Option<Snapshot>, Vault
         .find(|snapshot| snapshot.tags.contains(&tag)))
 }
 
-fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
+pub(crate) fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
     let Document {
         time,
         tree,
@@ -197,6 +202,7 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
                 read,
                 stored,
                 folder,
+                about,
             },
         ..
     } = vault.document(FileType::Snapshot, id)?;
@@ -204,6 +210,7 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
         time,
         tags,
         description,
+        about,
         tree,
         folder,
         name: paths.into_iter().next().unwrap_or_default(),
@@ -214,6 +221,17 @@ fn load(vault: &Vault, id: &Id) -> Result<Snapshot, VaultError> {
             stored,
         },
     })
+}
+
+impl Snapshot {
+    /// The value of the tag `name=…`.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let mut values = self.tags.iter().filter_map(|tag| tag.split_once('='));
+        values
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
 }
 
 fn job_tag(job: &str) -> String {

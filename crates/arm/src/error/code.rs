@@ -74,6 +74,8 @@ pub const OTHER_LOCATION: &str = "InvalidResourceLocation";
 pub const POINT_GOES: &str = "UserErrorRecoveryPointBeingDeleted";
 /// The vault has lost a part of the recovery point; with status 409. The next backup may give it back.
 pub const POINT_DAMAGED: &str = "UserErrorRecoveryPointDamaged";
+/// The vault does not have the recovery point's data any more; with status 409.
+pub const POINT_LOST: &str = "UserErrorRecoveryPointDataMissing";
 /// A disk of that name is where a restore is to go, as are the machine and the folder of the next two; with status 409.
 pub const TARGET_DISK_EXISTS: &str = "UserErrorTargetDiskAlreadyExists";
 /// See [`TARGET_DISK_EXISTS`].
@@ -123,6 +125,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     (TARGET_FOLDER_EXISTS, Class::Blocked),
     (OTHER_LOCATION, Class::Terminal),
     (POINT_GOES, Class::Terminal),
+    (POINT_LOST, Class::Terminal),
     (NOT_SUPPORTED, Class::Terminal),
     (INVALID_INPUT, Class::Terminal),
     (INVALID_POLICY, Class::Terminal),

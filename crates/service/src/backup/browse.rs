@@ -73,7 +73,8 @@ pub fn files_source(
             ),
         ));
     }
-    if let Some(hardened) = &point.hardened {
+    preflight::there(&point)?;
+    if let Some(hardened) = &point.hardened.as_ref().filter(|_| point.lost.is_none()) {
         return Ok(FilesSource::Vault {
             path: ctx.vault_path(&at.resource_group, &at.name),
             snapshot: hardened.snapshot.clone(),

@@ -12,7 +12,7 @@ use kluis_policy::State;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{ForgetWork, Forgetting, Item, Job, Kind, Over, Point, Work};
-use super::{jobs, judgement, keeping, locks, removed};
+use super::{comparison, jobs, judgement, keeping, locks, removed};
 use crate::core::{Context, VaultKey};
 use crate::store::{Row, StoreError, Tx};
 
@@ -234,7 +234,13 @@ fn purge(ctx: &Context<'_>, tx: &mut Tx<'_>, items: &[Item]) -> Result<(), Store
     for item in items {
         let over = is_over(ctx, item);
         let key = item.key();
-        if !over || Job::holding(tx, &key)?.is_some() || locks::keeps_some_of(ctx, tx, item)? {
+        // By a state that was put back, it may have been undeleted since.
+        let held = comparison::held(ctx, tx, &item.vault)?.is_some();
+        if !over
+            || held
+            || Job::holding(tx, &key)?.is_some()
+            || locks::keeps_some_of(ctx, tx, item)?
+        {
             continue;
         }
         let points = Point::of(tx, &key)?;

@@ -136,7 +136,7 @@ fn vanish(ctx: &Context<'_>, tx: &mut Tx<'_>, point: &Point) -> Result<Option<Ef
     );
     let newest = Point::of(tx, &point.item)?
         .into_iter()
-        .find(|point| !point.removing);
+        .find(Point::is_usable);
     if !is_kept && newest.is_some_and(|newest| newest.name != point.name) {
         cleanup::want(ctx, tx, &point.vault)?;
     }

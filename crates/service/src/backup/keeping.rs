@@ -11,7 +11,7 @@ use kluis_policy::{Reason, State, Verdict, pruning};
 
 use super::rows::{Item, Job, Over, Point};
 use super::rules::Rules;
-use super::{judgement, scheduler};
+use super::{comparison, judgement, scheduler};
 use crate::core::Context;
 use crate::estate;
 use crate::store::{Row as _, StoreError, Tx};
@@ -36,6 +36,10 @@ pub(super) enum Why {
     Snapshot,
     /// Its item is soft-deleted, and goes with all its points.
     SoftDeleted,
+    /// The vault does not have it any more: kept on the list for as long as it would have been kept.
+    Lost,
+    /// State and vault were found to differ: nothing goes by its age for a while.
+    Held,
 }
 
 /// An item's points, the newest first, each with what becomes of it.
@@ -63,7 +67,8 @@ pub(super) fn judged(
     let gone = estate::vm(ctx, tx, &item.resource_group, &item.vm)?.is_none();
     let by = item.state.pruning(gone);
     let before = judgement::before(tx, item)?;
-    let usable: Vec<_> = points.iter().filter(|point| !point.removing).collect();
+    let is_copy = |point: &&Point| !point.removing && point.lost.is_none();
+    let usable: Vec<_> = points.iter().filter(is_copy).collect();
     // What a restore replaced is not what the newest is kept for: behind it, the newest of the others stays as well.
     let mut wanted = usable.iter().filter(|point| !point.is_before_replacing());
     let is_whole = |point: &&&Point| point.hardened.is_some() && point.damaged.is_none();
@@ -85,6 +90,9 @@ pub(super) fn judged(
             return going(point, ctx.now);
         }
         let proven = ctx.clock.proven(ctx.now, point.time);
+        if point.lost.is_some() {
+            return of_lost(point, &rules, before.as_ref(), proven);
+        }
         let over_since = match ends.next() {
             Some(Verdict::Kept { until, reason }) if until.is_none_or(|until| until > proven) => {
                 Err(Fate::Kept {
@@ -115,13 +123,46 @@ pub(super) fn judged(
             Some(_) | None => by_policy,
         }
     };
+    let held = comparison::held(ctx, tx, &item.vault)?;
+    let held = held.map(|until| Fate::Kept {
+        until: Some(until),
+        why: Why::Held,
+    });
     Ok(points
         .into_iter()
         .map(|point| {
-            let fate = fate(&point);
+            let fate = match (fate(&point), held) {
+                (Fate::Goes { .. }, Some(held)) if !point.removing => held,
+                (fate, _) => fate,
+            };
             (point, fate)
         })
         .collect())
+}
+
+/// What becomes of a point that the vault has no more: its row goes when the point would have gone.
+fn of_lost(point: &Point, rules: &Rules, before: Option<&Rules>, now: Timestamp) -> Fate {
+    let kluis_policy::Point { time, origin } = point.for_retention();
+    let until = match origin {
+        kluis_policy::Origin::OnDemand { until } => Some(until),
+        kluis_policy::Origin::Scheduled { tags } => {
+            let zone = &rules.schedule.zone;
+            rules
+                .retention
+                .kept_until(time, tags, zone)
+                .map(|(until, _)| until)
+        }
+    };
+    match until {
+        Some(since) if since <= now => Fate::Goes {
+            since,
+            why: over(point, rules, before, now),
+        },
+        until => Fate::Kept {
+            until,
+            why: Why::Lost,
+        },
+    }
 }
 
 /// What becomes of a point that is a snapshot and nothing else, and that no job is bringing into the vault: it goes when the days of its

@@ -11,7 +11,9 @@ mod around;
 mod bitmaps;
 mod browse;
 mod cancel;
+mod carried;
 mod cleanup;
+mod comparison;
 mod consistency;
 mod containers;
 mod default_policies;
@@ -70,6 +72,10 @@ use crate::store::{StoreError, Tx};
 use crate::vaults::VaultRow;
 
 pub use browse::{FilesPoint, FilesSource, files_source, restore_files};
+pub(crate) use comparison::held;
+pub use comparison::{
+    Comparison, comparison, is_settled, known_snapshots, take_in, want as want_comparison,
+};
 pub use gauges::gauges;
 pub use questions::asked;
 pub use recovery::Interrupted;

@@ -222,6 +222,7 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
     ];
     let status = |place: &Place| match (point.removing, place) {
         (true, _) => TierStatus::Disabled,
+        (false, Place::HardenedRp) if point.lost.is_some() => TierStatus::Deleted,
         (false, Place::HardenedRp) if point.damaged.is_some() => TierStatus::Invalid,
         (false, _) => TierStatus::Valid,
     };
@@ -283,6 +284,8 @@ fn rule(why: Why) -> &'static str {
         Why::Policy(Reason::NoTier) => "NoTier",
         Why::Newest | Why::Policy(Reason::Newest) => "Newest",
         Why::Snapshot => "Snapshot",
+        Why::Lost => "Lost",
+        Why::Held => "Held",
         Why::SoftDeleted => "SoftDeleted",
     }
 }

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use super::prepare::{Prepared, prepare};
 use super::rows::{BackupWork, Job, Kind, Phase, Stage, Work};
-use super::{endings, progress, restore};
+use super::{comparison, endings, progress, restore};
 use crate::core::{Context, Effect};
 use crate::store::{StoreError, Tx};
 
@@ -56,7 +56,7 @@ fn pass(ctx: &Context<'_>, tx: &mut Tx<'_>, effects: &mut Vec<Effect>) -> Result
         if busy.movers >= most {
             break;
         }
-        if restore::waits(tx, &job)? || !busy.admits(&job) {
+        if restore::waits(tx, &job)? || comparison::holds_up(tx, &job)? || !busy.admits(&job) {
             continue;
         }
         if job.kind == Kind::Scrub {

@@ -311,6 +311,7 @@ pub(super) fn point(
         removing: false,
         stale: Vec::new(),
         damaged: None,
+        lost: None,
     })
 }
 

@@ -9,7 +9,7 @@ use kluis_vault::{BackupTask, DiskSource, Retire, Sample, Task};
 
 use super::prepare::Next;
 use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Shot, Work};
-use super::{failure, scrubs, snapshot, stale};
+use super::{carried, failure, scrubs, snapshot, stale};
 use crate::core::Context;
 use crate::store::{Row as _, StoreError, Tx};
 
@@ -63,6 +63,7 @@ pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next
         time: point.time,
         tags: vec![format!("rp={}", point.name)],
         description: format!("{} in {}", item.vm_id, job.vault),
+        about: carried::of(&item, &point),
         parent: parent
             .as_ref()
             .and_then(|parent| parent.hardened.as_ref())

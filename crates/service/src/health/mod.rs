@@ -6,6 +6,7 @@
 
 mod damage;
 mod last_backup;
+mod opening;
 mod problem;
 mod report;
 mod repository;
@@ -25,14 +26,20 @@ type OfItem = fn(&Context<'_>, &Tx<'_>, &Item) -> Result<Vec<Problem>, StoreErro
 type OfVault = fn(&Context<'_>, &Tx<'_>, &VaultRow) -> Result<Vec<Problem>, StoreError>;
 
 /// Where an item's problems come from. Of two with one code the first counts.
-const OF_ITEM: [OfItem; 3] = [
+const OF_ITEM: [OfItem; 4] = [
+    opening::of_item,
     source_missing::problems,
     damage::of_item,
     last_backup::problems,
 ];
 
 /// Where a vault's problems come from.
-const OF_VAULT: [OfVault; 3] = [repository::problems, damage::of_vault, scrub::problems];
+const OF_VAULT: [OfVault; 4] = [
+    opening::of_vault,
+    repository::problems,
+    damage::of_vault,
+    scrub::problems,
+];
 
 /// What is wrong with an item, the worst first. Asked for each item of a list, so that a source reads little.
 pub(crate) fn item_problems(

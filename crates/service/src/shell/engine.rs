@@ -222,6 +222,11 @@ impl Engine {
         store.tx(|tx| work(&self.context(now, &trust), tx))
     }
 
+    /// Writes the whole state to a new file in the place of the one that is gone, and goes on with that.
+    pub(super) fn put_back_state(&self) -> Result<(), StoreError> {
+        self.store().put_back(&self.data_dir.join("state.db"))
+    }
+
     /// Waits until no job is queued or running and no vault is being moved or removed; `false` when the service is stopping.
     pub(super) fn wait_until_idle(&self) -> Result<bool, StoreError> {
         let mut store = self.store();

@@ -39,18 +39,22 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     /// The passphrase is not that of the vaults there are.
     #[error(
-        "the passphrase in {} does not open the vault {}; put back the passphrase that the vaults were made with, or name its \
-         file with --passphrase-file. Nothing was changed", .file.display(), .vault.display()
+        "the passphrase in {} does not open the vault {}, whose key file is whole, nor any other; put back the passphrase that \
+         the vaults were made with{}, or name its file with --passphrase-file. Nothing was changed",
+        .file.display(), .vault.display(),
+        .right.as_ref().map(|copy| format!(" (it is in {})", copy.display())).unwrap_or_default()
     )]
     WrongPassphrase {
         /// The passphrase's file.
         file: PathBuf,
         /// A vault that it doesn't open.
         vault: PathBuf,
+        /// The copy that holds the right one.
+        right: Option<PathBuf>,
     },
     /// There are vaults, but no passphrase any more.
     #[error(
-        "there are vaults in {}, but no passphrase in {}: put it back, or name its file with --passphrase-file. A new one would \
+        "there are vaults in {}, but no passphrase in {}, nor in its copy: put it back, or name its file with --passphrase-file. A new one would \
          not open them", .vaults.display(), .file.display()
     )]
     NoPassphrase {

@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::{
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use super::assertion::{Claims, Unverified};
+use super::private;
 use crate::inventory::Federated;
 
 /// More bytes than any issuer's public keys have.
@@ -126,8 +127,9 @@ fn keys(path: &Path) -> Result<JwkSet, String> {
             "it has {size} bytes; a key set has at most {LARGEST}"
         ));
     }
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
+    let text = private::read_believed(path).map_err(|error| error.to_string())?;
+    let text = text.ok_or_else(|| "there is no such file".to_owned())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

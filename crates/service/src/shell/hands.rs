@@ -1,15 +1,20 @@
 //! The thread that carries out the core's effects, in the order they were decided.
+//!
+//! What takes long has lanes of its own, so that no mover waits for it to be started or killed: keys are derived and vaults
+//! read back in one, repositories are made and moved in another, and removed in a third. A vault's own effects stay in their
+//! order: the core asks for the next when it has heard how the last one ended.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use kluis_vault::{Event, FailureCode, JobFile};
+use kluis_vault::{Event, FailureCode, JobFile, MasterKey, VaultError};
 
 use super::engine::Engine;
 use super::keys::Keys;
+use super::lane::Lane;
 use super::mover::{Kill, Mover, Progress, Tell, Watched, Witness};
 use super::{repositories, snapshots};
 use crate::core::{BitmapReport, Effect, MoverReport, RepositoryReport, What};
@@ -27,6 +32,8 @@ const MOST_LEFT: usize = 16;
 pub(super) enum Order {
     /// Carry this out.
     Do(Effect),
+    /// The vault of this job's start of that number has been opened, or not.
+    Opened(Box<JobFile>, u64, Result<MasterKey, VaultError>),
     /// The mover of this job's start of that number is gone.
     Ended(String, u64),
     /// End all movers and yourself.
@@ -38,6 +45,8 @@ pub(super) enum Order {
 #[derive(Default)]
 struct Running {
     movers: HashMap<String, Started>,
+    /// The jobs whose vaults are being opened, with the numbers of their starts.
+    opening: HashMap<String, u64>,
     starts: u64,
 }
 
@@ -67,11 +76,27 @@ pub(super) struct Hands {
     pub(super) stalled_after: Duration,
 }
 
+/// What is done beside the movers.
+struct Lanes {
+    opening: Lane<(JobFile, u64)>,
+    making: Lane<Effect>,
+    removing: Lane<Effect>,
+    /// An image that does not answer holds up other images' bitmaps and nothing else.
+    bitmaps: Lane<PathBuf>,
+}
+
 impl Hands {
     /// Works until it is told to stop.
     pub(super) fn work(self, incoming: &Receiver<Order>) {
         let mut movers = Running::default();
-        let bitmaps = self.bitmap_remover();
+        let lanes = match self.lanes() {
+            Ok(lanes) => lanes,
+            // The service ends with this thread.
+            Err(error) => {
+                tracing::error!(%error, "the threads that carry out effects could not be started");
+                return;
+            }
+        };
         let often = (self.stalled_after / 20).clamp(OFTEN_AT_MOST, OFTEN_AT_LEAST);
         let mut watched = Instant::now();
         loop {
@@ -86,64 +111,31 @@ impl Hands {
             };
             match order {
                 // What is not begun any more is asked for again at the next start.
-                Order::Do(_) if self.engine.is_stopping() => {}
-                Order::Do(Effect::CreateRepository { vault, path }) => {
-                    let result = repositories::create(&self.keys, &path);
-                    self.engine.repository_report(&RepositoryReport {
-                        vault,
-                        made: true,
-                        result,
-                    });
-                }
-                Order::Do(Effect::RemoveRepository { vault, path }) => {
-                    let result = repositories::remove(&self.keys, &self.vaults, &path);
-                    self.engine.repository_report(&RepositoryReport {
-                        vault,
-                        made: false,
-                        result,
-                    });
-                }
-                Order::Do(Effect::MoveRepository {
-                    vault,
-                    from,
-                    to,
-                    back,
-                }) => {
-                    let result = repositories::relocate(&self.keys, &from, &to);
-                    self.engine.repository_report(&RepositoryReport {
-                        vault,
-                        made: back,
-                        result,
-                    });
-                }
+                Order::Do(_) | Order::Opened(..) if self.engine.is_stopping() => {}
+                Order::Do(
+                    effect @ (Effect::CreateRepository { .. } | Effect::MoveRepository { .. }),
+                ) => lanes.making.push(effect),
+                Order::Do(effect @ Effect::RemoveRepository { .. }) => lanes.removing.push(effect),
                 Order::Do(Effect::RemoveFiles { job, paths }) => {
                     if let Err(error) = kluis_vault::mover::discard(&job, &paths) {
                         tracing::warn!(%job, error = %kluis_vault::error::describe(&error), "a restore that was given up left files behind");
                     }
                 }
-                Order::Do(Effect::RemoveBitmaps { image }) => {
-                    if bitmaps.send(image).is_err() {
-                        tracing::warn!(
-                            "nobody removes dirty bitmaps any more; the next start does"
-                        );
+                Order::Do(Effect::RemoveBitmaps { image }) => lanes.bitmaps.push(image),
+                Order::Do(Effect::RemoveSnapshots { folder }) => snapshots::remove(&folder),
+                Order::Do(Effect::StartMover(file)) => {
+                    movers.starts += 1;
+                    movers.opening.insert(file.job.clone(), movers.starts);
+                    lanes.opening.push((file, movers.starts));
+                }
+                Order::Opened(file, start, key) => {
+                    // Killed meanwhile, and perhaps started anew.
+                    if movers.opening.get(&file.job) == Some(&start) {
+                        movers.opening.remove(&file.job);
+                        self.start(&file, start, key, &mut movers);
                     }
                 }
-                Order::Do(Effect::RemoveSnapshots { folder }) => snapshots::remove(&folder),
-                Order::Do(Effect::StartMover(file)) => self.start(&file, &mut movers),
-                Order::Do(Effect::KillMover { job }) => match movers.movers.get_mut(&job) {
-                    Some(mover) => {
-                        mover.progress.kill();
-                        (mover.kill)();
-                    }
-                    // Gone already, and so is its report; the core must hear an end to stop waiting for one.
-                    None => self.report(
-                        &job,
-                        What::Exited {
-                            code: None,
-                            stderr: "it had ended already".to_owned(),
-                        },
-                    ),
-                },
+                Order::Do(Effect::KillMover { job }) => self.kill(&job, &mut movers),
                 Order::Ended(job, start) => movers.ended(&job, start),
                 Order::Stop => break,
             }
@@ -153,7 +145,7 @@ impl Hands {
         while !movers.movers.is_empty() {
             match incoming.recv_timeout(gone_by.saturating_duration_since(Instant::now())) {
                 Ok(Order::Ended(job, start)) => movers.ended(&job, start),
-                Ok(Order::Do(_) | Order::Stop) => {}
+                Ok(Order::Do(_) | Order::Opened(..) | Order::Stop) => {}
                 Err(_) => {
                     tracing::warn!(
                         left = movers.movers.len(),
@@ -165,28 +157,69 @@ impl Hands {
         }
     }
 
-    /// A thread of its own that removes dirty bitmaps, one image after the other: an image that does not answer holds up the
-    /// others and nothing else.
-    fn bitmap_remover(&self) -> Sender<PathBuf> {
-        let (sender, images) = channel::<PathBuf>();
-        let engine = Arc::clone(&self.engine);
-        let remove = move || {
-            for image in images {
-                let result = kluis_vault::remove_bitmaps(&image);
-                let result = result.map_err(|error| kluis_vault::error::describe(&error));
-                if let Err(why) = &result {
-                    tracing::warn!(image = %image.display(), %why, "our dirty bitmaps are still in an image whose protection has ended");
-                }
-                engine.bitmap_report(&BitmapReport { image, result });
-            }
-        };
-        if let Err(error) = std::thread::Builder::new()
-            .name("bitmaps".to_owned())
-            .spawn(remove)
-        {
-            tracing::error!(%error, "no thread could be started to remove dirty bitmaps");
+    /// Ends a job's mover. Where there is none the core must hear an end all the same, to stop waiting for one.
+    fn kill(&self, job: &str, movers: &mut Running) {
+        // Looked for first: the mover of an earlier start may not have been heard to end.
+        if movers.opening.remove(job).is_some() {
+            self.report(job, exited("it had not begun yet"));
+        } else if let Some(mover) = movers.movers.get_mut(job) {
+            mover.progress.kill();
+            (mover.kill)();
+        } else {
+            self.report(job, exited("it had ended already"));
         }
-        sender
+    }
+
+    fn lanes(&self) -> std::io::Result<Lanes> {
+        let (engine, keys, orders) = self.shared();
+        let opening = Lane::new("opening", 2, move |(file, start): (JobFile, u64)| {
+            if engine.is_stopping() {
+                return;
+            }
+            let key = keys.checked(&file.vault);
+            if orders
+                .send(Order::Opened(Box::new(file), start, key))
+                .is_err()
+            {
+                tracing::debug!("a vault was opened after the service had ended");
+            }
+        })?;
+        let (engine, keys, _) = self.shared();
+        let vaults = self.vaults.clone();
+        let removing = Lane::new("removing", 1, move |effect| {
+            repository(&engine, &keys, &vaults, effect);
+        })?;
+        let (engine, keys, _) = self.shared();
+        let vaults = self.vaults.clone();
+        let making = Lane::new("making", 1, move |effect| {
+            repository(&engine, &keys, &vaults, effect);
+        })?;
+        let (engine, _, _) = self.shared();
+        let bitmaps = Lane::new("bitmaps", 1, move |image: PathBuf| {
+            if engine.is_stopping() {
+                return;
+            }
+            let result = kluis_vault::remove_bitmaps(&image);
+            let result = result.map_err(|error| kluis_vault::error::describe(&error));
+            if let Err(why) = &result {
+                tracing::warn!(image = %image.display(), %why, "our dirty bitmaps are still in an image whose protection has ended");
+            }
+            engine.bitmap_report(&BitmapReport { image, result });
+        })?;
+        Ok(Lanes {
+            opening,
+            making,
+            removing,
+            bitmaps,
+        })
+    }
+
+    fn shared(&self) -> (Arc<Engine>, Arc<Keys>, Sender<Order>) {
+        (
+            Arc::clone(&self.engine),
+            Arc::clone(&self.keys),
+            self.orders.clone(),
+        )
     }
 
     /// Ends the movers that stand still, and the jobs of those that can't be ended.
@@ -218,7 +251,13 @@ impl Hands {
         }
     }
 
-    fn start(&self, file: &JobFile, movers: &mut Running) {
+    fn start(
+        &self,
+        file: &JobFile,
+        start: u64,
+        key: Result<MasterKey, VaultError>,
+        movers: &mut Running,
+    ) {
         let job = file.job.clone();
         let left = movers
             .movers
@@ -234,40 +273,22 @@ impl Hands {
                     "Bring back the volumes that they wait for, or restart the machine.".to_owned(),
             };
             self.report(&job, What::Event(failed));
-            self.report(
-                &job,
-                What::Exited {
-                    code: None,
-                    stderr: String::new(),
-                },
-            );
+            self.report(&job, exited(""));
             return;
         }
-        let key = match self.keys.of(&file.vault) {
+        let key = match key {
             Ok(key) => key,
             Err(error) => {
-                let failed = Event::Failed {
-                    code: error.code(),
-                    message: kluis_vault::error::describe(&error),
-                    recommendation: error.recommendation().to_owned(),
-                };
-                self.report(&job, What::Event(failed));
-                self.report(
-                    &job,
-                    What::Exited {
-                        code: None,
-                        stderr: String::new(),
-                    },
-                );
+                self.report(&job, What::Event(failed(&error)));
+                self.report(&job, exited(""));
                 return;
             }
         };
-        movers.starts += 1;
-        let start = movers.starts;
         let (engine, orders, name) = (Arc::clone(&self.engine), self.orders.clone(), job.clone());
         let mut witness = Witness::new(file, &key);
         let progress = Arc::new(Progress::new(file, self.stalled_after));
         let known = Arc::clone(&progress);
+        let (keys, vault) = (Arc::clone(&self.keys), file.vault.clone());
         let tell: Tell = Box::new(move |what| {
             let ended = matches!(what, What::Exited { .. });
             known.heard(&what);
@@ -277,6 +298,7 @@ impl Hands {
                     heard = known.end(heard, exited);
                 }
                 for what in heard {
+                    let what = openable(what, &keys, &vault);
                     engine.mover_report(&MoverReport {
                         job: name.clone(),
                         what,
@@ -296,7 +318,7 @@ impl Hands {
                 };
                 movers.movers.insert(job, started);
             }
-            Err(stderr) => self.report(&job, What::Exited { code: None, stderr }),
+            Err(stderr) => self.report(&job, exited(&stderr)),
         }
     }
 
@@ -306,4 +328,61 @@ impl Hands {
             what,
         });
     }
+}
+
+/// What was heard of a mover, but that a backup counts only while its vault can be opened by others, too.
+fn openable(what: What, keys: &Keys, vault: &Path) -> What {
+    if !matches!(what, What::Event(Event::Saved { .. })) {
+        return what;
+    }
+    match keys.checked(vault) {
+        Ok(_) => what,
+        Err(error) => What::Event(failed(&error)),
+    }
+}
+
+fn failed(error: &VaultError) -> Event {
+    Event::Failed {
+        code: error.code(),
+        message: kluis_vault::error::describe(error),
+        recommendation: error.recommendation().to_owned(),
+    }
+}
+
+fn exited(stderr: &str) -> What {
+    What::Exited {
+        code: None,
+        stderr: stderr.to_owned(),
+    }
+}
+
+/// Makes, moves or removes a repository, and says how that ended.
+fn repository(engine: &Engine, keys: &Keys, vaults: &Path, effect: Effect) {
+    if engine.is_stopping() {
+        return;
+    }
+    let (vault, made, result) = match effect {
+        Effect::CreateRepository { vault, path } => {
+            (vault, true, repositories::create(keys, &path))
+        }
+        Effect::RemoveRepository { vault, path } => {
+            (vault, false, repositories::remove(keys, vaults, &path))
+        }
+        Effect::MoveRepository {
+            vault,
+            from,
+            to,
+            back,
+        } => (vault, back, repositories::relocate(keys, &from, &to)),
+        Effect::RemoveSnapshots { .. }
+        | Effect::RemoveBitmaps { .. }
+        | Effect::StartMover(_)
+        | Effect::RemoveFiles { .. }
+        | Effect::KillMover { .. } => return,
+    };
+    engine.repository_report(&RepositoryReport {
+        vault,
+        made,
+        result,
+    });
 }

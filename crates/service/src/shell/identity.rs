@@ -187,8 +187,9 @@ impl Known {
 }
 
 fn secret_of(path: &PathBuf) -> Result<String, ServiceError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(ServiceError::io("read the identity's secret in", path))?;
+    let doing = ServiceError::io("read the identity's secret in", path);
+    let text = private::read(path).map_err(&doing)?;
+    let text = text.ok_or_else(|| doing(std::io::ErrorKind::NotFound.into()))?;
     let secret = text.trim();
     if secret.len() < 16 {
         let message = "a secret has at least 16 characters".to_owned();

@@ -1,90 +1,133 @@
 //! The vaults' keys: one passphrase opens them all, and opening one takes a third of a second and 128 MiB, so it is done once.
+//!
+//! A vault that can't be opened is that one vault's trouble. The service does not start with a passphrase that opens none of
+//! the vaults that it knows: that is the wrong passphrase.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use kluis_vault::{MasterKey, VaultError, repository};
+use kluis_vault::{Header, MasterKey, VaultError, repository};
+use tokio::sync::Notify;
 
-use super::{ServiceError, private};
+use super::ServiceError;
+use super::passphrase::Passphrase;
 
-/// The passphrase, and the keys it has opened.
+/// How many keys are derived at once.
+const AT_ONCE: usize = 2;
+/// So many vaults that the passphrase does not open, and none that it does, are enough to say that it is the wrong one.
+const ENOUGH: usize = 5;
+
+/// The passphrase, and what it has opened.
 pub(super) struct Keys {
-    passphrase: String,
-    opened: Mutex<HashMap<PathBuf, MasterKey>>,
+    passphrase: Passphrase,
+    opened: Mutex<HashMap<PathBuf, Header>>,
+    deriving: Mutex<usize>,
+    derived: Condvar,
+    /// The vaults that could not be opened when that was tried last.
+    closed: Mutex<HashSet<PathBuf>>,
+    /// Told when one of them is news, or is open again.
+    pub(super) changed: Notify,
 }
 
 impl Keys {
-    /// Reads the passphrase, or makes one where there are no vaults yet; then sees whether it opens those there are.
+    /// Sees whether the passphrase opens any of the vaults that are known.
     ///
-    /// One vault is tried: all are made with the same passphrase, and each try costs scrypt's time.
-    pub(super) fn load(dir: &Path, given: Option<&Path>) -> Result<Self, ServiceError> {
-        let file = given.map_or_else(|| dir.join("passphrase"), Path::to_owned);
-        let vaults = dir.join("vaults");
-        let first =
-            first_vault(&vaults).map_err(ServiceError::io("look for vaults in", &vaults))?;
-        let passphrase = match private::read(&file)
-            .map_err(ServiceError::io("read the passphrase in", &file))?
-        {
-            // As restic takes it from the same file.
-            Some(text) => text.trim().to_owned(),
-            None if first.is_some() => return Err(ServiceError::NoPassphrase { file, vaults }),
-            None if given.is_some() => {
-                let message = "there is no such file; write the passphrase into it, or leave out --passphrase-file".to_owned();
-                return Err(ServiceError::Unusable {
-                    path: file,
-                    message,
-                });
-            }
-            None => {
-                let made = private::secret();
-                private::write(&file, made.as_bytes()).map_err(ServiceError::io("write", &file))?;
-                made
-            }
-        };
-        if passphrase.is_empty() {
-            let message = "it is empty; a passphrase has at least one character".to_owned();
-            return Err(ServiceError::Unusable {
-                path: file,
-                message,
-            });
-        }
+    /// # Errors
+    /// When it opens none of them, and is the reason.
+    pub(super) fn load(passphrase: Passphrase, known: &[PathBuf]) -> Result<Self, ServiceError> {
         let keys = Self {
             passphrase,
             opened: Mutex::default(),
+            deriving: Mutex::default(),
+            derived: Condvar::new(),
+            closed: Mutex::default(),
+            changed: Notify::new(),
         };
-        if let Some(vault) = first {
-            match keys.of(&vault) {
-                Err(VaultError::WrongPassphrase(_)) => {
-                    return Err(ServiceError::WrongPassphrase { file, vault });
-                }
-                // Another trouble is that one vault's alone; its jobs will tell.
-                Err(error) => {
-                    tracing::error!(vault = %vault.display(), error = %kluis_vault::error::describe(&error), "a vault can't be opened");
-                }
-                Ok(_) => {}
+        let mut closed = Vec::new();
+        for vault in known {
+            match keys.of(vault) {
+                Ok(_) => return keys.begin(true),
+                Err(VaultError::WrongPassphrase(_)) => closed.push(vault.clone()),
+                // Another trouble is that one vault's alone, and is told as its own.
+                Err(_) => {}
+            }
+            if closed.len() >= ENOUGH {
+                break;
             }
         }
-        Ok(keys)
+        let Some(vault) = closed.into_iter().next() else {
+            return keys.begin(false);
+        };
+        let other = keys.passphrase.other();
+        let opens = other.filter(|(_, text)| Header::open(&vault, text).is_ok());
+        Err(ServiceError::WrongPassphrase {
+            file: keys.passphrase.file().to_owned(),
+            right: opens.map(|(copy, _)| copy.to_owned()),
+            vault,
+        })
+    }
+
+    fn begin(self, proved: bool) -> Result<Self, ServiceError> {
+        let written = self.passphrase.keep(proved);
+        written.map_err(ServiceError::io("write", self.passphrase.file()))?;
+        Ok(self)
     }
 
     /// The key of the vault at this path.
     pub(super) fn of(&self, vault: &Path) -> Result<MasterKey, VaultError> {
-        if let Some(key) = self.known().get(vault) {
-            return Ok(key.clone());
+        if let Some(header) = self.known().get(vault) {
+            return Ok(header.key().clone());
         }
-        let key = repository::open(vault, &self.passphrase)?;
-        self.known().insert(vault.to_owned(), key.clone());
+        let _turn = self.turn();
+        let header = Header::open(vault, self.passphrase.text())?;
+        let key = header.key().clone();
+        self.known().insert(vault.to_owned(), header);
+        Ok(key)
+    }
+
+    /// The key of the vault at this path, once both copies of what opens it have been read back. What was lost or damaged is
+    /// written again; what can't be is an error, for nobody could open the vault after a restart.
+    pub(super) fn checked(&self, vault: &Path) -> Result<MasterKey, VaultError> {
+        let checked = self.check(vault);
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = match &checked {
+            Ok(_) => closed.remove(vault),
+            Err(_) => closed.insert(vault.to_owned()),
+        };
+        if is_news {
+            self.changed.notify_one();
+        }
+        checked
+    }
+
+    fn check(&self, vault: &Path) -> Result<MasterKey, VaultError> {
+        let key = self.of(vault)?;
+        let Some(mut header) = self.known().get(vault).cloned() else {
+            return Ok(key);
+        };
+        let written = header.keep(vault)?;
+        for file in &written {
+            tracing::warn!(
+                vault = %vault.display(), file = %file.display(),
+                "a file that opens the vault was missing or not what it was; it is written again"
+            );
+        }
+        if let Some(known) = self.known().get_mut(vault) {
+            *known = header;
+        }
         Ok(key)
     }
 
     /// Makes a vault's repository, or finds it made by an earlier attempt.
     pub(super) fn create(&self, vault: &Path) -> Result<(), VaultError> {
-        let key = match repository::create(vault, &self.passphrase) {
-            Err(VaultError::VaultExists(_)) => repository::open(vault, &self.passphrase)?,
-            made => made?,
+        let turn = self.turn();
+        let header = match repository::create(vault, self.passphrase.text()) {
+            Err(VaultError::VaultExists(_)) => Header::open(vault, self.passphrase.text())?,
+            made => Header::read(vault, made?)?,
         };
-        self.known().insert(vault.to_owned(), key);
+        drop(turn);
+        self.known().insert(vault.to_owned(), header);
         Ok(())
     }
 
@@ -93,32 +136,30 @@ impl Keys {
         self.known().remove(vault);
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, MasterKey>> {
+    pub(super) fn passphrase(&self) -> &Passphrase {
+        &self.passphrase
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Header>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until few enough keys are being derived.
+    fn turn(&self) -> Turn<'_> {
+        let deriving = self.deriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.derived.wait_while(deriving, |busy| *busy >= AT_ONCE);
+        *free.unwrap_or_else(PoisonError::into_inner) += 1;
+        Turn(self)
     }
 }
 
-/// Any repository below `vaults/<resource group>/<vault>`, or below `vaults/.deleted/<name>`.
-fn first_vault(vaults: &Path) -> std::io::Result<Option<PathBuf>> {
-    if !vaults.exists() {
-        return Ok(None);
+/// The right to derive a key, for as long as it lives.
+struct Turn<'a>(&'a Keys);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let deriving = &self.0.deriving;
+        *deriving.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.derived.notify_one();
     }
-    for group in std::fs::read_dir(vaults)? {
-        let group = group?;
-        if !group.file_type()?.is_dir()
-            || group
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(super::repositories::REMOVED.as_bytes())
-        {
-            continue;
-        }
-        for vault in std::fs::read_dir(group.path())? {
-            let vault = vault?.path();
-            if vault.join("config").exists() {
-                return Ok(Some(vault));
-            }
-        }
-    }
-    Ok(None)
 }

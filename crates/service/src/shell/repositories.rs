@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::keys::Keys;
 
@@ -111,6 +111,23 @@ pub(super) fn discard_leftovers(vaults: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says which folders below `vaults/` are no vault's: they are left alone, and nobody else would say so.
+pub(super) fn tell_of_strangers(vaults: &Path, known: &[PathBuf]) {
+    let folders = |path: &Path| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let groups = folders(vaults).into_iter().filter(|group| {
+        let name = group.file_name().unwrap_or_default().as_encoded_bytes();
+        !name.starts_with(b".")
+    });
+    for path in groups.flat_map(|group| folders(&group)) {
+        if path.join("config").exists() && !known.contains(&path) {
+            tracing::warn!(path = %path.display(), "there is a repository of no vault that the state knows; it is left alone");
+        }
+    }
 }
 
 fn discard(path: &Path) {

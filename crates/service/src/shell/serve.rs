@@ -19,7 +19,7 @@ use super::identity::Credentials;
 use super::limits::Limits;
 use super::renewal::{self, Renewal};
 use super::startup::{self, Ready};
-use super::{Config, ServiceError, certificates, http, metrics, ticker};
+use super::{Config, ServiceError, certificates, http, metrics, ticker, upkeep};
 use crate::inventory::Inventory;
 
 /// How long requests under way may take once the service is told to stop.
@@ -215,6 +215,7 @@ impl Server {
             lock,
             ..
         } = self.ready;
+        let keys = Arc::clone(&hands.keys);
         let (orders, engine) = (hands.orders.clone(), Arc::clone(&app.engine));
         let (alive, gone) = oneshot::channel::<()>();
         let working = std::thread::Builder::new()
@@ -230,6 +231,7 @@ impl Server {
             Arc::clone(&self.renewal),
             Arc::clone(&engine),
         ));
+        let upkeep = tokio::spawn(upkeep::look_after(Arc::clone(&engine), keys));
         let handles = [Handle::new(), Handle::new(), Handle::new()];
         let failed = |error: std::io::Error| ServiceError::Stopped(error.to_string());
         let limits = app.limits;
@@ -273,6 +275,7 @@ impl Server {
         engine.stop();
         ticking.abort();
         renewing.abort();
+        upkeep.abort();
         if orders.send(Order::Stop).is_ok()
             && tokio::task::spawn_blocking(move || working.join())
                 .await

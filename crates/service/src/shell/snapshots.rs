@@ -20,22 +20,16 @@ pub(super) fn remove(folder: &Path) {
     }
 }
 
-/// Removes what a crash left behind: all folders `<resource group>/<vault>/<recovery point>` below `root` but those to keep.
-pub(super) fn sweep(root: &Path, keep: &BTreeSet<PathBuf>) -> io::Result<()> {
-    for group in folders(root)? {
-        for vault in folders(&group)? {
-            for point in folders(&vault)? {
-                if !keep.contains(&point) {
-                    tracing::info!(folder = %point.display(), "removing snapshot files that no recovery point has");
-                    remove(&point);
-                }
-            }
-        }
+/// Removes these folders of recovery points' snapshots, but those to keep: what a crash left behind.
+pub(super) fn sweep(found: Vec<PathBuf>, keep: &BTreeSet<PathBuf>) {
+    for point in found.into_iter().filter(|point| !keep.contains(point)) {
+        tracing::info!(folder = %point.display(), "removing snapshot files that no recovery point has");
+        remove(&point);
     }
-    Ok(())
 }
 
-fn folders(of: &Path) -> io::Result<Vec<PathBuf>> {
+/// The folders in a folder; none where that is not there.
+pub(super) fn folders(of: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(of) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

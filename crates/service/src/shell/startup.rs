@@ -18,14 +18,16 @@ use super::http::{App, Parts};
 use super::identity::{Credentials, Identities};
 use super::keys::Keys;
 use super::mover::{Mover, Processes, end_orphans};
+use super::passphrase::Passphrase;
 use super::sign_in::SignIn;
 use super::throttle::Throttle;
 use super::token::Tokens;
-use super::{Config, Movers, ServiceError, descriptors, private, repositories, snapshots};
+use super::{Config, Movers, ServiceError, descriptors, private, repositories};
 use crate::backup;
 use crate::core::{self, MoverReport, What};
 use crate::inventory::Inventory;
 use crate::store::{Row, Store};
+use crate::vaults;
 
 /// A service that is ready to be served.
 pub(super) struct Ready {
@@ -57,7 +59,7 @@ impl Row for Belongs {
 
 /// Takes the data folder, or says that another service has it.
 pub(super) fn claim(dir: &Path) -> Result<File, ServiceError> {
-    private::folder(dir).map_err(ServiceError::io("make the data folder", dir))?;
+    private::own_folder(dir).map_err(ServiceError::io("use the data folder", dir))?;
     let path = dir.join("lock");
     let lock = private::lock_file(&path).map_err(ServiceError::io("open", &path))?;
     match lock.try_lock() {
@@ -77,15 +79,19 @@ pub(super) fn prepare(
     let trail = Trail::open(config.audit)?;
     let dir = std::path::absolute(&config.data_dir)
         .map_err(ServiceError::io("find", &config.data_dir))?;
-    let vaults = dir.join("vaults");
+    let repositories = dir.join("vaults");
     let jobs = dir.join("jobs");
     let (mover_lock, orphans) = end_orphans(&jobs).map_err(ServiceError::io(
         "end what an earlier service left in",
         &jobs,
     ))?;
-    repositories::discard_leftovers(&vaults).map_err(ServiceError::io("look into", &vaults))?;
-    let keys = Arc::new(Keys::load(&dir, config.passphrase_file.as_deref())?);
-    let mut store = Store::open(&dir.join("state.db"))?;
+    repositories::discard_leftovers(&repositories)
+        .map_err(ServiceError::io("look into", &repositories))?;
+    let passphrase = Passphrase::load(&dir, config.passphrase_file.as_deref())?;
+    let state = ["state.db", "state.db-wal", "state.db-shm"].map(|name| dir.join(name));
+    private::narrow(state.iter().map(PathBuf::as_path))
+        .map_err(ServiceError::io("use the state in", &state[0]))?;
+    let mut store = Store::open(&state[0])?;
     let (identities, credentials) = Identities::load(
         &dir,
         &inventory,
@@ -113,6 +119,13 @@ pub(super) fn prepare(
     if config.clock_belief.confirmed && !clock.is_virtual() {
         engine.confirm_clock()?;
     }
+    let known: Vec<PathBuf> = engine
+        .read(vaults::repositories)?
+        .into_iter()
+        .map(|(_, path)| path)
+        .collect();
+    repositories::tell_of_strangers(&repositories, &known);
+    let keys = Arc::new(Keys::load(passphrase, &known)?);
     let told = orphans.clean_up(|file| engine.read(|_, tx| backup::is_half_done(tx, file)))?;
     for (job, event) in told {
         let what = What::Event(event);
@@ -125,7 +138,7 @@ pub(super) fn prepare(
         engine: Arc::clone(&engine),
         mover,
         keys,
-        vaults,
+        vaults: repositories,
         orders,
         stalled_after: config.stalled_after,
     };
@@ -219,13 +232,14 @@ fn go_on(engine: &Engine, keys: &Keys) -> Result<(), ServiceError> {
         }
     }
     engine.write(|ctx, tx| {
+        // First, for what is removed from a vault waits for it.
+        for (vault, _) in vaults::repositories(ctx, tx)? {
+            backup::want_comparison(tx, &vault)?;
+        }
         let mut effects = core::resume(ctx, tx)?;
         effects.extend(backup::resume(ctx, tx, &saved)?);
         Ok::<_, ServiceError>(((), effects))
     })?;
     engine.tick()?;
-    // After the resumed jobs have said what they still need, and before any mover makes more.
-    let root = engine.data_dir.join("snapshots");
-    let keep = engine.read(|_, tx| backup::snapshot_folders(tx))?;
-    snapshots::sweep(&root, &keep).map_err(ServiceError::io("look into", &root))
+    Ok(())
 }

@@ -85,6 +85,34 @@ impl Store {
         Ok(Self { connection })
     }
 
+    /// Writes everything to a new file at `path`, in the place of what is there, and goes on with that: for a database whose
+    /// file has lost its name.
+    ///
+    /// # Errors
+    /// When it can't be written; the database is then what it was.
+    pub fn put_back(&mut self, path: &Path) -> Result<(), StoreError> {
+        let whole = path.with_extension("db.new");
+        for stale in [
+            whole.clone(),
+            path.with_extension("db-wal"),
+            path.with_extension("db-shm"),
+        ] {
+            match std::fs::remove_file(&stale) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::open(&stale)(error));
+                }
+                _ => {}
+            }
+        }
+        let name = whole.to_string_lossy();
+        self.connection.execute("VACUUM INTO ?1", [name.as_ref()])?;
+        let synced = std::fs::File::open(&whole).and_then(|file| file.sync_all());
+        let named = synced.and_then(|()| std::fs::rename(&whole, path));
+        named.map_err(StoreError::open(path))?;
+        *self = Self::open(path)?;
+        Ok(())
+    }
+
     /// A database in memory, gone when it is dropped: for simulations and tests.
     ///
     /// # Errors

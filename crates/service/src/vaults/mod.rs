@@ -13,6 +13,7 @@ mod one;
 mod properties;
 mod repository;
 mod row;
+mod trouble;
 mod usages;
 
 use http::Method;
@@ -32,6 +33,7 @@ pub use one::one;
 pub(crate) use properties::{name as vault_name, put_over, tags};
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
+pub use trouble::{RepositoryTrouble, found, repositories, trouble_of};
 pub(crate) use usages::count;
 
 const KIND: &str = "Microsoft.RecoveryServices/vaults";

@@ -42,6 +42,7 @@ fn a_conflict_that_does_not_pass_by_itself_is_not_tried_again_for_ever() {
         ("code::OTHER_LOCATION", code::OTHER_LOCATION),
         ("code::POINT_GOES", code::POINT_GOES),
         ("code::POINT_DAMAGED", code::POINT_DAMAGED),
+        ("code::POINT_LOST", code::POINT_LOST),
         ("code::TARGET_DISK_EXISTS", code::TARGET_DISK_EXISTS),
         ("code::TARGET_MACHINE_EXISTS", code::TARGET_MACHINE_EXISTS),
         ("code::TARGET_FOLDER_EXISTS", code::TARGET_FOLDER_EXISTS),

@@ -41,6 +41,16 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// A service that somebody else started over `dir`.
+    pub(crate) fn over(dir: &'a Path, running: Running, token: String, vault: String) -> Self {
+        Self {
+            dir,
+            running,
+            token,
+            vault,
+        }
+    }
+
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
         let sign = if path.contains('?') { '&' } else { '?' };
         let target = format!("{}{path}{sign}api-version=2024-04-01", self.vault);

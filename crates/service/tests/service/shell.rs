@@ -540,6 +540,7 @@ fn a_start_that_can_not_go_well_says_why() {
         "{error}"
     );
     std::fs::remove_file(&passphrase).unwrap();
+    std::fs::remove_file(dir.path().join("data/copies/passphrase")).unwrap();
     assert!(matches!(
         start(config(dir.path())),
         Err(ServiceError::NoPassphrase { .. })

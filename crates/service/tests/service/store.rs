@@ -47,6 +47,23 @@ fn what_was_committed_is_there_after_a_reopening_and_nothing_else() {
 }
 
 #[test]
+fn a_state_whose_file_is_lost_under_it_is_written_anew_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    let mut store = Store::open(&path).unwrap();
+    store.tx(|tx| tx.put(&note("a", "before"))).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    store.tx(|tx| tx.put(&note("a", "between"))).unwrap();
+    store.put_back(&path).unwrap();
+    store.tx(|tx| tx.put(&note("a", "behind"))).unwrap();
+    drop(store);
+    let mut store = Store::open(&path).unwrap();
+    let all = store.tx(|tx| tx.all::<Note>()).unwrap();
+    let kept = ["before", "behind", "between"].map(|text| note("a", text));
+    assert_eq!(all, kept);
+}
+
+#[test]
 fn rows_are_listed_by_vault_and_by_prefix_in_the_order_of_their_keys() {
     let mut store = Store::in_memory().unwrap();
     let found = store.tx(|tx| {

@@ -99,6 +99,7 @@ impl Kluis {
             time: "2026-01-01T00:00:00Z".parse()?,
             tags: Vec::new(),
             description: String::new(),
+            about: None,
             parent,
             sample: None,
             disks: vec![disk],

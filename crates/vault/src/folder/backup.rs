@@ -162,6 +162,7 @@ fn back_up(
         tags: task.tags.clone(),
         description: task.description.clone(),
         sample: None,
+        about: None,
         parent: None,
         disks: Vec::new(),
     };

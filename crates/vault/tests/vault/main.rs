@@ -29,6 +29,7 @@ mod folders;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod header;
 mod incremental;
 #[cfg(test)]
 mod instant;

@@ -155,6 +155,7 @@ pub(crate) fn backup(disks: Vec<DiskSource>) -> BackupTask {
         time: "2031-05-01T22:30:00Z".parse().unwrap(),
         tags: vec!["rp=20310501".to_owned()],
         description: String::new(),
+        about: None,
         parent: None,
         sample: None,
         disks,

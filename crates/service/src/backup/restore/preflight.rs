@@ -47,7 +47,22 @@ pub(super) fn point(point: &Point, tx: &Tx<'_>) -> Result<(), Refusal> {
             ),
         ));
     }
-    Ok(())
+    there(point)
+}
+
+/// Something of the point is there, as far as is known.
+pub(in crate::backup) fn there(point: &Point) -> Result<(), Refusal> {
+    match point.lost {
+        Some(since) if !point.is_usable() => Err(Refusal::conflict(
+            code::POINT_LOST,
+            format!(
+                "The vault does not have the recovery point '{}' any more, as was found at {since}. Put the vault's files back, or \
+                 restore another point.",
+                point.name
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The vault has all of what is restored, or it lies in snapshot files.

@@ -139,7 +139,7 @@ pub(in crate::backup) fn files(tx: &Tx<'_>, work: &FilesWork) -> Result<Next, St
 fn usable(tx: &Tx<'_>, key: &str) -> Result<Result<Point, Fault>, StoreError> {
     let name = key.rsplit('/').next().unwrap_or_default();
     Ok(match tx.get::<Point>(key)? {
-        Some(point) if !point.removing => Ok(point),
+        Some(point) if point.is_usable() => Ok(point),
         _ => Err(failure::point_has_no_data(name)),
     })
 }

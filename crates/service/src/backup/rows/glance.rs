@@ -19,6 +19,8 @@ pub(super) struct PointGlance {
     pub(super) hardened: Option<There>,
     #[serde(default)]
     pub(super) removing: bool,
+    #[serde(default)]
+    pub(super) lost: Option<Timestamp>,
 }
 
 /// Something that is there, whatever it says.

@@ -58,6 +58,9 @@ pub(crate) struct Point {
     /// The disks that may hold older data in places: what was called unchanged when they were read was found not to be.
     #[serde(default)]
     pub(crate) stale: Vec<String>,
+    /// Since when its snapshot is known not to be in the vault any more: it is no copy until the snapshot is back.
+    #[serde(default)]
+    pub(crate) lost: Option<Timestamp>,
     /// What of it the vault has lost, as long as that is so. Its snapshot files are no part of it.
     #[serde(default)]
     pub(crate) damaged: Option<PointDamage>,
@@ -314,7 +317,7 @@ impl Point {
         let points: Vec<PointGlance> = tx.starting(&format!("{item}/"))?;
         let usable = points
             .iter()
-            .filter(|point| !point.removing && point.hardened.is_some());
+            .filter(|point| !point.removing && point.lost.is_none() && point.hardened.is_some());
         let newest = usable.max_by_key(|point| (point.time, &point.name));
         newest.map_or(Ok(None), |newest| tx.get(&Self::key_of(item, &newest.name)))
     }
@@ -334,6 +337,12 @@ impl Point {
         let mut points: Vec<Self> = tx.starting(&format!("{item}/"))?;
         points.sort_by(|a, b| (b.time, &b.name).cmp(&(a.time, &a.name)));
         Ok(points)
+    }
+
+    /// Whether something can be restored from it.
+    pub(crate) fn is_usable(&self) -> bool {
+        let in_the_vault = self.hardened.is_some() && self.lost.is_none();
+        !self.removing && (in_the_vault || self.instant.is_some())
     }
 
     /// The name of the dirty bitmap that is begun in an image with the snapshot of the point of this name.
