@@ -47,6 +47,8 @@ mod full_disk;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod machine_limits;
