@@ -66,9 +66,7 @@ pub fn survey(
             Err(error) => survey.unusable.push((name, describe(&error))),
         }
     }
-    survey
-        .unknown
-        .sort_by(|a, b| a.snapshot.time.cmp(&b.snapshot.time));
+    survey.unknown.sort_by_key(|found| found.snapshot.time);
     Ok(survey)
 }
 

@@ -1,7 +1,7 @@
 //! Who may call: the identities of the inventory, or the one Owner that is made at the first start, and the file that tells
 //! clients how to sign in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ impl Identities {
         }
         let mut known = Vec::new();
         for identity in &inventory.identities {
-            let secret = identity.secret_file.as_ref().map(secret_of).transpose()?;
+            let secret = identity.secret_file.as_deref().map(secret_of).transpose()?;
             // The file tells of the first identity that a secret can be told of.
             if let Some(secret) = &secret
                 && !known.iter().any(|known: &Known| known.secret.is_some())
@@ -186,7 +186,7 @@ impl Known {
     }
 }
 
-fn secret_of(path: &PathBuf) -> Result<String, ServiceError> {
+fn secret_of(path: &Path) -> Result<String, ServiceError> {
     let doing = ServiceError::io("read the identity's secret in", path);
     let text = private::read(path).map_err(&doing)?;
     let text = text.ok_or_else(|| doing(std::io::ErrorKind::NotFound.into()))?;
@@ -194,7 +194,7 @@ fn secret_of(path: &PathBuf) -> Result<String, ServiceError> {
     if secret.len() < 16 {
         let message = "a secret has at least 16 characters".to_owned();
         return Err(ServiceError::Unusable {
-            path: path.clone(),
+            path: path.to_owned(),
             message,
         });
     }

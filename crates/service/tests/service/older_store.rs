@@ -52,7 +52,7 @@ fn begin(dir: &Path) -> Site<'_> {
         movers: Movers::Own(Box::new(Threads)),
         ..config(unused.path())
     });
-    let running = running.unwrap_or_else(|error| panic!("{error}"));
+    let running = running.map_err(|error| error.to_string()).unwrap();
     let token = bearer(&running, dir);
     let vault = format!("{GROUP}/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu");
     Site::over(dir, running, token, vault)
