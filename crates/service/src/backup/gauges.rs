@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kluis_policy::State;
 
-use super::rows::{ItemGlance, Job, Point, Stage};
+use super::rows::{ItemGlance, Job, Point, Scrubs, Stage, VaultDamage};
 use crate::core::{ClockVerdict, Context, Gauge};
 use crate::store::{StoreError, Tx};
 
@@ -18,6 +18,12 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
     let oldest = |stage| {
         let began = at(stage).map(|job| job.began).min();
         began.map_or(0.0, |began| seconds(began, ctx.now))
+    };
+    let scrubs = Scrubs::all(tx)?;
+    let unread = scrubs.iter().filter_map(|scrubs| scrubs.oldest).min();
+    let damaged = |count: &dyn Fn(&VaultDamage) -> u64| {
+        let damage = scrubs.iter().filter_map(|scrubs| scrubs.damage.as_ref());
+        damage.map(count).sum::<u64>() as f64
     };
     Ok(vec![
         Gauge::by(
@@ -66,6 +72,32 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
             "recovery_points_held_back",
             "Recovery points that are kept beyond their end because the time until it is not proven to have passed",
             super::held_back(ctx, tx, None)? as f64,
+        ),
+        Gauge::one(
+            "oldest_unread_seconds",
+            "How long ago the byte of all vaults was read that was read longest ago; 0 before the first scrub",
+            unread.map_or(0.0, |oldest| seconds(oldest, ctx.now)),
+        ),
+        Gauge::by(
+            "damage",
+            "What is known to be damaged in all vaults: packs that are not repaired, blobs without a whole copy, and the recovery points that can't be restored whole",
+            "what",
+            [
+                ("Packs", damaged(&|damage| damage.packs)),
+                ("Blobs", damaged(&|damage| damage.blobs)),
+                (
+                    "RecoveryPoints",
+                    damaged(&|damage| damage.snapshots.len() as u64),
+                ),
+            ],
+        ),
+        Gauge::one(
+            "scrubs_failing",
+            "Vaults whose last scrub could not read them",
+            scrubs
+                .iter()
+                .filter(|scrubs| scrubs.failing.is_some())
+                .count() as f64,
         ),
     ])
 }
