@@ -143,6 +143,15 @@ pub fn holds_data(tx: &Tx<'_>) -> Result<bool, StoreError> {
     Ok(tx.total::<Item>()? > 0)
 }
 
+/// How many recovery points of an item are kept beyond their end for that reason (see [`held_back`]).
+pub(crate) fn held_back_of(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    item: &Item,
+) -> Result<usize, StoreError> {
+    keeping::held_back(ctx, tx, item)
+}
+
 /// How many recovery points are kept beyond their end because the time until it is not proven to have passed: in a vault, or in all.
 pub fn held_back(
     ctx: &Context<'_>,

@@ -4,6 +4,7 @@
 //! `healthStatus` and `healthDetails`; a vault's, for which Azure has no field, below `/kluis/v1`. Nothing here is stored: a
 //! problem is worked out from the rows each time it is asked for, and so it ends by itself.
 
+mod clock;
 mod damage;
 mod last_backup;
 mod opening;
@@ -26,19 +27,21 @@ type OfItem = fn(&Context<'_>, &Tx<'_>, &Item) -> Result<Vec<Problem>, StoreErro
 type OfVault = fn(&Context<'_>, &Tx<'_>, &VaultRow) -> Result<Vec<Problem>, StoreError>;
 
 /// Where an item's problems come from. Of two with one code the first counts.
-const OF_ITEM: [OfItem; 4] = [
+const OF_ITEM: [OfItem; 5] = [
     opening::of_item,
     source_missing::problems,
     damage::of_item,
     last_backup::problems,
+    clock::of_item,
 ];
 
 /// Where a vault's problems come from.
-const OF_VAULT: [OfVault; 4] = [
+const OF_VAULT: [OfVault; 5] = [
     opening::of_vault,
     repository::problems,
     damage::of_vault,
     scrub::problems,
+    clock::of_vault,
 ];
 
 /// What is wrong with an item, the worst first. Asked for each item of a list, so that a source reads little.

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{Problem, scrub, vault_problems};
+use crate::backup;
 use crate::core::{Answer, Context, Refusal, Request, Response, decode};
 use crate::extension::BASE;
 use crate::store::Tx;
@@ -38,7 +39,11 @@ pub fn route(request: &Request, ctx: &Context<'_>, tx: &Tx<'_>) -> Answer {
     };
     let problems = vault_problems(ctx, tx, &vault)?;
     let problems: Vec<Value> = problems.iter().map(Problem::to_json).collect();
-    let body = json!({ "problems": problems, "scrub": scrub::to_json(ctx, tx, &vault)? });
+    let body = json!({
+        "problems": problems,
+        "scrub": scrub::to_json(ctx, tx, &vault)?,
+        "expiries": { "heldBack": backup::held_back(ctx, tx, Some(&vault.id_key()))? },
+    });
     Ok((Response::ok(body), Vec::new()))
 }
 

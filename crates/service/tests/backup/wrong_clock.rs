@@ -66,6 +66,54 @@ fn no_point_goes_by_a_leap_and_all_go_on_when_it_is_borne_out() {
     }
 }
 
+/// What an item and its vault say is wrong, by name; and how many points the vault says are held back.
+fn told(world: &mut World) -> (Vec<String>, Vec<String>, u64) {
+    let names = |of: &serde_json::Value| {
+        let all = of.as_array().into_iter().flatten();
+        let names = all.filter_map(|one| one["title"].as_str().map(str::to_owned));
+        names.collect::<Vec<_>>()
+    };
+    let item = names(&world.item()["healthDetails"]);
+    let answer = world.request(Method::GET, &format!("/kluis/v1{VAULT}/health"), None);
+    let health = answer.body.unwrap();
+    let held = health["expiries"]["heldBack"].as_u64().unwrap();
+    (item, names(&health["problems"]), held)
+}
+
+#[test]
+fn what_is_held_back_is_told_until_it_is_borne_out() {
+    let mut world = with_a_week_of_points();
+    let is_told = |names: &[String]| names.iter().any(|name| name == "ExpiriesHeldBack");
+    let (item, vault, held) = told(&mut world);
+    assert!(!is_told(&item) && !is_told(&vault) && held == 0);
+    leap(&mut world, DAYS(3650));
+    world.tick();
+    world.settle();
+    let (item, vault, held) = told(&mut world);
+    assert!(is_told(&item) && is_told(&vault), "{item:?} {vault:?}");
+    assert_eq!(held, 7);
+    doubt(&mut world, SignedDuration::ZERO);
+    world.live(24 * 2);
+    let (item, vault, held) = told(&mut world);
+    assert!(
+        !is_told(&item) && !is_told(&vault) && held == 0,
+        "{item:?} {vault:?} {held}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_not_believed_is_told_of_its_vaults() {
+    let mut world = with_a_week_of_points();
+    for (verdict, name) in [
+        (ClockVerdict::Behind { by: DAYS(1) }, "ClockBehind"),
+        (ClockVerdict::Ahead { by: DAYS(400) }, "ClockAhead"),
+    ] {
+        world.clock.verdict = verdict;
+        let (_, vault, _) = told(&mut world);
+        assert!(vault.iter().any(|one| one == name), "{vault:?}");
+    }
+}
+
 #[test]
 fn a_pause_is_borne_out_bit_by_bit() {
     let mut world = with_a_week_of_points();
