@@ -10,10 +10,10 @@ use crate::core::{AGREE, Refusal};
 /// Takes the machine's clock at its word, when the person (`{"confirm": "<the time now>"}`) and the clock say the same.
 ///
 /// # Errors
-/// 400 for a time that cannot be read; 409 on a virtual clock, and where the machine's clock shows another time.
+/// 400 for a time that cannot be read, on a virtual clock, and where the machine's clock shows another time.
 pub(super) fn confirm(engine: &Engine, said: &str) -> Result<Value, Refusal> {
     if engine.clock.is_virtual() {
-        return Err(Refusal::conflict(
+        return Err(Refusal::bad_request(
             "ClockIsVirtual",
             "This service follows a virtual clock, which is always believed; there is nothing to confirm.",
         ));
@@ -26,7 +26,7 @@ pub(super) fn confirm(engine: &Engine, said: &str) -> Result<Value, Refusal> {
     })?;
     let shown = engine.clock.shown();
     if shown.duration_since(said).abs() > AGREE {
-        return Err(Refusal::conflict(
+        return Err(Refusal::bad_request(
             "ClockDiffers",
             format!(
                 "The machine's clock shows {shown}, and you say that it is {said}. Set the machine's clock first, then confirm it."

@@ -247,6 +247,8 @@ fn row_29_a_zone_that_the_region_does_not_have() {
         Some(&backup_request()),
     );
     world.settle();
+    // The staging account is in the vault's region, too.
+    world.inventory.resource_groups[0].location = "westus".to_owned();
     let points = world.get(&format!("{item}/recoveryPoints"));
     let path = format!(
         "{item}/recoveryPoints/{}/restore",

@@ -410,11 +410,11 @@ impl World {
     }
 
     pub(super) fn backup_now(&mut self) -> String {
-        self.accept(
-            Method::POST,
-            &format!("{ITEM}/backup"),
-            Some(&backup_request()),
-        )
+        let mut body = backup_request();
+        if self.now > at("2026-06-01T00:00:00Z") {
+            body = json!({"properties": {"objectType": "IaasVMBackupRequest"}});
+        }
+        self.accept(Method::POST, &format!("{ITEM}/backup"), Some(&body))
     }
 
     /// Writes a document as it is.
