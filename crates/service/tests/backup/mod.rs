@@ -3,11 +3,13 @@
 
 mod around;
 mod bitmaps;
+mod bodies;
 mod cancel;
 mod capacities;
 mod consistent;
 mod crash;
 mod deleted_vaults;
+mod events;
 mod fleet;
 mod health;
 mod immutable;

@@ -246,7 +246,7 @@ proptest! {
         let (mut made, mut hit) = (Vec::<(String, String)>::new(), Vec::<String>::new());
         for act in acts {
             // No two points have one time, so that the newest is the one that was made last.
-            world.now += jiff::SignedDuration::from_secs(61);
+            world.now += SignedDuration::from_secs(61);
             match act {
                 Act::Backup => {
                     let job = world.backup_now();

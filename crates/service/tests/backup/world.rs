@@ -18,10 +18,11 @@ use kluis_service::inventory::{
     Disk, Encryption, Inventory, Os, Power, ResourceGroup, StorageAccount, Ties, VirtualMachine,
 };
 use kluis_service::store::{Store, StoreError, Tx};
-use kluis_vault::{
-    DiskFormat, Event, FailureCode, JobFile, ScriptOutcome, SnapshotMethod, Task, Which,
-};
+use kluis_vault::{DiskFormat, Event, FailureCode, JobFile, Task};
 use serde_json::{Value, json};
+
+pub(super) use super::bodies::{backup_request, protection, restore_request};
+pub(super) use super::events::{no_damage, scripts, snapshotted};
 
 pub(super) const SUBSCRIPTION: &str = "11111111-2222-3333-4444-555555555555";
 pub(super) const VAULT: &str = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/shop-weu";
@@ -768,43 +769,8 @@ impl World {
     }
 }
 
-pub(super) fn no_damage() -> Event {
-    Event::Damage {
-        blobs: 0,
-        packs: 0,
-        first: Vec::new(),
-        snapshots: Vec::new(),
-    }
-}
-
 pub(super) fn snapshot(job: &str) -> String {
     format!("snapshot-of-{job}")
-}
-
-/// Every script succeeds.
-fn scripts(scripts: &kluis_vault::Scripts) -> Vec<Event> {
-    let said = |which| Event::Script {
-        which,
-        outcome: ScriptOutcome::Succeeded,
-        output: String::new(),
-    };
-    let pre = scripts.pre.iter().map(|_| said(Which::Pre));
-    let post = scripts.post.iter().map(|_| said(Which::Post));
-    pre.chain(post).collect()
-}
-
-pub(super) fn snapshotted(disk: &str, format: DiskFormat) -> Event {
-    Event::Snapshotted {
-        disk: disk.to_owned(),
-        size: 1 << 30,
-        format,
-        method: SnapshotMethod::Copy,
-        tracked: format == DiskFormat::Qcow2,
-        touched: false,
-        in_use: false,
-        image: None,
-        checkpoint: None,
-    }
 }
 
 fn word(task: &Task) -> &'static str {
@@ -818,29 +784,6 @@ fn word(task: &Task) -> &'static str {
         Task::Check => "check",
         Task::Scrub(_) => "scrub",
     }
-}
-
-pub(super) fn protection(vm: &str, policy: &str) -> Value {
-    json!({"properties": {
-        "protectedItemType": "Microsoft.Compute/virtualMachines",
-        "sourceResourceId": vm,
-        "policyId": format!("{VAULT}/backupPolicies/{policy}"),
-    }})
-}
-
-pub(super) fn backup_request() -> Value {
-    json!({"properties": {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "2026-06-12T00:00:00.000Z"}})
-}
-
-pub(super) fn restore_request(group: &str) -> Value {
-    json!({"properties": {
-        "objectType": "IaasVMRestoreRequest",
-        "recoveryType": "RestoreDisks",
-        "sourceResourceId": WEB_1,
-        "storageAccountId": format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/shop-rg/providers/Microsoft.Storage/storageAccounts/staging"),
-        "targetResourceGroupId": format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}"),
-        "region": "westeurope",
-    }})
 }
 
 /// JSON over lines, for goldens.
