@@ -10,13 +10,18 @@ use std::{fs, thread};
 use kluis_tests::binary::kluis;
 use kluis_tests::place::{scratch, workspace};
 use kluis_tests::until::{Look, seconds, until};
+use serde_json::json;
 
 /// Every command that ends by itself and needs nobody, with the code that it ends with.
 fn alone(folder: &Path) -> Vec<(Vec<String>, i32)> {
     let policy = workspace().join("examples/policies/virtual-machine.yaml");
     let wrong = folder.join("wrong.yaml");
     fs::write(&wrong, "apiVersion: kluis.dev/v1alpha1\nkind: Vault\nmetadata: { name: v }\nspec: { location: westeurope }\n").unwrap();
-    fs::write(folder.join("credentials.json"), r#"{"endpoint":"https://localhost:1","tenantId":"t","subscriptionId":"s","clientId":"c","clientSecret":"x"}"#).unwrap();
+    let known = json!({
+        "endpoint": "https://localhost:1", "tenantId": "t", "subscriptionId": "s", "clientId": "c", "clientSecret": "x",
+        "identityHeader": "h",
+    });
+    fs::write(folder.join("credentials.json"), known.to_string()).unwrap();
     fs::write(folder.join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
     let examples = workspace().join("examples");
     let (examples, wrong) = (examples.to_string_lossy(), wrong.to_string_lossy());
