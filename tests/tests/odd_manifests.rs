@@ -43,7 +43,6 @@ const WRITTEN: &[&str] = &[
     "9223372036854775807",
     "9223372036854775808",
     "18446744073709551616",
-    "1e400",
     ".inf",
     ".nan",
     "22:30",
@@ -121,7 +120,7 @@ fn manifest(n: u64, right: &[(String, Value)]) -> (String, String) {
     let (kind, spec) = right[dice.below(right.len())].clone();
     let mut object = json!({ "apiVersion": "kluis.dev/v1alpha1", "kind": kind, "metadata": { "name": "case" }, "spec": spec });
     let mut tokens = Vec::new();
-    for _ in 0..1 + dice.below(2) {
+    for _ in 0..dice.below(3) {
         let part = if dice.below(8) == 0 {
             "metadata"
         } else {
