@@ -277,11 +277,11 @@ fn what_an_edit_would_delete_is_told_before_it_happens_and_nothing_is_written() 
     assert_eq!(document["deleted"], json!(points.len() - 1));
     expect![[r#"
         BackupPolicy shop/daily: would be changed (DIR/edited-policy.yaml:1)
-          spec.schedule.weekly.on: none → ["Sunday"]
+          spec.schedule.weekly.days: none → ["Sunday"]
           spec.schedule.weekly.at: none → 22:30
           spec.schedule.daily.at: 22:30 → none
           spec.retention.weekly.keep: none → 52
-          spec.retention.weekly.on: none → ["Sunday"]
+          spec.retention.weekly.days: none → ["Sunday"]
           spec.retention.daily.keep: 30 → none
           spec.instantRestore.keepDays: 2 → 5
           in the vault shop/shop-weu, for shop/web-1:
