@@ -1,6 +1,6 @@
 //! What is wrong with an item or a vault, told from one place.
 //!
-//! A source of problems is a file here, and a line in [`OF_ITEM`] or [`OF_VAULT`]. An item's problems go out as Azure's own
+//! A source of problems is a file here, and a line in `OF_ITEM` or `OF_VAULT`. An item's problems go out as Azure's own
 //! `healthStatus` and `healthDetails`; a vault's, for which Azure has no field, below `/kluis/v1`. Nothing here is stored: a
 //! problem is worked out from the rows each time it is asked for, and so it ends by itself.
 
