@@ -48,6 +48,25 @@ pub(crate) const HEALTHY: &str = "NothingWrong";
 /// Its reason where the newest run failed and the service has no word of its own for that.
 pub(crate) const BACKUP_FAILED: &str = "BackupFailed";
 
+impl Extra {
+    /// `Healthy`, of what is wrong: whether it is grave, its reason and its message. False where anything is grave; of the grave ones, else
+    /// of all, the first gives the reason.
+    pub(crate) fn healthy(problems: &[(bool, &str, &str)]) -> Self {
+        let grave = problems.iter().find(|(is_grave, ..)| *is_grave);
+        let worst = grave.or(problems.first());
+        let messages: Vec<&str> = problems.iter().map(|(.., message)| *message).collect();
+        Self {
+            type_: ConditionType::Healthy,
+            status: match grave {
+                Some(_) => ConditionStatus::False,
+                None => ConditionStatus::True,
+            },
+            reason: worst.map_or(HEALTHY.into(), |(_, reason, _)| (*reason).to_owned().into()),
+            message: messages.join(" "),
+        }
+    }
+}
+
 impl Verdict {
     pub(crate) fn settled(reason: &str, message: impl Into<String>) -> Self {
         Self::new(Standing::Settled, reason, message)

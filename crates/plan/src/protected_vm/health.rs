@@ -7,11 +7,11 @@
 mod missed;
 mod told;
 
-use kluis_api::{ConditionStatus, ConditionType, MissedTier, Run, RunResult};
+use kluis_api::{ConditionType, MissedTier, Run, RunResult};
 
 use super::history::History;
 use super::outlook::in_force;
-use crate::conditions::{BACKUP_FAILED, Extra, HEALTHY, Standing, Verdict};
+use crate::conditions::{BACKUP_FAILED, Extra, Standing, Verdict};
 use crate::gate::Target;
 use crate::waiting::Waiting;
 use crate::world::{Observed, ProtectedVmWorld, Want};
@@ -137,23 +137,17 @@ fn failed(run: &Run) -> Trouble {
 
 /// Grave where anything is; worth knowing where that is all.
 fn judged(troubles: &[Trouble]) -> Extra {
-    let worst = troubles
+    let problems: Vec<_> = troubles
         .iter()
-        .find(|trouble| trouble.is_grave)
-        .or(troubles.first());
-    let messages: Vec<&str> = troubles
-        .iter()
-        .map(|trouble| trouble.message.as_str())
+        .map(|trouble| {
+            (
+                trouble.is_grave,
+                trouble.reason.as_str(),
+                trouble.message.as_str(),
+            )
+        })
         .collect();
-    Extra {
-        type_: ConditionType::Healthy,
-        status: match worst {
-            Some(worst) if worst.is_grave => ConditionStatus::False,
-            Some(_) | None => ConditionStatus::True,
-        },
-        reason: worst.map_or(HEALTHY.into(), |worst| worst.reason.clone().into()),
-        message: messages.join(" "),
-    }
+    Extra::healthy(&problems)
 }
 
 fn before(world: &ProtectedVmWorld) -> Option<Extra> {

@@ -1,11 +1,11 @@
 //! `Healthy` of a vault, and `status.health`: what the service says of it, where it says anything. Azure has no call for it, and then the
 //! condition is not there.
 
-use kluis_api::{ConditionStatus, ConditionType, VaultHealth};
+use kluis_api::{ConditionType, VaultHealth};
 use kluis_arm::id::VaultId;
 
 use super::standing;
-use crate::conditions::{Extra, HEALTHY, Standing, Verdict, moment};
+use crate::conditions::{Extra, Standing, Verdict, moment};
 use crate::world::{Observed, VaultHealthFact, VaultWorld, Want};
 
 /// Read as often as the vault itself is, once it is known to be there and ours.
@@ -47,22 +47,18 @@ pub(super) fn in_verdict(mut verdict: Verdict, health: Option<&Extra>) -> Verdic
 }
 
 fn judged(health: &VaultHealthFact) -> Extra {
-    let problems = &health.problems;
-    let worst = problems.iter().find(|problem| problem.is_grave);
-    let worst = worst.or(problems.first());
-    let messages: Vec<&str> = problems
+    let problems: Vec<_> = health
+        .problems
         .iter()
-        .map(|problem| problem.message.as_str())
+        .map(|problem| {
+            (
+                problem.is_grave,
+                problem.title.as_str(),
+                problem.message.as_str(),
+            )
+        })
         .collect();
-    Extra {
-        type_: ConditionType::Healthy,
-        status: match worst {
-            Some(worst) if worst.is_grave => ConditionStatus::False,
-            Some(_) | None => ConditionStatus::True,
-        },
-        reason: worst.map_or(HEALTHY.into(), |worst| worst.title.clone().into()),
-        message: messages.join(" "),
-    }
+    Extra::healthy(&problems)
 }
 
 fn told(health: &VaultHealthFact) -> VaultHealth {
