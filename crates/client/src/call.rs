@@ -101,6 +101,8 @@ pub struct ArmResponse {
     pub status: u16,
     /// The service's clock.
     pub date: Option<Timestamp>,
+    /// Whether that clock is a virtual one, which a person moves (`x-kluis-clock: virtual`).
+    pub virtual_clock: bool,
     /// How long the service wants to be left alone.
     pub retry_after: Option<SignedDuration>,
     /// The URL of the status document of a long-running operation.
@@ -119,6 +121,7 @@ impl ArmResponse {
         Self {
             status,
             date: None,
+            virtual_clock: false,
             retry_after: None,
             async_operation: None,
             location: None,

@@ -222,6 +222,7 @@ fn read(
     Ok(ArmResponse {
         status,
         date,
+        virtual_clock: text("x-kluis-clock") == Some("virtual"),
         retry_after,
         async_operation: text("azure-asyncoperation").map(str::to_owned),
         location: text("location").map(str::to_owned),

@@ -243,6 +243,7 @@ impl Arm for Azure {
             async_operation: answer.header("azure-asyncoperation").map(str::to_owned),
             location: answer.header("location").map(str::to_owned),
             rate_limit_remaining: None,
+            virtual_clock: false,
             body: answer.body,
         })
     }

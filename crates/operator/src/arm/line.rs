@@ -184,7 +184,9 @@ impl Line {
                 return (ended, false);
             };
             state.budget.learn(answer, now);
-            let jumped = answer.date.is_some_and(|date| state.is_told(date, now));
+            let jumped = answer
+                .date
+                .is_some_and(|date| state.is_told(date, answer.virtual_clock, now));
             (ended, jumped)
         });
         ended
@@ -213,10 +215,10 @@ impl State {
     }
 
     /// Takes in the service's time. True when its clock was set forward meanwhile.
-    fn is_told(&mut self, date: Timestamp, now: Timestamp) -> bool {
+    fn is_told(&mut self, date: Timestamp, virtual_clock: bool, now: Timestamp) -> bool {
         let before = self.told.replace((date, now));
         self.offset = date.duration_since(now);
-        self.agreement = Some(Agreement::after(self.agreement, date, now));
+        self.agreement = Some(Agreement::after(self.agreement, date, virtual_clock, now));
         let Some((then, ours)) = before else {
             return false;
         };

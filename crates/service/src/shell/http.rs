@@ -31,6 +31,8 @@ use crate::extension;
 
 /// Where the virtual clock is moved.
 const CLOCK: &str = "/_kluis/clock";
+/// Says of an answer that its `Date` is another than the world's on purpose, so that nobody takes a leap of it for a fault.
+const CLOCK_KIND: header::HeaderName = header::HeaderName::from_static("x-kluis-clock");
 
 /// What every request needs.
 pub(super) struct App {
@@ -410,6 +412,9 @@ impl App {
             .timestamp_to_rfc9110_string(&self.engine.now());
         if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
             headers.insert(header::DATE, date);
+        }
+        if self.engine.clock.is_virtual() {
+            headers.insert(CLOCK_KIND, HeaderValue::from_static("virtual"));
         }
         for (name, value) in response.headers {
             if let (Ok(name), Ok(value)) = (
