@@ -34,12 +34,30 @@ pub trait Arm: Send + Sync {
 /// [`Failure::Unreadable`] also for a list that leads back to a page of its own, or exceeds [`MAX_PAGES`],
 /// [`MAX_EMPTY_PAGES`] or [`MAX_ITEMS`]: a service that has lost its way is not asked without an end.
 pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Failure> {
+    let mut items = Vec::new();
+    pages(arm, request, |page| {
+        items.extend(page);
+        Ok(())
+    })
+    .await?;
+    Ok(items)
+}
+
+/// The same, page by page: what a page holds of which little is kept need not be held until the last one.
+///
+/// # Errors
+/// Those of [`list`], and the first that `take` gives.
+pub async fn pages(
+    arm: &dyn Arm,
+    request: ArmRequest,
+    mut take: impl FnMut(Vec<Value>) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
     let operation = request.to_string();
     let unreadable = |problem: String| Failure::Unreadable {
         operation: operation.clone(),
         problem,
     };
-    let mut items = Vec::new();
+    let mut count = 0;
     let mut next = Some(request);
     let mut asked: Vec<ArmRequest> = Vec::new();
     let mut empty = 0;
@@ -58,12 +76,13 @@ pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Fail
         match body.get_mut("value").map(Value::take) {
             Some(Value::Array(page)) => {
                 empty = if page.is_empty() { empty + 1 } else { 0 };
-                items.extend(page);
+                count += page.len();
+                if count > MAX_ITEMS {
+                    return Err(unreadable(format!("more than {MAX_ITEMS} entries")));
+                }
+                take(page)?;
             }
             _ => return Err(unreadable("a list without \"value\"".to_owned())),
-        }
-        if items.len() > MAX_ITEMS {
-            return Err(unreadable(format!("more than {MAX_ITEMS} entries")));
         }
         if empty > MAX_EMPTY_PAGES {
             let problem = format!("more than {MAX_EMPTY_PAGES} pages without an entry");
@@ -75,7 +94,7 @@ pub async fn list(arm: &dyn Arm, request: ArmRequest) -> Result<Vec<Value>, Fail
             Some(link) => Some(arm.follow(link)?),
         };
     }
-    Ok(items)
+    Ok(())
 }
 
 /// How far a long-running operation is, read once.

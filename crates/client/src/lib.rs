@@ -17,7 +17,9 @@ mod header;
 mod link;
 mod transport;
 
-pub use arm::{Arm, MAX_EMPTY_PAGES, MAX_ITEMS, MAX_PAGES, OperationReading, list, operation};
+pub use arm::{
+    Arm, MAX_EMPTY_PAGES, MAX_ITEMS, MAX_PAGES, OperationReading, list, operation, pages,
+};
 pub use call::{ArmRequest, ArmResponse, Method};
 pub use client::{ArmClient, Endpoint};
 pub use credential::{Credential, Secret};

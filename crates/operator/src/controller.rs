@@ -105,8 +105,9 @@ pub(crate) async fn run(
                 }
             }
             Some((key, next)) = tasks.end() => {
-                let next = next.map(|next| Instant::now() + unsigned(next));
-                queue.done(&key, next, lane_of(&key));
+                let now = Instant::now();
+                let next = next.map(|next| now + unsigned(next));
+                queue.done(&key, now, next, lane_of(&key));
             }
             () = tokio::time::sleep_until(due.into()) => {}
             _ = stop.wait_for(|stop| *stop) => break,

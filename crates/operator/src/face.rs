@@ -4,11 +4,9 @@
 //! next one for ever. Nor is all that it says a reason to look at others: of a thousand items that use a policy none
 //! has to know that it is used by one more.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde_json::{Value, json};
 
-use crate::key::Kind;
+use crate::{kept::digest, key::Kind};
 
 /// What makes an object worth a look of its own: all but its status; but of what ends, that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +68,6 @@ impl Bearing {
             own,
         ])))
     }
-}
-
-/// Told apart by 64 bits: thousands of objects are remembered, and a chance of one in a billion billion is no reason to
-/// remember them whole.
-fn digest(value: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {

@@ -19,8 +19,10 @@ use crate::{
     cluster,
     events::Events,
     fence::Fence,
+    kept::Kept,
     key::{Key, Kind, resource},
     objects::{Objects, ObjectsError, SecretValue, Version},
+    references::Machine,
     store::Store,
 };
 
@@ -133,15 +135,24 @@ impl Objects for KubeObjects {
         Ok(self.store.get(key))
     }
 
-    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+    async fn list(&self, kind: Kind) -> Result<Vec<Kept>, ObjectsError> {
         self.store.is_complete().await;
         let keys = self.store.of_kind(kind);
-        Ok(keys.iter().filter_map(|key| self.store.get(key)).collect())
+        Ok(keys.iter().filter_map(|key| self.store.kept(key)).collect())
     }
 
-    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<(Key, Kept)>, ObjectsError> {
         self.store.is_complete().await;
         Ok(self.store.users(used, kind))
+    }
+
+    async fn declaring(
+        &self,
+        vault: &Key,
+        machine: &Machine,
+    ) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        self.store.is_complete().await;
+        Ok(self.store.declaring(vault, machine))
     }
 
     async fn apply_status(

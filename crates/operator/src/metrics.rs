@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use kluis_client::{ArmRequest, Class, Failure};
@@ -32,7 +32,9 @@ struct Numbers {
     drifts: BTreeMap<Kind, u64>,
     rate_limit_remaining: Option<u32>,
     readiness: BTreeMap<Key, &'static str>,
-    facts: BTreeMap<Key, Vec<Fact>>,
+    facts: BTreeMap<Key, Arc<[Fact]>>,
+    /// How many objects tell the same: of thousands, most do.
+    alike: BTreeMap<Arc<[Fact]>, u64>,
     unreadable: BTreeSet<Key>,
     leader: bool,
     waiting: usize,
@@ -98,7 +100,7 @@ impl Metrics {
             }
             None => {
                 numbers.readiness.remove(key);
-                numbers.facts.remove(key);
+                numbers.tells(key, None);
                 numbers.unreadable.remove(key);
             }
         });
@@ -114,7 +116,7 @@ impl Metrics {
 
     /// What an object's status tells that is worth counting.
     pub(crate) fn facts(&self, key: &Key, facts: Vec<Fact>) {
-        self.with(|numbers| numbers.facts.insert(key.clone(), facts));
+        self.with(|numbers| numbers.tells(key, Some(facts)));
     }
 
     /// Whether this replica is the one that acts.
@@ -130,6 +132,30 @@ impl Metrics {
     /// All of it, as `/metrics` shows it.
     pub fn render(&self) -> String {
         self.with(|numbers| render(numbers))
+    }
+}
+
+impl Numbers {
+    /// What an object tells now, or that it is gone.
+    fn tells(&mut self, key: &Key, facts: Option<Vec<Fact>>) {
+        let facts = facts.map(|facts| {
+            let known = self.alike.get_key_value(facts.as_slice());
+            known.map_or_else(|| facts.into(), |(known, _)| Arc::clone(known))
+        });
+        if let Some(facts) = &facts {
+            *self.alike.entry(Arc::clone(facts)).or_default() += 1;
+        }
+        let before = match facts {
+            Some(facts) => self.facts.insert(key.clone(), facts),
+            None => self.facts.remove(key),
+        };
+        let Some(before) = before else { return };
+        if let Some(count) = self.alike.get_mut(&before) {
+            *count -= 1;
+            if *count == 0 {
+                self.alike.remove(&before);
+            }
+        }
     }
 }
 
@@ -281,8 +307,10 @@ fn render(numbers: &Numbers) -> String {
             .collect(),
     );
     let mut counts: BTreeMap<&Fact, u64> = BTreeMap::new();
-    for fact in numbers.facts.values().flatten() {
-        *counts.entry(fact).or_default() += 1;
+    for (facts, alike) in &numbers.alike {
+        for fact in facts.iter() {
+            *counts.entry(fact).or_default() += alike;
+        }
     }
     for (name, help) in FAMILIES {
         let of_it = counts.iter().filter(|((family, _), _)| family == name);
@@ -313,6 +341,31 @@ mod tests {
         for name in names.filter_map(|line| line.split(' ').next()) {
             assert!(described.contains(&format!("| `{name}` |")), "{name}");
         }
+    }
+
+    #[test]
+    fn what_objects_tell_is_counted_as_they_tell_it_now() {
+        let metrics = Metrics::default();
+        let item = |name: &str| Key::new(Kind::ProtectedVM, "shop", name);
+        let tells = |name: &str, tier: &str| {
+            let fact = ("kluis_newest_points", format!("tier=\"{tier}\""));
+            metrics.facts(&item(name), vec![fact]);
+        };
+        let told = |tier: &str| {
+            let text = metrics.render();
+            let line = format!("kluis_newest_points{{tier=\"{tier}\"}} ");
+            let found = text.lines().find_map(|told| told.strip_prefix(&line));
+            found.map(str::to_owned)
+        };
+        tells("a", "Snapshot");
+        tells("b", "Snapshot");
+        assert_eq!(told("Snapshot").as_deref(), Some("2"));
+        tells("a", "Vault");
+        tells("a", "Vault");
+        assert_eq!(told("Vault").as_deref(), Some("1"));
+        assert_eq!(told("Snapshot").as_deref(), Some("1"));
+        metrics.readiness(&item("b"), None);
+        assert_eq!(told("Snapshot"), None);
     }
 
     #[test]

@@ -11,7 +11,11 @@ use kluis_client::Secret;
 use kluis_plan::Event;
 use serde_json::Value;
 
-use crate::key::{Key, Kind};
+use crate::{
+    kept::Kept,
+    key::{Key, Kind},
+    references::Machine,
+};
 
 /// Reading and writing objects. Writes name the version that they were decided on and fail when it is no longer the
 /// one.
@@ -26,10 +30,18 @@ pub trait Objects: Send + Sync {
     async fn known(&self, key: &Key) -> Result<Option<Arc<Value>>, ObjectsError>;
 
     /// Every object of a kind, as it is remembered. For what can't be told from who names whom.
-    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError>;
+    async fn list(&self, kind: Kind) -> Result<Vec<Kept>, ObjectsError>;
 
     /// The objects of a kind that name `used` (see [`crate::references()`]), as they are remembered, by name.
-    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError>;
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<(Key, Kept)>, ObjectsError>;
+
+    /// The ProtectedVMs that declare this machine in this vault, as they are remembered. A vault has a thousand of them, of which
+    /// these are one as a rule.
+    async fn declaring(
+        &self,
+        vault: &Key,
+        machine: &Machine,
+    ) -> Result<Vec<Arc<Value>>, ObjectsError>;
 
     /// Writes the whole status as ours, by server-side apply. `version` is the object's uid and resourceVersion.
     async fn apply_status(

@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster,
+    kept::Kept,
     key::{KINDS, Key, Kind, key_of, resource},
     objects::{Objects, ObjectsError, SecretValue, Version},
+    references::Machine,
     store::Store,
 };
 
@@ -235,13 +237,21 @@ impl Objects for Overlay {
         Ok(self.store.get(key))
     }
 
-    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+    async fn list(&self, kind: Kind) -> Result<Vec<Kept>, ObjectsError> {
         let keys = self.store.of_kind(kind);
-        Ok(keys.iter().filter_map(|key| self.store.get(key)).collect())
+        Ok(keys.iter().filter_map(|key| self.store.kept(key)).collect())
     }
 
-    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<(Key, Kept)>, ObjectsError> {
         Ok(self.store.users(used, kind))
+    }
+
+    async fn declaring(
+        &self,
+        vault: &Key,
+        machine: &Machine,
+    ) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        Ok(self.store.declaring(vault, machine))
     }
 
     async fn apply_status(

@@ -15,9 +15,12 @@ use crate::key::{Key, Kind};
 const AT_ONCE: usize = 32;
 /// Of these, what one service may have while no other wants any: one that hangs must leave room for those to come.
 const ONE_SERVICE: usize = 24;
-/// How long after it began an object is begun again that is only told of what others do: a policy is told of each of
+/// How long after it began an object is begun again that is only told of what others do, at least: a policy is told of each of
 /// the thousand items that begin to use it.
 const CALM: Duration = Duration::from_millis(500);
+/// The same in times of what its last look took, and at most: a policy of ten thousand items takes long.
+const CALM_TIMES: u32 = 5;
+const CALM_LONGEST: Duration = Duration::from_secs(10);
 
 /// The service that objects wait for; none for those that are about none, or about several.
 pub(crate) type Lane = Option<Key>;
@@ -56,6 +59,7 @@ struct Place {
     stands: Stands,
     due: Option<Instant>,
     begun: Option<Instant>,
+    calm: Duration,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -92,8 +96,9 @@ impl Queue {
 
     /// The same, though not right after it was begun.
     pub(crate) fn wake_calmly(&mut self, key: &Key, lane: Lane, now: Instant) {
-        let begun = self.place(key).begun;
-        match begun.map(|begun| begun + CALM).filter(|at| *at > now) {
+        let place = self.place(key);
+        let calm = place.begun.map(|begun| begun + place.calm);
+        match calm.filter(|at| *at > now) {
             Some(at) => self.wake_at(key, at),
             None => self.wake(key, lane),
         }
@@ -146,12 +151,16 @@ impl Queue {
 
     /// A look is over; the next one is due then. Without a next one, and without anything that has happened meanwhile,
     /// the object is forgotten until it is woken.
-    pub(crate) fn done(&mut self, key: &Key, next: Option<Instant>, lane: Lane) {
+    pub(crate) fn done(&mut self, key: &Key, now: Instant, next: Option<Instant>, lane: Lane) {
         let Some(place) = self.places.get_mut(key) else {
             return;
         };
         let again = place.stands == Stands::Running { again: true };
         place.stands = Stands::Resting;
+        let took = place
+            .begun
+            .map(|begun| now.saturating_duration_since(begun));
+        place.calm = (took.unwrap_or_default() * CALM_TIMES).clamp(CALM, CALM_LONGEST);
         let was = place.lane.clone();
         let rests = place.due.is_none();
         self.running = self.running.saturating_sub(1);
@@ -188,6 +197,7 @@ impl Queue {
             stands: Stands::Resting,
             due: None,
             begun: None,
+            calm: CALM,
         })
     }
 
@@ -222,9 +232,9 @@ mod tests {
         assert_eq!(queue.take(now, none), Some(item("a")));
         queue.wake(&item("a"), None);
         assert_eq!(queue.take(now, none), None);
-        queue.done(&item("a"), None, None);
+        queue.done(&item("a"), now, None, None);
         assert_eq!(queue.take(now, none), Some(item("a")));
-        queue.done(&item("a"), None, None);
+        queue.done(&item("a"), now, None, None);
         assert_eq!(queue.take(now, none), None);
         assert!(queue.places.is_empty() && queue.lanes.is_empty());
     }
@@ -235,7 +245,7 @@ mod tests {
         let at = |seconds| now + Duration::from_secs(seconds);
         queue.wake(&item("a"), None);
         assert_eq!(queue.take(now, none), Some(item("a")));
-        queue.done(&item("a"), Some(at(60)), None);
+        queue.done(&item("a"), now, Some(at(60)), None);
         queue.wake_at(&item("a"), at(10));
         queue.wake_at(&item("a"), at(30));
         assert_eq!(queue.next_due(), Some(at(10)));
@@ -290,10 +300,23 @@ mod tests {
         queue.wake_calmly(&policy, None, now);
         assert_eq!(queue.take(now, none), Some(policy.clone()));
         queue.wake_calmly(&policy, None, now);
-        queue.done(&policy, None, None);
+        queue.done(&policy, now, None, None);
         queue.wake_calmly(&policy, None, now);
         assert_eq!(queue.take(now, none), None);
         assert_eq!(queue.next_due(), Some(now + CALM));
         assert_eq!(queue.take(now + CALM, none), Some(policy));
+    }
+
+    #[test]
+    fn what_takes_long_is_looked_at_less_often() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let policy = Key::new(Kind::BackupPolicy, "shop", "daily");
+        queue.wake(&policy, None);
+        assert_eq!(queue.take(now, none), Some(policy.clone()));
+        let ended = now + Duration::from_millis(800);
+        let later = Some(now + Duration::from_secs(3600));
+        queue.done(&policy, ended, later, None);
+        queue.wake_calmly(&policy, None, ended);
+        assert_eq!(queue.next_due(), Some(now + Duration::from_secs(4)));
     }
 }

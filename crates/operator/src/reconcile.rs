@@ -17,6 +17,7 @@ use crate::{
     objects::{ObjectsError, Version},
     observe::{Observation, ObserveError, observe},
     report::{ReportError, report},
+    second_look::second_look,
     unreadable,
 };
 
@@ -124,6 +125,8 @@ async fn attempt(key: &Key, ctx: &Ctx) -> Result<Outcome, Unreported> {
     }
     let now = lines.now();
     let (said, next) = plan.report_after(&execution.outcomes);
+    let second = second_look(key, &plan, &execution, &said, ctx).await;
+    let (said, next) = second.unwrap_or((said, next));
     if execution.gone {
         say_goodbye(&said, &execution.version, ctx).await;
     } else {

@@ -2,6 +2,7 @@
 //!
 //! It is read from raw objects, so that one that doesn't decode still wakes those that wait for it.
 
+use kluis_arm::id::VmId;
 use serde_json::Value;
 
 use crate::key::{Key, Kind};
@@ -34,6 +35,32 @@ pub fn references(kind: Kind, object: &Value) -> Vec<Key> {
         ],
     };
     found.into_iter().flatten().collect()
+}
+
+/// A machine as objects declare it: its resource group and its name, folded, because Azure tells no case apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Machine {
+    group: String,
+    name: String,
+}
+
+/// The machine that a ProtectedVM declares, however it is written.
+pub fn machine(item: &Value) -> Machine {
+    let vm = &item["spec"]["vm"];
+    let id = vm["resourceId"].as_str();
+    match id.and_then(|id| id.parse::<VmId>().ok()) {
+        Some(id) => Machine {
+            group: id.resource_group.folded(),
+            name: id.name.folded(),
+        },
+        None => {
+            let folded = |text: &Value| text.as_str().unwrap_or_default().to_ascii_lowercase();
+            Machine {
+                group: folded(&vm["resourceGroup"]),
+                name: folded(&vm["name"]),
+            }
+        }
+    }
 }
 
 fn vaults_of(status: &Value) -> Vec<Option<Key>> {

@@ -15,8 +15,9 @@ use tokio::sync::watch;
 
 use crate::{
     graph::Graph,
+    kept::{Kept, digest},
     key::{KINDS, Key, Kind},
-    references::references,
+    references::{Machine, machine, references},
 };
 
 /// The objects, and who uses whom.
@@ -29,14 +30,27 @@ pub(crate) struct Store {
 
 #[derive(Debug, Default)]
 struct State {
-    objects: HashMap<Key, Arc<Value>>,
+    objects: HashMap<Key, Remembered>,
     graph: Graph,
-    /// Objects by what they are called in Azure, in lower case.
-    by_azure_id: HashMap<String, Key>,
+    /// ProtectedVMs by the digest of what they are called in Azure, in lower case.
+    by_azure_id: HashMap<u64, Key>,
+    /// ProtectedVMs by the digest of the vault and the machine that they declare.
+    by_machine: HashMap<u64, Vec<Key>>,
     /// What a list that is coming in has had so far.
     listed: BTreeMap<Kind, HashSet<Key>>,
     /// Labels, by namespace; none before they were listed.
     namespaces: Option<HashMap<String, BTreeMap<String, String>>>,
+}
+
+/// An object, and what it is told apart and found by.
+#[derive(Debug)]
+struct Remembered {
+    kept: Kept,
+    uid: u64,
+    /// Versions of one object grow (KEP-5504). One that is no number is older than any.
+    version: Option<u64>,
+    azure_id: Option<u64>,
+    machine: Option<u64>,
 }
 
 impl Default for Store {
@@ -61,11 +75,12 @@ impl Store {
     /// One object of a list.
     pub(crate) fn listed(&self, key: &Key, object: DynamicObject) {
         let object = Arc::new(trimmed(object));
+        let remembered = Remembered::of(key, &object);
         self.with(|state| {
             if let Some(listed) = state.listed.get_mut(&key.kind) {
                 listed.insert(key.clone());
             }
-            state.keep(key, object);
+            state.keep(key, &object, remembered);
         });
     }
 
@@ -94,9 +109,10 @@ impl Store {
     /// An object that was made or changed, by whomever. What it named before, and names now.
     pub(crate) fn changed(&self, key: &Key, object: DynamicObject) -> (Arc<Value>, Vec<Key>) {
         let object = Arc::new(trimmed(object));
+        let remembered = Remembered::of(key, &object);
         self.with(|state| {
             let mut uses = state.graph.uses(key).to_vec();
-            state.keep(key, Arc::clone(&object));
+            state.keep(key, &object, remembered);
             uses.extend(state.graph.uses(key).iter().cloned());
             (object, uses)
         })
@@ -110,7 +126,8 @@ impl Store {
             self.removed(key);
         } else {
             let object = Arc::new(trimmed(object));
-            self.with(|state| state.keep(key, object));
+            let remembered = Remembered::of(key, &object);
+            self.with(|state| state.keep(key, &object, remembered));
         }
     }
 
@@ -125,17 +142,34 @@ impl Store {
 
     /// One object.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Value>> {
-        self.with(|state| state.objects.get(key).cloned())
+        self.kept(key).map(|kept| kept.object())
+    }
+
+    /// One object, for later.
+    pub(crate) fn kept(&self, key: &Key) -> Option<Kept> {
+        self.with(|state| Some(state.objects.get(key)?.kept.clone()))
     }
 
     /// The objects of a kind that name `used`, by name.
-    pub(crate) fn users(&self, used: &Key, kind: Kind) -> Vec<Arc<Value>> {
+    pub(crate) fn users(&self, used: &Key, kind: Kind) -> Vec<(Key, Kept)> {
         self.with(|state| {
             let users = state.graph.users(used).filter(|user| user.kind == kind);
             users
-                .filter_map(|user| state.objects.get(user).cloned())
+                .filter_map(|user| Some((user.clone(), state.objects.get(user)?.kept.clone())))
                 .collect()
         })
+    }
+
+    /// The ProtectedVMs that declare a machine in a vault.
+    pub(crate) fn declaring(&self, vault: &Key, machine: &Machine) -> Vec<Arc<Value>> {
+        let found: Vec<Kept> = self.with(|state| {
+            let keys = state.by_machine.get(&digest(&(vault, machine)));
+            let objects = keys.into_iter().flatten();
+            objects
+                .filter_map(|key| Some(state.objects.get(key)?.kept.clone()))
+                .collect()
+        });
+        found.iter().map(Kept::object).collect()
     }
 
     /// What is known of who uses whom.
@@ -163,7 +197,7 @@ impl Store {
         self.with(|state| {
             state
                 .by_azure_id
-                .get(&azure_id.to_ascii_lowercase())
+                .get(&digest(&azure_id.to_ascii_lowercase()))
                 .cloned()
         })
     }
@@ -213,29 +247,48 @@ impl Store {
 
 impl State {
     /// Keeps an object, unless a newer one is kept already.
-    fn keep(&mut self, key: &Key, object: Arc<Value>) {
-        let newer = self.objects.get(key).is_some_and(|kept| {
-            kept["metadata"]["uid"] == object["metadata"]["uid"] && version(kept) > version(&object)
-        });
-        if newer {
+    fn keep(&mut self, key: &Key, object: &Value, now: Remembered) {
+        let before = self.objects.get(key);
+        if before.is_some_and(|before| before.uid == now.uid && before.version > now.version) {
             return;
         }
-        self.graph.set(key, references(key.kind, &object));
-        if let Some(id) = azure_id(key.kind, &object) {
+        let machine_before = before.and_then(|before| before.machine);
+        self.graph.set(key, references(key.kind, object));
+        if let Some(id) = now.azure_id {
             self.by_azure_id.insert(id, key.clone());
         }
-        self.objects.insert(key.clone(), object);
+        if machine_before != now.machine {
+            self.declares_no_more(machine_before, key);
+            if let Some(machine) = now.machine {
+                self.by_machine
+                    .entry(machine)
+                    .or_insert_with(|| Vec::with_capacity(1))
+                    .push(key.clone());
+            }
+        }
+        self.objects.insert(key.clone(), now);
     }
 
     fn remove(&mut self, key: &Key) {
         self.graph.remove(key);
-        let Some(object) = self.objects.remove(key) else {
+        let Some(gone) = self.objects.remove(key) else {
             return;
         };
-        if let Some(id) = azure_id(key.kind, &object)
+        self.declares_no_more(gone.machine, key);
+        if let Some(id) = gone.azure_id
             && self.by_azure_id.get(&id) == Some(key)
         {
             self.by_azure_id.remove(&id);
+        }
+    }
+
+    fn declares_no_more(&mut self, machine: Option<u64>, key: &Key) {
+        let Some(machine) = machine else { return };
+        if let Some(keys) = self.by_machine.get_mut(&machine) {
+            keys.retain(|other| other != key);
+            if keys.is_empty() {
+                self.by_machine.remove(&machine);
+            }
         }
     }
 
@@ -244,15 +297,26 @@ impl State {
     }
 }
 
-/// Versions of one object grow (KEP-5504). One that is no number is older than any.
-fn version(object: &Value) -> Option<u64> {
-    object["metadata"]["resourceVersion"].as_str()?.parse().ok()
-}
-
-fn azure_id(kind: Kind, object: &Value) -> Option<String> {
-    let id = object["status"]["azureId"].as_str();
-    id.filter(|_| kind == Kind::ProtectedVM)
-        .map(str::to_ascii_lowercase)
+impl Remembered {
+    fn of(key: &Key, object: &Arc<Value>) -> Self {
+        let is_item = key.kind == Kind::ProtectedVM;
+        let metadata = &object["metadata"];
+        let version = metadata["resourceVersion"].as_str();
+        let azure_id = object["status"]["azureId"].as_str();
+        let vault = references(key.kind, object).into_iter();
+        let vault = vault.filter(|used| is_item && used.kind == Kind::Vault);
+        Self {
+            kept: Kept::of(key.kind, object),
+            uid: digest(&metadata["uid"]),
+            version: version.and_then(|version| version.parse().ok()),
+            azure_id: azure_id
+                .filter(|_| is_item)
+                .map(|id| digest(&id.to_ascii_lowercase())),
+            machine: vault
+                .map(|vault| digest(&(&vault, &machine(object))))
+                .next(),
+        }
+    }
 }
 
 /// The object without who wrote which field, and without kubectl's copy of it.
@@ -298,6 +362,21 @@ mod tests {
         assert_eq!(store.users(&vault("c"), Kind::ProtectedVM).len(), 1);
         assert!(store.users(&vault("a"), Kind::ProtectedVM).is_empty());
         assert_eq!(store.standing_for("/subscriptions/s/X"), Some(key()));
+    }
+
+    #[test]
+    fn who_declares_a_machine_in_a_vault_is_found_by_it() {
+        let store = Store::default();
+        store.changed(&key(), object(1, "a"));
+        let vault = |name| Key::new(Kind::Vault, "shop", name);
+        let declared = machine(&store.get(&key()).unwrap());
+        let count = |name| store.declaring(&vault(name), &declared).len();
+        assert_eq!((count("a"), count("b")), (1, 0));
+        store.written(&key(), object(2, "b"));
+        store.changed(&key(), object(2, "b"));
+        assert_eq!((count("a"), count("b")), (0, 1));
+        store.removed(&key());
+        assert_eq!((count("a"), count("b")), (0, 0));
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl World for ProtectedVmWorld {
         }
         let url = self
             .operation()
+            .filter(|operation| self.asks_after(operation, &target))
             .and_then(|operation| operation.status_url.clone());
         let mut wants: Vec<Want> = url
             .filter(|_| self.progress.is_none())
@@ -109,7 +110,15 @@ impl World for ProtectedVmWorld {
             {
                 self.backup_progress = Some(progress);
             }
-            (Want::Progress { .. }, Fact::Progress(progress)) => self.progress = Some(progress),
+            (Want::Progress { .. }, Fact::Progress(progress)) => {
+                // What was not there while it was being made may be there now.
+                let is_over = matches!(&progress, Observed::Found(Progress::Succeeded { .. }));
+                self.arm = self
+                    .arm
+                    .take()
+                    .filter(|item| !(is_over && item.is_absent()));
+                self.progress = Some(progress);
+            }
             (Want::Protectable { .. }, Fact::Protectable(protectable)) => {
                 self.protectable = Some(protectable);
             }
@@ -145,6 +154,17 @@ impl ProtectedVmWorld {
 
     fn operation(&self) -> Option<&kluis_api::Operation> {
         self.status().and_then(|status| status.operation.as_ref())
+    }
+
+    /// Whether the operation in the status has to tell how it is. Of a protection the item tells it, which is read in any case.
+    fn asks_after(&self, operation: &kluis_api::Operation, target: &Target<'_>) -> bool {
+        let is_there = || {
+            let seen = self.seen();
+            seen.is_some_and(|seen| protection::is_as_declared(self, target, &seen))
+        };
+        operation.kind != OperationKind::Protect
+            || self.is_going()
+            || (self.arm.is_some() && !is_there())
     }
 
     fn target(&self) -> Result<Target<'_>, Waiting> {

@@ -4,12 +4,13 @@
 //! the same machine: a figure that a slower machine does not change. All Ready is first seen on the operator's own
 //! metrics, which costs nobody anything, and then read from every object.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::figure::Figure;
 use super::fleet::Fleet;
@@ -54,17 +55,11 @@ pub fn run(wish: Wish) -> Result<()> {
         kubectl.run(["create", "namespace", name])?;
     }
     let port = free_port()?;
-    let mut operator = Operator::start(&operator::Setup {
+    let setup = operator::Setup {
         metrics_port: port,
         ..operator::Setup::new(cluster.kubeconfig(), dir.path())
-    })?;
-    operator.daemon().ready(patience(), || {
-        Ok(match Scrape::of(port) {
-            Ok(scrape) if scrape.sum("kluis_leader", &[]) == 1.0 => Look::Done(()),
-            Ok(_) => Look::NotYet("it does not act yet".to_owned()),
-            Err(why) => Look::NotYet(format!("{why:#}")),
-        })
-    })?;
+    };
+    let mut operator = acting(&setup)?;
 
     // Nothing is due for half a day: no backup runs into what is measured.
     let noon = Timestamp::now()
@@ -74,17 +69,8 @@ pub fn run(wish: Wish) -> Result<()> {
     let begun = Instant::now();
     kubectl.feed(&["apply", "-f", "-"], &manifests)?;
     let applied = begun.elapsed();
-    let ready = until("all to be Ready", wish.limit, || {
-        operator.daemon().check()?;
-        let ready =
-            Scrape::of(port)?.sum("kluis_objects", &["kind=\"ProtectedVM\"", "ready=\"True\""]);
-        Ok(if ready >= whole(machines) {
-            Look::Done(begun.elapsed())
-        } else {
-            Look::NotYet(format!("{ready} of {machines}"))
-        })
-    })
-    .map_err(|why| why.context(operator.daemon().tail()))?;
+    until_ready(&mut operator, port, wish)?;
+    let ready = begun.elapsed();
     all_ready(&kubectl.within(Fleet::NAMESPACE), machines)?;
     let busy = Scrape::of(port)?;
     let mut in_cluster = 0.0;
@@ -112,15 +98,85 @@ pub fn run(wish: Wish) -> Result<()> {
         goal: Some(2.0),
     }
     .tell();
-    at_rest(&mut operator, port, cluster.api(), wish.rest)?;
+    at_rest(&mut operator, port, cluster.api(), wish)?;
+    let at_first = peak_memory(operator.id())?;
+    let before = versions(cluster.api())?;
+    operator.daemon().stop()?;
+    drop(operator);
+    let begun = Instant::now();
+    let mut operator = acting(&setup)?;
+    until_ready(&mut operator, port, wish)?;
     Figure {
-        name: "operator-memory".to_owned(),
-        value: peak_memory(operator.id())?,
+        name: wish.name("restart-to-rest"),
+        value: begun.elapsed().as_secs_f64(),
+        unit: "s",
+        goal: None,
+    }
+    .tell();
+    Figure {
+        name: wish.name("writes-after-restart"),
+        value: changed(&before, &versions(cluster.api())?),
+        unit: "writes",
+        goal: Some(0.0),
+    }
+    .tell();
+    let is_large = machines > USUAL;
+    Figure {
+        name: wish.name("memory"),
+        value: at_first.max(peak_memory(operator.id())?),
         unit: "MiB",
-        goal: Some(100.0),
+        goal: Some(if is_large { 150.0 } else { 100.0 }),
+    }
+    .tell();
+    Figure {
+        name: wish.name("service-memory"),
+        value: peak_memory(service.id())?,
+        unit: "MiB",
+        goal: is_large.then_some(300.0),
     }
     .tell();
     Ok(())
+}
+
+/// How many machines there are where nobody asks for another number: their figures' names do not say it.
+const USUAL: usize = 1000;
+
+impl Wish {
+    fn name(&self, figure: &str) -> String {
+        match self.fleet.machines {
+            USUAL => format!("operator-{figure}"),
+            machines => format!("operator-{machines}-{figure}"),
+        }
+    }
+}
+
+/// An operator that acts.
+fn acting(setup: &operator::Setup) -> Result<Operator> {
+    let mut operator = Operator::start(setup)?;
+    operator.daemon().ready(patience(), || {
+        Ok(match Scrape::of(setup.metrics_port) {
+            Ok(scrape) if scrape.sum("kluis_leader", &[]) == 1.0 => Look::Done(()),
+            Ok(_) => Look::NotYet("it does not act yet".to_owned()),
+            Err(why) => Look::NotYet(format!("{why:#}")),
+        })
+    })?;
+    Ok(operator)
+}
+
+/// Until the operator has looked at every machine and found it Ready.
+fn until_ready(operator: &mut Operator, port: u16, wish: Wish) -> Result<()> {
+    let machines = wish.fleet.machines;
+    until("all to be Ready", wish.limit, || {
+        operator.daemon().check()?;
+        let labels = ["kind=\"ProtectedVM\"", "ready=\"True\""];
+        let ready = Scrape::of(port)?.sum("kluis_objects", &labels);
+        Ok(if ready >= whole(machines) {
+            Look::Done(())
+        } else {
+            Look::NotYet(format!("{ready} of {machines}"))
+        })
+    })
+    .map_err(|why| why.context(operator.daemon().tail()))
 }
 
 /// Watches the operator while nothing happens. The last writes are given time to be over first.
@@ -128,8 +184,9 @@ fn at_rest(
     operator: &mut Operator,
     port: u16,
     api: &crate::https::Https,
-    window: Duration,
+    wish: Wish,
 ) -> Result<()> {
+    let window = wish.rest;
     const CALM: Duration = Duration::from_secs(10);
     let writes = |scrape: &Scrape| scrape.sum(CALLS, &[]) - scrape.sum(CALLS, READ);
     let mut last = (writes(&Scrape::of(port)?), Instant::now());
@@ -160,14 +217,14 @@ fn at_rest(
         eprintln!("  {line}");
     }
     Figure {
-        name: "operator-arm-reads-at-rest".to_owned(),
+        name: wish.name("arm-reads-at-rest"),
         value: reads * an_hour,
         unit: "reads/h",
         goal: None,
     }
     .tell();
     Figure {
-        name: "operator-writes-at-rest".to_owned(),
+        name: wish.name("writes-at-rest"),
         value: written * an_hour,
         unit: "writes/h",
         goal: Some(0.0),
@@ -177,8 +234,8 @@ fn at_rest(
 }
 
 /// Every object of ours with its version: an operator that writes where nothing changed shows here.
-fn versions(api: &crate::https::Https) -> Result<Vec<Value>> {
-    let mut versions = Vec::new();
+fn versions(api: &crate::https::Https) -> Result<BTreeSet<String>> {
+    let mut versions = BTreeSet::new();
     for kind in ["backupservices", "vaults", "backuppolicies", "protectedvms"] {
         let answer = api.get(&format!("/apis/kluis.dev/v1alpha1/{kind}"))?;
         if answer.status != 200 {
@@ -187,14 +244,14 @@ fn versions(api: &crate::https::Https) -> Result<Vec<Value>> {
         let items = answer.body["items"].as_array().into_iter().flatten();
         versions.extend(items.map(|item| {
             let metadata = &item["metadata"];
-            json!([kind, metadata["name"], metadata["resourceVersion"]])
+            json!([kind, metadata["name"], metadata["resourceVersion"]]).to_string()
         }));
     }
     Ok(versions)
 }
 
-fn changed(before: &[Value], after: &[Value]) -> f64 {
-    whole(after.iter().filter(|now| !before.contains(now)).count())
+fn changed(before: &BTreeSet<String>, after: &BTreeSet<String>) -> f64 {
+    whole(after.difference(before).count())
 }
 
 /// Reads every object: as many as there should be, each Ready as it is declared now.

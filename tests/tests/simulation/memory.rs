@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kluis_client::Secret;
 use kluis_operator::objects::{Objects, ObjectsError, SecretValue, Version};
-use kluis_operator::{Graph, Key, Kind, references};
+use kluis_operator::{Graph, Kept, Key, Kind, Machine, machine, references};
 use kluis_plan::Event;
 use serde_json::{Value, json};
 
@@ -94,6 +94,15 @@ impl Memory {
         self.state().objects.get(key).cloned()
     }
 
+    /// The objects of a kind that name this one.
+    fn naming(&self, used: &Key, kind: Kind) -> Vec<(Key, Arc<Value>)> {
+        let state = self.state();
+        let users = state.graph.users(used).filter(|key| key.kind == kind);
+        users
+            .filter_map(|key| Some((key.clone(), Arc::clone(state.objects.get(key)?))))
+            .collect()
+    }
+
     /// All events so far.
     pub(crate) fn events(&self) -> Vec<String> {
         self.state().events.clone()
@@ -161,7 +170,7 @@ impl Objects for Memory {
         Ok(self.shared(key))
     }
 
-    async fn list(&self, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
+    async fn list(&self, kind: Kind) -> Result<Vec<Kept>, ObjectsError> {
         let state = self.state();
         let first = Key {
             kind,
@@ -170,14 +179,26 @@ impl Objects for Memory {
         };
         let from = state.objects.range(first..);
         let of_kind = from.take_while(|(key, _)| key.kind == kind);
-        Ok(of_kind.map(|(_, object)| Arc::clone(object)).collect())
+        Ok(of_kind
+            .map(|(_, object)| Arc::clone(object).into())
+            .collect())
     }
 
-    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<Arc<Value>>, ObjectsError> {
-        let state = self.state();
-        let users = state.graph.users(used).filter(|key| key.kind == kind);
-        let users = users.filter_map(|key| state.objects.get(key).cloned());
-        Ok(users.collect())
+    async fn users(&self, used: &Key, kind: Kind) -> Result<Vec<(Key, Kept)>, ObjectsError> {
+        let users = self.naming(used, kind).into_iter();
+        Ok(users.map(|(key, object)| (key, object.into())).collect())
+    }
+
+    async fn declaring(
+        &self,
+        vault: &Key,
+        declared: &Machine,
+    ) -> Result<Vec<Arc<Value>>, ObjectsError> {
+        let items = self.naming(vault, Kind::ProtectedVM).into_iter();
+        let items = items.map(|(_, object)| object);
+        Ok(items
+            .filter(|object| machine(object) == *declared)
+            .collect())
     }
 
     async fn apply_status(

@@ -56,7 +56,7 @@ impl Line {
         }
         let asked = self.asked();
         let request = in_vault(vault, "backupProtectedItems", &Filter::default());
-        let listed: Pages<Item> = pages::read(self, request).await?;
+        let listed: Pages<Item> = pages::read(self, request, Some).await?;
         let items = Arc::new(listed.entries);
         let learnt = Arc::clone(&items);
         self.with(|state| state.shelf.vault(vault).contents.listed = Some((asked, learnt)));

@@ -37,6 +37,9 @@ pub(crate) struct Turn(
     #[expect(dead_code, reason = "it is held, not read")] tokio::sync::OwnedMutexGuard<()>,
 );
 
+/// Lists that are read at once: a page of each is in memory, undecoded.
+const LISTS: usize = 6;
+
 const EDITS: &str = "edits of policies";
 
 /// Whom a line tells.
@@ -51,6 +54,7 @@ pub struct Line {
     pub(super) tell: Told,
     pub(super) locks: locks::Known,
     pub(super) announced: Announced,
+    lists: tokio::sync::Semaphore,
     state: Mutex<State>,
 }
 
@@ -91,6 +95,7 @@ impl Line {
             tell,
             locks: locks::Known::default(),
             announced: Announced::default(),
+            lists: tokio::sync::Semaphore::new(LISTS),
             state: Mutex::new(State {
                 budget: Budget::new(limits),
                 pace: Pace::new(limits.rate),
@@ -142,6 +147,12 @@ impl Line {
             Arc::clone(gate)
         });
         gate.lock_owned().await
+    }
+
+    /// Waits until few others read a list.
+    pub(super) async fn turn_to_list(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It is never closed.
+        self.lists.acquire().await.ok()
     }
 
     /// Waits until nobody else edits a policy of the vault.

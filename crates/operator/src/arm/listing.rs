@@ -6,7 +6,7 @@
 //! So is what a list of several pages does not tell of. Where a service pages by a count, an entry that goes while the list
 //! is read moves the others up, and one that is there all the time is on no page.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,20 +44,36 @@ pub(super) struct Asked {
     pub(super) at: Timestamp,
 }
 
+/// An entry. A list has thousands, and of most nothing else is known than what it said.
 #[derive(Debug)]
 struct Entry<V> {
     /// None when it was asked for by itself and is not there.
-    value: Option<Arc<V>>,
+    value: Option<V>,
+    /// None when the list told of it last.
+    by_itself: Option<Box<ByItself>>,
+}
+
+impl<V> Entry<V> {
+    /// Whether it was asked for by itself after a list was.
+    fn is_younger(&self, list: Asked) -> bool {
+        let known = self.by_itself.as_deref();
+        known.is_some_and(|known| known.asked.moment > list.moment)
+    }
+}
+
+/// When an entry was asked for by itself.
+#[derive(Debug, Clone, Copy)]
+struct ByItself {
+    /// As its last word counts: a list that agrees with an absence renews it.
     asked: Asked,
-    /// When it was last asked for by itself; none when a list told of it since.
-    by_itself: Option<Timestamp>,
+    seen: Timestamp,
 }
 
 /// What is known of an entry.
 #[derive(Debug, PartialEq)]
 pub(super) enum Known<V> {
     /// It is this, or it is not there.
-    Is(Option<Arc<V>>),
+    Is(Option<V>),
     /// The list can't tell: ask for the entry.
     AskForIt,
     /// The list is too old, or was never read.
@@ -76,14 +92,14 @@ impl<K, V> Default for Listing<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
+impl<K: Hash + Eq + Clone, V: PartialEq + Clone> Listing<K, V> {
     /// Looks an entry up. Nothing that is as old as `age` counts.
     pub(super) fn look(&self, key: &K, now: Timestamp, age: SignedDuration) -> Known<V> {
         let touched = self.touched.get(key).copied().unwrap_or_default();
         let touched = touched.max(self.all_touched);
         let counts = |asked: Asked| asked.moment > touched && is_younger(asked.at, now, age);
         let entry = self.entries.get(key);
-        if let Some(entry) = entry.filter(|entry| counts(entry.asked)) {
+        if let Some(entry) = entry.filter(|entry| self.asked(entry).is_some_and(counts)) {
             return Known::Is(entry.value.clone());
         }
         match self.listed {
@@ -100,7 +116,7 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
     }
 
     /// All of it, where nothing of it was written since it was listed and it is younger than `age`.
-    pub(super) fn whole(&self, now: Timestamp, age: SignedDuration) -> Option<Vec<(K, Arc<V>)>> {
+    pub(super) fn whole(&self, now: Timestamp, age: SignedDuration) -> Option<Vec<(K, V)>> {
         let listed = self.listed?;
         let is_sound = listed.moment > self.all_touched
             && is_younger(listed.at, now, age)
@@ -112,7 +128,7 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
     }
 
     /// What is known to be there.
-    pub(super) fn entries(&self) -> Vec<(K, Arc<V>)> {
+    pub(super) fn entries(&self) -> Vec<(K, V)> {
         let there = self.entries.iter();
         there
             .filter_map(|(key, entry)| Some((key.clone(), entry.value.clone()?)))
@@ -121,35 +137,47 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
 
     /// Takes in the whole list. The entries that are not what they were when they were last known, if they were.
     pub(super) fn learn(&mut self, asked: Asked, silence: Silence, entries: Vec<(K, V)>) -> Vec<K> {
+        if self
+            .listed
+            .is_some_and(|listed| listed.moment > asked.moment)
+        {
+            return Vec::new();
+        }
         let mut before = std::mem::take(&mut self.entries);
+        self.entries.reserve(entries.len());
         let mut changed = Vec::new();
         for (key, value) in entries {
             let known = before.remove(&key);
             // What was asked for by itself while the list came in is younger than the list.
             let known = match known {
-                Some(known) if known.asked.moment > asked.moment => {
+                Some(known) if known.is_younger(asked) => {
                     self.entries.insert(key, known);
                     continue;
                 }
                 known => known,
             };
-            if known.is_some_and(|known| known.value.as_deref() != Some(&value)) {
+            if known.is_some_and(|known| known.value.as_ref() != Some(&value)) {
                 changed.push(key.clone());
             }
             let entry = Entry {
-                value: Some(Arc::new(value)),
-                asked,
+                value: Some(value),
                 by_itself: None,
             };
             self.entries.insert(key, entry);
         }
         for (key, entry) in before {
-            if entry.asked.moment > asked.moment {
+            if entry.is_younger(asked) {
                 self.entries.insert(key, entry);
             } else if entry.value.is_some() {
                 changed.push(key);
-            } else if silence == Silence::SaysNothing && self.is_still_absent(&key, &entry, asked) {
-                self.entries.insert(key, Entry { asked, ..entry });
+            } else if silence == Silence::SaysNothing
+                && let Some(seen) = self.still_absent_since(&key, &entry, asked)
+            {
+                let entry = Entry {
+                    value: None,
+                    by_itself: Some(Box::new(ByItself { asked, seen })),
+                };
+                self.entries.insert(key, entry);
             }
         }
         self.touched.retain(|_, touched| *touched > asked.moment);
@@ -158,26 +186,38 @@ impl<K: Hash + Eq + Clone, V: PartialEq> Listing<K, V> {
         changed
     }
 
-    /// Whether an absence that was seen by itself still counts when a list agrees with it: what was written since may have come.
-    fn is_still_absent(&self, key: &K, entry: &Entry<V>, listed: Asked) -> bool {
+    /// When an absence was seen by itself that still counts when a list agrees with it: what was written since may have come.
+    fn still_absent_since(&self, key: &K, entry: &Entry<V>, listed: Asked) -> Option<Timestamp> {
         let touched = self.touched.get(key).copied().unwrap_or_default();
-        entry.asked.moment > touched.max(self.all_touched)
-            && entry
-                .by_itself
-                .is_some_and(|seen| is_younger(seen, listed.at, SEEN_BY_ITSELF))
+        let known = entry.by_itself.as_deref()?;
+        let counts = known.asked.moment > touched.max(self.all_touched)
+            && is_younger(known.seen, listed.at, SEEN_BY_ITSELF);
+        counts.then_some(known.seen)
     }
 
     /// Takes in one entry that was asked for by itself.
-    pub(super) fn learn_one(&mut self, key: K, asked: Asked, value: Option<Arc<V>>) {
-        let newer = |entry: &Entry<V>| entry.asked.moment > asked.moment;
-        if !self.entries.get(&key).is_some_and(newer) {
+    pub(super) fn learn_one(&mut self, key: K, asked: Asked, value: Option<V>) {
+        let is_newer = |entry: &Entry<V>| {
+            self.asked(entry)
+                .is_some_and(|known| known.moment > asked.moment)
+        };
+        if !self.entries.get(&key).is_some_and(is_newer) {
+            let by_itself = ByItself {
+                asked,
+                seen: asked.at,
+            };
             let entry = Entry {
                 value,
-                asked,
-                by_itself: Some(asked.at),
+                by_itself: Some(Box::new(by_itself)),
             };
             self.entries.insert(key, entry);
         }
+    }
+
+    /// When an entry was asked for: by itself, or with the list.
+    fn asked(&self, entry: &Entry<V>) -> Option<Asked> {
+        let by_itself = entry.by_itself.as_deref();
+        by_itself.map(|known| known.asked).or(self.listed)
     }
 
     /// An entry was written, or a work on it has ended.
@@ -221,7 +261,7 @@ mod tests {
     }
 
     fn is(value: u8) -> Known<u8> {
-        Known::Is(Some(Arc::new(value)))
+        Known::Is(Some(value))
     }
 
     #[test]
@@ -242,7 +282,7 @@ mod tests {
         list.touch("a", 2);
         assert_eq!(list.look(&"a", at(1), MINUTE), Known::AskForIt);
         assert_eq!(list.look(&"b", at(1), MINUTE), is(2));
-        list.learn_one("a", asked(3, 1), Some(Arc::new(9)));
+        list.learn_one("a", asked(3, 1), Some(9));
         assert_eq!(list.look(&"a", at(2), MINUTE), is(9));
         // A list that was asked for before the write knows nothing of it.
         assert_eq!(
@@ -293,7 +333,7 @@ mod tests {
         let changed = list.learn(asked(2, 2), several, vec![("a", 1)]);
         assert_eq!(changed, ["b"]);
         assert_eq!(list.look(&"b", at(3), MINUTE), Known::AskForIt);
-        list.learn_one("b", asked(3, 3), Some(Arc::new(2)));
+        list.learn_one("b", asked(3, 3), Some(2));
         assert_eq!(list.look(&"b", at(4), MINUTE), is(2));
     }
 

@@ -7,7 +7,7 @@ use kluis_arm::{
     api_version::SENT,
     filter::Filter,
     id::{ItemId, PolicyId, VaultId, VmId},
-    item::Item,
+    item::{Item, ProtectedItem},
     job::{Job, JobDetail},
     policy::Policy,
     protectable::{Protectable, ProtectableItem},
@@ -21,6 +21,7 @@ use super::{
     pages::{self, Pages},
     shelf::{Jobs, Vault},
 };
+use crate::kept::digest;
 
 /// How old what is read may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub enum Freshness {
     /// As old as an object may be that rests.
     Rest,
 }
+
+/// An absence of this age is as good as one that is seen now. What a step makes where nothing was, it makes by a call that can be
+/// repeated; and who makes the same at the same moment is not found by a read before it either. What is there is read by itself.
+const ABSENCE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Line {
     pub(super) fn age(&self, fresh: Freshness) -> SignedDuration {
@@ -49,7 +54,13 @@ impl Line {
     pub async fn item(&self, id: &ItemId, fresh: Freshness) -> Result<Option<Arc<Item>>, Failure> {
         let look = |vault: &mut Vault, now| vault.items.look(id, now, self.age(fresh));
         let vault = id.vault();
-        if fresh != Freshness::Now {
+        if fresh == Freshness::Now {
+            let young = self.limits.list_age.min(ABSENCE);
+            let look = |vault: &mut Vault, now| vault.items.look(id, now, young);
+            if let Known::Is(None) = self.look(vault, look) {
+                return Ok(None);
+            }
+        } else {
             let mut known = self.look(vault, look);
             if known == Known::List {
                 let _gate = self.gate(vault, "items").await;
@@ -64,9 +75,8 @@ impl Line {
             }
         }
         let asked = self.asked();
-        let item = pages::one::<Item>(self, id.to_string())
-            .await?
-            .map(Arc::new);
+        let item = pages::one::<Item>(self, id.to_string()).await?;
+        let item = item.map(|item| Arc::new(decided_by(item)));
         self.with(|state| {
             let items = &mut state.shelf.vault(vault).items;
             items.learn_one(id.clone(), asked, item.clone());
@@ -96,15 +106,19 @@ impl Line {
     }
 
     async fn list_items(&self, vault: &VaultId) -> Result<(), Failure> {
+        let _turn = self.turn_to_list().await;
         let filter = of_vms().and("itemType", "VM");
         let asked = self.asked();
         let request = in_vault(vault, "backupProtectedItems", &filter);
-        let listed: Pages<Item> = pages::read(self, request).await?;
-        let items = listed.entries.into_iter().filter_map(|item| {
+        let listed = pages::read(self, request, |item: Item| {
             let id = item.id.as_ref()?.parse().ok()?;
-            Some((id, item))
+            Some((id, Arc::new(decided_by(item))))
         });
-        let (items, silence) = (items.collect(), listed.silence);
+        let Pages {
+            entries: items,
+            silence,
+            ..
+        } = listed.await?;
         let changed = self.with(|state| {
             let known = &mut state.shelf.vault(vault).items;
             known.learn(asked, silence, items)
@@ -150,14 +164,18 @@ impl Line {
     }
 
     async fn list_policies(&self, vault: &VaultId) -> Result<(), Failure> {
+        let _turn = self.turn_to_list().await;
         let asked = self.asked();
         let request = in_vault(vault, "backupPolicies", &of_vms());
-        let listed: Pages<Policy> = pages::read(self, request).await?;
-        let found = listed.entries.into_iter().filter_map(|policy| {
+        let listed = pages::read(self, request, |policy: Policy| {
             let id = policy.id.as_ref()?.parse().ok()?;
-            Some((id, policy))
+            Some((id, Arc::new(policy)))
         });
-        let (found, silence) = (found.collect(), listed.silence);
+        let Pages {
+            entries: found,
+            silence,
+            ..
+        } = listed.await?;
         self.with(|state| {
             let known = &mut state.shelf.vault(vault).policies;
             known.learn(asked, silence, found);
@@ -171,11 +189,12 @@ impl Line {
     /// # Errors
     /// As for [`Line::item`].
     pub async fn is_protectable(&self, vault: &VaultId, vm: &VmId) -> Result<bool, Failure> {
+        let machine = digest(vm);
         let look = |known: &mut Vault, now| {
             let protectable = &known.protectable;
-            match protectable.look(vm, now, self.age(Freshness::Rest)) {
-                there @ Known::Is(Some(_)) => there,
-                _ => protectable.look(vm, now, self.age(Freshness::Moment)),
+            match protectable.look(&machine, now, self.age(Freshness::Rest)) {
+                there @ Known::Is(Some(())) => there,
+                _ => protectable.look(&machine, now, self.age(Freshness::Moment)),
             }
         };
         let mut known = self.look(vault, look);
@@ -184,7 +203,7 @@ impl Line {
             known = self.look(vault, look);
             if known == Known::List {
                 let (asked, listed) = self.protectable(vault, &of_vms()).await?;
-                let machines = listed.entries.into_iter().map(|id| (id, ())).collect();
+                let machines = listed.entries.into_iter().map(|vm| (vm, ())).collect();
                 self.with(|state| {
                     let protectable = &mut state.shelf.vault(vault).protectable;
                     protectable.learn(asked, listed.silence, machines);
@@ -198,35 +217,32 @@ impl Line {
         // A machine has no path of its own here: it is asked for by its name.
         let named = of_vms().and("friendlyName", vm.name.as_str());
         let (asked, listed) = self.protectable(vault, &named).await?;
-        let found = listed.entries.contains(vm).then(|| Arc::new(()));
+        let found = listed.entries.contains(&machine).then_some(());
         let is_there = found.is_some();
         self.with(|state| {
             let protectable = &mut state.shelf.vault(vault).protectable;
-            protectable.learn_one(vm.clone(), asked, found);
+            protectable.learn_one(machine, asked, found);
         });
         Ok(is_there)
     }
 
+    /// The machines that the vault could protect, by their digests: each of a subscription's vaults lists all of its machines.
     async fn protectable(
         &self,
         vault: &VaultId,
         filter: &Filter,
-    ) -> Result<(Asked, Pages<VmId>), Failure> {
+    ) -> Result<(Asked, Pages<u64>), Failure> {
+        let _turn = self.turn_to_list().await;
         let asked = self.asked();
         let request = in_vault(vault, "backupProtectableItems", filter);
-        let listed: Pages<Protectable> = pages::read(self, request).await?;
-        let machines = listed.entries.into_iter().filter_map(|found| {
+        let listed = pages::read(self, request, |found: Protectable| {
             let ProtectableItem::VirtualMachine(machine) = &found.properties else {
                 return None;
             };
-            machine.virtual_machine_id.as_ref()?.parse().ok()
+            let vm: VmId = machine.virtual_machine_id.as_ref()?.parse().ok()?;
+            Some(digest(&vm))
         });
-        let machines = Pages {
-            entries: machines.collect(),
-            date: listed.date,
-            silence: listed.silence,
-        };
-        Ok((asked, machines))
+        Ok((asked, listed.await?))
     }
 
     /// The jobs of one operation that began at or after `since`, as they were after the second `since` at least. Asked
@@ -277,12 +293,13 @@ impl Line {
         operation: &str,
         since: Timestamp,
     ) -> Result<Arc<Vec<Job>>, Failure> {
+        let _turn = self.turn_to_list().await;
         let filter = of_vms()
             .and("operation", operation)
             .and("startTime", in_filter(since));
         let asked = self.asked();
         let request = in_vault(vault, "backupJobs", &filter);
-        let Pages { entries, date, .. } = pages::read(self, request).await?;
+        let Pages { entries, date, .. } = pages::read(self, request, Some).await?;
         let jobs: Arc<Vec<Job>> = Arc::new(entries);
         let learnt = Jobs {
             operation: operation.to_owned(),
@@ -317,6 +334,23 @@ impl Line {
             state.shelf.moment(now)
         })
     }
+}
+
+/// An item without what it is called and where it is: its id says that, by which it is kept. The same for all, from a list or by itself.
+fn decided_by(item: Item) -> Item {
+    let mut item = Item::body(item.properties);
+    if let ProtectedItem::VirtualMachine(machine) = &mut item.properties {
+        machine.friendly_name = None;
+        machine.virtual_machine_id = None;
+        machine.source_resource_id = None;
+        machine.protected_item_data_id = None;
+        machine.workload_type = None;
+        machine.container_name = None;
+        machine.policy_name = None;
+        machine.vault_id = None;
+        machine.extra.clear();
+    }
+    item
 }
 
 fn of_vms() -> Filter {

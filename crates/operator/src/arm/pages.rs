@@ -7,7 +7,7 @@ use std::sync::{
 
 use jiff::Timestamp;
 use kluis_arm::api_version::SENT;
-use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, list};
+use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, pages};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -23,27 +23,32 @@ pub(super) struct Pages<T> {
     pub(super) silence: Silence,
 }
 
-/// Reads a list, all its pages. An entry that cannot be read fails it: left out, it would look absent.
+/// Reads a list, all its pages, and keeps of each entry what `keep` makes of it. An entry that cannot be read fails it: left out, it would
+/// look absent.
 ///
 /// # Errors
-/// Those of [`list`].
-pub(super) async fn read<T: DeserializeOwned>(
+/// Those of [`pages`].
+pub(super) async fn read<T: DeserializeOwned, U: Send>(
     line: &Line,
     request: ArmRequest,
-) -> Result<Pages<T>, Failure> {
+    keep: impl Fn(T) -> Option<U> + Send + Sync,
+) -> Result<Pages<U>, Failure> {
     let operation = request.to_string();
     let witness = Witness {
         line,
         first: OnceLock::new(),
         pages: AtomicUsize::new(0),
     };
-    let entries = list(&witness, request).await?;
-    let entries: Result<Vec<T>, Failure> = entries
-        .into_iter()
-        .map(|entry| decoded(&operation, entry))
-        .collect();
+    let mut entries = Vec::new();
+    pages(&witness, request, |page| {
+        for entry in page {
+            entries.extend(keep(decoded(&operation, entry)?));
+        }
+        Ok(())
+    })
+    .await?;
     Ok(Pages {
-        entries: entries?,
+        entries,
         date: witness.first.get().copied().flatten(),
         silence: match witness.pages.into_inner() {
             0 | 1 => Silence::IsAbsence,

@@ -20,6 +20,7 @@ use super::{
     contents::Contents,
     listing::{Asked, Listing, Moment},
 };
+use crate::kept::digest;
 
 /// Operations under way that are remembered with what they are about.
 const OPERATIONS: usize = 4096;
@@ -40,9 +41,10 @@ pub(super) struct Shelf {
 /// What is remembered of one vault.
 #[derive(Debug, Default)]
 pub(super) struct Vault {
-    pub(super) items: Listing<ItemId, Item>,
-    pub(super) policies: Listing<PolicyId, Policy>,
-    pub(super) protectable: Listing<VmId, ()>,
+    pub(super) items: Listing<ItemId, Arc<Item>>,
+    pub(super) policies: Listing<PolicyId, Arc<Policy>>,
+    /// By the digest of the machine's id.
+    pub(super) protectable: Listing<u64, ()>,
     pub(super) contents: Contents,
     pub(super) jobs: Vec<Jobs>,
     /// When anything in it was last written, or a work on it ended.
@@ -142,7 +144,25 @@ impl Shelf {
             }
         }
         self.touch(&about);
+        if let (About::Item(item), None) = (&about, answer) {
+            self.doubt(item);
+        }
         None
+    }
+
+    /// A machine whose protection was refused may be gone: whether it could be protected is asked again.
+    fn doubt(&mut self, item: &ItemId) {
+        let id = item.vault();
+        let machine = item.name.vm();
+        let Some((vault, (resource_group, name))) = self.vaults.get_mut(id).zip(machine) else {
+            return;
+        };
+        let vm = VmId {
+            subscription: id.subscription.clone(),
+            resource_group,
+            name,
+        };
+        vault.protectable.touch(digest(&vm), self.moment);
     }
 
     /// What an operation was about that has ended, as this answer to a question after it says.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use kluis_api::{BackupPolicy, ProtectedVM, VaultRef};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kluis_api::{BackupPolicy, PolicyRef, ProtectedVM, ProtectedVMStatus, VaultRef};
 use kluis_plan::{PolicyVaultFacts, PolicyWorld};
 use serde::Deserialize;
 use serde_json::Value;
@@ -69,12 +70,43 @@ pub(super) async fn observe(
 /// The items of a vault that name their policy by its name in Azure. A vault has a thousand: only these are decoded.
 async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<ProtectedVM>, ObjectsError> {
     let items = ctx.objects.users(vault, Kind::ProtectedVM).await?;
-    let named = items
-        .iter()
-        .filter(|item| item["spec"]["policyRef"]["azureName"].is_string());
+    let items = items.into_iter().map(|(_, kept)| kept);
+    let named = items.filter(|kept| {
+        let names = kept.decode::<Names>();
+        names.is_ok_and(|names| names.spec.policy_ref.azure_name.is_some())
+    });
     Ok(named
-        .filter_map(|item| ProtectedVM::deserialize(&**item).ok())
+        .filter_map(|kept| kept.decode().map(looked_at).ok())
         .collect())
+}
+
+/// Which policy an item names, and nothing else of it.
+#[derive(Deserialize)]
+struct Names {
+    spec: NamesSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamesSpec {
+    policy_ref: PolicyRef,
+}
+
+/// What a policy's plan looks at of an item. A policy has thousands of them, all in one world.
+fn looked_at(mut item: ProtectedVM) -> ProtectedVM {
+    item.metadata = ObjectMeta {
+        name: item.metadata.name,
+        namespace: item.metadata.namespace,
+        generation: item.metadata.generation,
+        deletion_timestamp: item.metadata.deletion_timestamp,
+        ..ObjectMeta::default()
+    };
+    item.status = item.status.map(|status| ProtectedVMStatus {
+        observed_generation: status.observed_generation,
+        operation: status.operation,
+        ..ProtectedVMStatus::default()
+    });
+    item
 }
 
 /// When policies of a vault were edited, as the statuses of all of them tell.
@@ -84,13 +116,15 @@ async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<ProtectedVM>, Objec
 pub(crate) async fn edits(vault: &Key, ctx: &Ctx) -> Result<Vec<Timestamp>, ObjectsError> {
     let name = format!("{}/{}", objects::namespace(vault), vault.name);
     let policies = ctx.objects.users(vault, Kind::BackupPolicy).await?;
-    let edits = policies.iter().flat_map(|policy| {
+    let mut found = Vec::new();
+    for (_, kept) in policies {
+        let policy = kept.object();
         let vaults = policy["status"]["vaults"].as_array().into_iter().flatten();
         let of_it = vaults.filter(|vault| vault["name"] == name.as_str());
         let edits = of_it.flat_map(|vault| vault["edits"].as_array().into_iter().flatten());
-        edits.filter_map(|edit| edit.as_str()?.parse().ok())
-    });
-    Ok(edits.collect())
+        found.extend(edits.filter_map(|edit| edit.as_str()?.parse::<Timestamp>().ok()));
+    }
+    Ok(found)
 }
 
 /// Who names the policy, and of these the ones that decode, by the vault they are in. One that doesn't decode holds
@@ -101,9 +135,9 @@ async fn items(
 ) -> Result<(Vec<Key>, BTreeMap<String, Vec<ProtectedVM>>), ObserveError> {
     let mut users = Vec::new();
     let mut by_vault: BTreeMap<String, Vec<ProtectedVM>> = BTreeMap::new();
-    for object in ctx.objects.users(policy, Kind::ProtectedVM).await? {
-        users.extend(objects::key(Kind::ProtectedVM, &object));
-        let Ok(item) = ProtectedVM::deserialize(&*object) else {
+    for (key, kept) in ctx.objects.users(policy, Kind::ProtectedVM).await? {
+        users.push(key);
+        let Ok(item) = kept.decode().map(looked_at) else {
             continue;
         };
         let own = item.metadata.namespace.as_deref().unwrap_or_default();

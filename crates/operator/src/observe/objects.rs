@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::ObserveError;
 use crate::{
     ctx::Ctx,
+    kept::Kept,
     key::{Key, Kind},
     objects::ObjectsError,
 };
@@ -109,20 +110,19 @@ pub(super) async fn unfinished_users(
     kinds: &[Kind],
     ctx: &Ctx,
 ) -> Result<Vec<Key>, ObjectsError> {
-    users_that(used, kinds, ctx, |object| !is_finished(object)).await
+    users_that(used, kinds, ctx, |kept| !is_finished(&kept.object())).await
 }
 
 async fn users_that(
     used: &Key,
     kinds: &[Kind],
     ctx: &Ctx,
-    so: impl Fn(&Value) -> bool,
+    so: impl Fn(&Kept) -> bool,
 ) -> Result<Vec<Key>, ObjectsError> {
     let mut users = Vec::new();
     for kind in kinds {
-        let found = ctx.objects.users(used, *kind).await?;
-        let found = found.iter().filter(|object| so(object));
-        users.extend(found.filter_map(|object| key(*kind, object)));
+        let found = ctx.objects.users(used, *kind).await?.into_iter();
+        users.extend(found.filter(|(_, kept)| so(kept)).map(|(key, _)| key));
     }
     users.sort();
     Ok(users)

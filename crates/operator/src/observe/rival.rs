@@ -6,13 +6,13 @@
 //! a machine from its owner by naming it first.
 
 use kluis_api::Vault;
-use kluis_arm::id::VmId;
 use serde_json::Value;
 
 use crate::{
     ctx::Ctx,
     key::{Key, Kind},
     objects::ObjectsError,
+    references::machine,
 };
 
 /// The object that has the machine instead of this one, if there is one. `object` is this one as it is written.
@@ -22,7 +22,7 @@ pub(super) async fn of(
     vault: Option<&Vault>,
     ctx: &Ctx,
 ) -> Result<Option<Key>, ObjectsError> {
-    let others = ctx.objects.users(vault_key, Kind::ProtectedVM).await?;
+    let others = ctx.objects.declaring(vault_key, &machine(object)).await?;
     let others = others.iter().map(|other| &**other);
     Ok(among(
         object,
@@ -36,7 +36,7 @@ fn is_let_in(item: &Value, vault: Option<&Vault>) -> bool {
     vault.is_some_and(|vault| vault.metadata.namespace.as_deref() == Some(own) || vault.allows(own))
 }
 
-/// A vault has a thousand of them, and each is compared with all: so they are compared as they are written, undecoded.
+/// They are compared as they are written, undecoded: one that does not decode has its machine all the same.
 fn among<'a>(item: &Value, others: impl Iterator<Item = &'a Value>) -> Option<Key> {
     let mine = machine(item);
     let is_going = |item: &Value| item["metadata"]["deletionTimestamp"].is_string();
@@ -48,19 +48,6 @@ fn among<'a>(item: &Value, others: impl Iterator<Item = &'a Value>) -> Option<Ke
         .filter(|other| age(other) < age(item) || (going && !is_going(other)))
         .min_by_key(|other| age(other))
         .map(key)
-}
-
-/// The machine, however it is written.
-fn machine(item: &Value) -> (String, String) {
-    let vm = &item["spec"]["vm"];
-    let id = vm["resourceId"].as_str();
-    match id.and_then(|id| id.parse::<VmId>().ok()) {
-        Some(id) => (id.resource_group.folded(), id.name.folded()),
-        None => {
-            let folded = |text: &Value| text.as_str().unwrap_or_default().to_ascii_lowercase();
-            (folded(&vm["resourceGroup"]), folded(&vm["name"]))
-        }
-    }
 }
 
 /// Of two made in the same second the name decides, so that both come to the same answer.

@@ -51,12 +51,11 @@ pub(super) async fn observe(
 /// The policies that hold a Vault whose vault stays.
 async fn holding(key: &Key, ctx: &Ctx) -> Result<Vec<Key>, ObserveError> {
     let policies = ctx.objects.users(key, Kind::BackupPolicy).await?;
-    let holding = policies.iter().filter(|policy| {
-        BackupPolicy::deserialize(&***policy).is_ok_and(|policy| holds_retained(&policy))
+    let holding = policies.into_iter().filter(|(_, kept)| {
+        let policy = kept.decode::<BackupPolicy>();
+        policy.is_ok_and(|policy| holds_retained(&policy))
     });
-    Ok(holding
-        .filter_map(|policy| objects::key(Kind::BackupPolicy, policy))
-        .collect())
+    Ok(holding.map(|(key, _)| key).collect())
 }
 
 /// The other Vaults that name a vault of the same resource group and name. One that cannot be read declares nothing.
@@ -66,7 +65,8 @@ async fn namesakes(
     ctx: &Ctx,
 ) -> Result<Vec<(Vault, Access)>, ObserveError> {
     let mut found = Vec::new();
-    for object in ctx.objects.list(Kind::Vault).await? {
+    for kept in ctx.objects.list(Kind::Vault).await? {
+        let object = kept.object();
         if !is_same_place(&object, own) || objects::key(Kind::Vault, &object).as_ref() == Some(key)
         {
             continue;

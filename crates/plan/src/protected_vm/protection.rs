@@ -62,15 +62,14 @@ pub(super) fn wants(world: &ProtectedVmWorld, target: &Target<'_>) -> Vec<Want> 
         .as_ref()
         .is_some_and(|policy| policy.found().is_some());
     match (&world.arm, world.seen()) {
-        (Some(Observed::Absent), _) if has_policy => match &world.vm {
-            None => vec![Want::Vm(target.vm.clone())],
-            Some(Observed::Found(_)) if world.protectable.is_none() => {
-                vec![Want::Protectable {
-                    vault: target.vault_id.clone(),
-                    vm: target.vm.clone(),
-                }]
-            }
-            Some(_) => Vec::new(),
+        // What the vault says that it could protect is there, and of its region. Of what it does not list one asks why.
+        (Some(Observed::Absent), _) if has_policy => match (&world.protectable, &world.vm) {
+            (None, _) => vec![Want::Protectable {
+                vault: target.vault_id.clone(),
+                vm: target.vm.clone(),
+            }],
+            (Some(Observed::Found(true)), _) | (Some(_), Some(_)) => Vec::new(),
+            (Some(_), None) => vec![Want::Vm(target.vm.clone())],
         },
         // Before a new BackupPolicy was ever looked at, what a move to it would cost can be foreseen already.
         (_, Some(seen))
@@ -152,7 +151,7 @@ fn is_new(policy: &kluis_api::BackupPolicy) -> bool {
     status.is_none_or(|status| status.observed_generation < 0)
 }
 
-/// Begins a protection that is not there: policy, machine, region, discovery, in this order.
+/// Begins a protection that is not there: policy and discovery, and of what is not discovered machine and region, in this order.
 fn begin(
     world: &ProtectedVmWorld,
     basis: &Basis,
@@ -172,30 +171,11 @@ fn begin(
     let still = |what: &str| Waiting::StillProvisioning {
         what: what.to_owned(),
     };
-    match &world.vm {
-        None => return Err(still("the machine")),
-        Some(Observed::Absent) => {
-            return Err(Waiting::VmNotFound {
-                vm,
-                is_protected: false,
-            });
-        }
-        Some(Observed::Unknown(failure)) => return Err(Waiting::Arm(failure.clone())),
-        Some(Observed::Found(found))
-            if !crate::vault::is_same_location(&found.location, &target.vault.spec.location) =>
-        {
-            return Err(Waiting::RegionMismatch {
-                vm: found.location.clone(),
-                vault: target.vault.spec.location.clone(),
-            });
-        }
-        Some(Observed::Found(_)) => {}
-    }
     match &world.protectable {
-        None => Err(still("discovery")),
-        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        None => return Err(still("discovery")),
+        Some(Observed::Unknown(failure)) => return Err(Waiting::Arm(failure.clone())),
         Some(Observed::Found(true)) if ended == Some(OperationKind::Protect) => {
-            Err(still("the protection"))
+            return Err(still("the protection"));
         }
         Some(Observed::Found(true)) => {
             let body = VmItem::protect(
@@ -203,14 +183,29 @@ fn begin(
                 &policy,
                 world.item.spec.disks.as_ref().map(on_wire),
             );
-            to_do(world, basis, target, OperationKind::Protect, body)
+            return to_do(world, basis, target, OperationKind::Protect, body);
         }
-        Some(Observed::Found(false) | Observed::Absent)
-            if ended == Some(OperationKind::DiscoverContainers) =>
+        Some(Observed::Found(false) | Observed::Absent) => {}
+    }
+    match &world.vm {
+        None => Err(still("the machine")),
+        Some(Observed::Absent) => Err(Waiting::VmNotFound {
+            vm,
+            is_protected: false,
+        }),
+        Some(Observed::Unknown(failure)) => Err(Waiting::Arm(failure.clone())),
+        Some(Observed::Found(found))
+            if !crate::vault::is_same_location(&found.location, &target.vault.spec.location) =>
         {
+            Err(Waiting::RegionMismatch {
+                vm: found.location.clone(),
+                vault: target.vault.spec.location.clone(),
+            })
+        }
+        Some(Observed::Found(_)) if ended == Some(OperationKind::DiscoverContainers) => {
             Err(Waiting::NotDiscovered { vm })
         }
-        Some(Observed::Found(false) | Observed::Absent) => {
+        Some(Observed::Found(_)) => {
             let action = Action::DiscoverContainers {
                 vault: target.vault_id.clone(),
             };
@@ -237,7 +232,7 @@ fn continue_as_declared(
 ) -> Result<Protection, Waiting> {
     let wanted = world.item.spec.disks.as_ref().map(on_wire);
     let same_disks = is_same_choice(seen.disks(), wanted.as_ref());
-    if !is_change_of_terms(world, target, seen) && same_disks {
+    if is_as_declared(world, target, seen) {
         health::source(world, target)?;
         return Ok(as_declared(seen));
     }
@@ -270,6 +265,16 @@ fn continue_as_declared(
         OperationKind::ModifyProtection,
         VmItem::protect(&target.vm, &policy, disks),
     )
+}
+
+/// Whether the item has the policy and the disks that are declared.
+pub(super) fn is_as_declared(
+    world: &ProtectedVmWorld,
+    target: &Target<'_>,
+    seen: &Seen<'_>,
+) -> bool {
+    let wanted = world.item.spec.disks.as_ref().map(on_wire);
+    !is_change_of_terms(world, target, seen) && is_same_choice(seen.disks(), wanted.as_ref())
 }
 
 /// What became of the choice of disks, in words; None while it is the declared one.

@@ -32,7 +32,8 @@ pub struct PolicyVaultFacts {
     pub vault: Option<Vault>,
     /// Of the vault's service, for the policy's namespace.
     pub access: Access,
-    /// The ProtectedVMs in this vault that name the policy.
+    /// The ProtectedVMs in this vault that name the policy: what they declare, of which generation their status is, and what is being
+    /// done to them. Nothing else of them is here.
     pub items: Vec<ProtectedVM>,
     /// The ProtectedVMs in this vault, of any namespace, that name a policy by its name in Azure: it may be this one.
     pub by_azure_name: Vec<ProtectedVM>,

@@ -1,6 +1,6 @@
 //! Discovery: what the inventory has that no vault protects yet.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 use kluis_arm::container::BackupManagementType;
 use kluis_arm::protectable::{Protectable, ProtectableItem, ProtectableState, ProtectableVm};
@@ -9,7 +9,7 @@ use kluis_arm::resource::Resource;
 use super::job_words::value;
 use super::refusals;
 use super::rows::Item;
-use crate::core::{Answer, Context, Request, VaultPath, page};
+use crate::core::{Answer, Context, Request, VaultPath, page_of};
 use crate::estate;
 use crate::inventory::VirtualMachine;
 use crate::operations::{self, Scope};
@@ -45,25 +45,34 @@ pub(super) fn list(
             "status",
         ],
     )?;
-    let taken: BTreeSet<(String, String)> = tx
-        .all::<Item>()?
-        .into_iter()
-        .filter(|item| item.vault == at.key || !item.is_soft_deleted())
-        .map(|item| (item.resource_group.to_lowercase(), item.vm.to_lowercase()))
-        .collect();
-    let machines = estate::vms(ctx, tx)?;
-    let shown = machines.iter().filter(|vm| {
+    let mut machines = estate::known_vms(ctx, tx)?;
+    machines.retain(|vm| {
         same_region(&vm.location, &vault.location)
-            && !taken.contains(&(vm.resource_group.to_lowercase(), vm.name.to_lowercase()))
             && filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("workloadType", "VM")
             && filter.allows("friendlyName", &vm.name)
             && filter.allows("status", "NotProtected")
     });
-    Ok((
-        page(request, shown.map(|vm| value(&render(vm, at, ctx))))?,
-        Vec::new(),
-    ))
+    let shown = |vm: Cow<'_, VirtualMachine>| {
+        let items: Vec<Item> = tx.about(&Item::machine_of(&vm.resource_group, &vm.name), None)?;
+        let is_free = |item: &Item| item.vault != at.key && item.is_soft_deleted();
+        let is_protectable = items.iter().all(is_free);
+        Ok(is_protectable.then(|| value(&render(&vm, at, ctx))))
+    };
+    let page = page_of(request, machines, |vm| id(vm, at), shown)?;
+    Ok((page, Vec::new()))
+}
+
+fn id(vm: &VirtualMachine, at: &VaultPath) -> String {
+    let short = short_name(vm);
+    format!(
+        "{}/backupFabrics/Azure/protectionContainers/IaasVMContainer;{short}/protectableItems/vm;{short}",
+        at.id
+    )
+}
+
+fn short_name(vm: &VirtualMachine) -> String {
+    format!("iaasvmcontainerv2;{};{}", vm.resource_group, vm.name)
 }
 
 /// Whether two texts mean one region: `West Europe` is `westeurope`.
@@ -81,11 +90,6 @@ pub(super) fn vm_id(vm: &VirtualMachine, ctx: &Context<'_>) -> String {
 }
 
 fn render(vm: &VirtualMachine, at: &VaultPath, ctx: &Context<'_>) -> Resource<ProtectableItem> {
-    let short = format!("iaasvmcontainerv2;{};{}", vm.resource_group, vm.name);
-    let id = format!(
-        "{}/backupFabrics/Azure/protectionContainers/IaasVMContainer;{short}/protectableItems/vm;{short}",
-        at.id
-    );
     let detail = ProtectableVm {
         friendly_name: Some(vm.name.clone()),
         backup_management_type: Some(BackupManagementType::AzureIaasVm),
@@ -95,5 +99,10 @@ fn render(vm: &VirtualMachine, at: &VaultPath, ctx: &Context<'_>) -> Resource<Pr
         resource_group: Some(vm.resource_group.clone()),
         ..ProtectableVm::default()
     };
-    Resource::new(&id, short, Protectable::TYPE, detail.into())
+    Resource::new(
+        &id(vm, at),
+        short_name(vm),
+        Protectable::TYPE,
+        detail.into(),
+    )
 }

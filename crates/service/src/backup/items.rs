@@ -15,9 +15,9 @@ use serde_json::json;
 use super::job_words::value;
 use super::refusals;
 use super::rows::{Item, Point};
-use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page};
+use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page_of};
 use crate::health::{self, Problem, Severity};
-use crate::store::{Row as _, StoreError, Tx};
+use crate::store::{Row as _, Tx};
 
 const TYPE: &str =
     "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
@@ -139,26 +139,34 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
         "expand",
     ];
     let filter = refusals::filter(request, &fields)?;
-    let items: Vec<Item> = tx.list(at.key.as_str())?;
-    let with_problems = items.into_iter().map(|item| {
-        let problems = health::item_problems(ctx, tx, &item)?;
-        Ok((item, problems))
-    });
-    let mut items = with_problems.collect::<Result<Vec<_>, StoreError>>()?;
-    items.retain(|(item, problems)| {
+    let mut items: Vec<Item> = tx.list(at.key.as_str())?;
+    items.retain(|item| {
         filter.allows("backupManagementType", "AzureIaasVM")
             && filter.allows("itemType", "VM")
             && filter.allows("fabricName", "Azure")
             && filter.allows("policyName", &item.policy)
             && filter.allows("friendlyName", &item.vm)
-            && filter.allows("healthState", health::health_status(problems))
             && (filter.allows("containerName", &item.short_name())
                 || filter.allows("containerName", &item.container_name()))
     });
-    let entries = items
-        .iter()
-        .map(|(item, problems)| value(&render(item, problems, request, at, ctx, None)));
-    Ok((page(request, entries)?, Vec::new()))
+    let shown = |item: Item| {
+        let problems = health::item_problems(ctx, tx, &item)?;
+        let is_asked = filter.allows("healthState", health::health_status(&problems));
+        let rendered = || value(&render(&item, &problems, request, at, ctx, None));
+        Ok(is_asked.then(rendered))
+    };
+    let page = page_of(request, items, |item| id(item, at), shown)?;
+    Ok((page, Vec::new()))
+}
+
+/// Its ARM id.
+fn id(item: &Item, at: &VaultPath) -> String {
+    format!(
+        "{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}",
+        at.id,
+        item.container_name(),
+        item.item_name()
+    )
 }
 
 fn render(
@@ -235,13 +243,7 @@ fn render(
         detail.deferred_delete_time_remaining = Some(time_remaining(until.duration_since(ctx.now)));
         detail.soft_delete_retention_period = Some(i32::from(days));
     }
-    let id = format!(
-        "{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}",
-        at.id,
-        item.container_name(),
-        item.item_name()
-    );
-    Resource::new(&id, item.item_name(), TYPE, detail.into())
+    Resource::new(&id(item, at), item.item_name(), TYPE, detail.into())
 }
 
 fn protection_state(state: State) -> ProtectionState {

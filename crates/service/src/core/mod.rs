@@ -20,7 +20,7 @@ pub use clock_trust::{ClockGap, ClockTrust, ClockVerdict};
 pub use context::{Context, Facts, Ids, OnDemand, Scrub};
 pub use effect::{BitmapReport, Effect, MoverReport, RepositoryReport, What};
 pub use gauge::Gauge;
-pub use page::{PageKey, page, page_newest_first};
+pub use page::{PageKey, page, page_newest_first, page_of};
 pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Refusal, Request, Response};
 
-/// How many entries a page holds unless `$top` asks for fewer.
-const PAGE: usize = 200;
+/// How many entries a page holds unless `$top` asks for fewer: a vault's machines are on one, so that a client need not ask by itself
+/// whether what is not on it is between two.
+const PAGE: usize = 1000;
 
 /// Answers a list in the order of its entries' ids: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
 ///
@@ -21,15 +22,33 @@ pub fn page(
     request: &Request,
     entries: impl IntoIterator<Item = Value>,
 ) -> Result<Response, Refusal> {
+    page_of(request, entries, id_of, |entry| Ok(Some(entry)))
+}
+
+/// The same of a list that may be long: only what is on the page is looked at and rendered. What `render` makes nothing of is not of the
+/// list.
+///
+/// # Errors
+/// Those of [`page`], and the first of `render`.
+pub fn page_of<T>(
+    request: &Request,
+    entries: impl IntoIterator<Item = T>,
+    id: impl Fn(&T) -> String,
+    render: impl Fn(T) -> Result<Option<Value>, Refusal>,
+) -> Result<Response, Refusal> {
     let after = given(request, read_id)?;
-    let mut keyed: Vec<(String, Value)> = entries
+    let mut keyed: Vec<(String, T)> = entries
         .into_iter()
-        .map(|entry| (id_of(&entry), entry))
+        .map(|entry| (id(&entry).to_lowercase(), entry))
         .filter(|(id, _)| after.as_ref().is_none_or(|after| id > after))
         .collect();
     keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let rest = keyed.into_iter().map(|(id, entry)| (token_of(&id), entry));
-    answer(request, rest)
+    let rest = keyed.into_iter();
+    answer(
+        request,
+        rest.map(|(id, entry)| (token_of(&id), entry)),
+        render,
+    )
 }
 
 /// An entry's place in a list that is read from its newest end: its time, and what tells it from others of the same time.
@@ -52,7 +71,7 @@ pub fn page_newest_first(
         .into_iter()
         .skip_while(|(place, _)| before.is_some_and(|before| *place >= before))
         .map(|(place, entry)| (place.token(), entry));
-    answer(request, rest)
+    answer(request, rest, |entry| Ok(Some(entry)))
 }
 
 impl PageKey {
@@ -70,11 +89,11 @@ impl PageKey {
 /// What stands before the text of a token, so that what is no token is told from one.
 const MARK: &str = "after ";
 
-/// What an entry is told by: its ARM id in lower case, as ids are compared, or its name where it is no resource.
+/// What an entry is told by: its ARM id, or its name where it is no resource.
 fn id_of(entry: &Value) -> String {
     let names = [&entry["id"], &entry["name"]["value"], &entry["name"]];
     let id = names.into_iter().find_map(Value::as_str);
-    id.unwrap_or_default().to_lowercase()
+    id.unwrap_or_default().to_owned()
 }
 
 fn token_of(id: &str) -> String {
@@ -95,20 +114,33 @@ fn given<T>(request: &Request, read: impl Fn(&str) -> Option<T>) -> Result<Optio
 }
 
 /// The first page of the entries, each with the token of the page that would begin after it.
-fn answer(
+fn answer<T>(
     request: &Request,
-    entries: impl Iterator<Item = (String, Value)>,
+    entries: impl Iterator<Item = (String, T)>,
+    render: impl Fn(T) -> Result<Option<Value>, Refusal>,
 ) -> Result<Response, Refusal> {
     let top = request.query.get("$top").map(|text| {
         let size: Result<usize, _> = text.trim().parse();
         size.map_err(|_| invalid("$top", "a number", text))
     });
     let size = top.transpose()?.unwrap_or(PAGE).clamp(1, PAGE);
-    let mut rest = entries;
-    let (tokens, value): (Vec<String>, Vec<Value>) = rest.by_ref().take(size).unzip();
+    let mut last = None;
+    let mut value = Vec::new();
+    let mut is_whole = true;
+    for (token, entry) in entries {
+        let Some(entry) = render(entry)? else {
+            continue;
+        };
+        if value.len() == size {
+            is_whole = false;
+            break;
+        }
+        value.push(entry);
+        last = Some(token);
+    }
     let mut body = json!({ "value": value });
-    if let (Some(last), Some(_)) = (tokens.last(), rest.next()) {
-        body["nextLink"] = Value::String(next_link(request, last));
+    if let Some(last) = last.filter(|_| !is_whole) {
+        body["nextLink"] = Value::String(next_link(request, &last));
     }
     Ok(Response::ok(body))
 }

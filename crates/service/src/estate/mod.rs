@@ -10,6 +10,8 @@ mod disk;
 mod machine;
 mod swap;
 
+use std::borrow::Cow;
+
 use crate::core::Context;
 use crate::inventory::{VirtualMachine, same};
 use crate::store::{StoreError, Tx};
@@ -59,19 +61,29 @@ pub fn vms(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<VirtualMachine>, StoreE
     Ok(with_swaps(ctx, tx)?.into_iter().map(|(vm, _)| vm).collect())
 }
 
+/// Every machine by its names and its region; the disks of those of the inventory are as it lists them.
+pub fn known_vms<'a>(
+    ctx: &Context<'a>,
+    tx: &Tx<'_>,
+) -> Result<Vec<Cow<'a, VirtualMachine>>, StoreError> {
+    let listed = ctx.inventory.vms().map(Cow::Borrowed);
+    let made = MadeMachine::all(tx)?.into_iter().filter(|made| {
+        let listed = ctx.inventory.vm(&made.resource_group, &made.name);
+        listed.is_none() && made.is_there(ctx)
+    });
+    let made = made.map(|made| Cow::Owned(made.machine()));
+    Ok(listed.chain(made).collect())
+}
+
 fn with_swaps(
     ctx: &Context<'_>,
     tx: &Tx<'_>,
 ) -> Result<Vec<(VirtualMachine, Option<Swap>)>, StoreError> {
     let swaps = Swap::all(tx)?;
-    let made = MadeMachine::all(tx)?.into_iter().filter(|made| {
-        let listed = ctx.inventory.vm(&made.resource_group, &made.name);
-        listed.is_none() && made.is_there(ctx)
-    });
-    let machines = ctx.inventory.vms().cloned();
-    let machines = machines.chain(made.map(|made| made.machine()));
+    let machines = known_vms(ctx, tx)?.into_iter();
     Ok(machines
         .map(|vm| {
+            let vm = vm.into_owned();
             let swap = swaps.iter().find(|swap| swap.is_of(&vm)).cloned();
             (swap::applied(vm, swap.as_ref()), swap)
         })
