@@ -1,6 +1,8 @@
 //! Execute: takes a plan's steps, one after the other. There is nothing to decide here: what to do, to what, and
 //! under which condition is all in the step.
 
+use std::sync::Arc;
+
 use kluis_api::FINALIZER;
 use kluis_client::{Arm, ArmRequest, Method};
 use kluis_plan::{
@@ -9,7 +11,7 @@ use kluis_plan::{
 use serde_json::Value;
 
 use crate::{
-    arm::Turn,
+    arm::{Freshness, Turn},
     ctx::Ctx,
     failure::arm_failure,
     objects::{ObjectsError, Version},
@@ -27,6 +29,8 @@ pub(crate) struct Execution {
     pub gone: bool,
     /// A crash was called for, for a test.
     pub crashed: bool,
+    /// A write of ours to the object has just shown that it was as it was read.
+    object_seen: bool,
     /// The turns to edit policies that it has, until what was done is reported.
     turn: Option<Vec<Turn>>,
 }
@@ -46,6 +50,7 @@ pub(crate) async fn execute(
         version,
         gone: false,
         crashed: false,
+        object_seen: false,
         turn: None,
     };
     for step in steps {
@@ -78,7 +83,7 @@ async fn take(
         }
         Action::ReleaseFinalizer => {
             // Of the object, its version is the precondition.
-            if let Some(what) = changed(&step.guard, lines).await {
+            if let Some(what) = changed(&step.guard, Freshness::Now, lines).await {
                 return Ok(Outcome::Stale { what });
             }
             let known = ctx.objects.known(key).await?;
@@ -127,6 +132,7 @@ async fn take(
     match written {
         Ok(version) => {
             execution.version = version;
+            execution.object_seen = true;
             Ok(Outcome::Done)
         }
         Err(ObjectsError::Conflict(_)) => Ok(Outcome::Stale {
@@ -195,7 +201,7 @@ async fn write(
         };
         execution.turn.get_or_insert_with(Vec::new).push(gate);
     }
-    if let Some(what) = stale(&step.guard, lines, ctx).await? {
+    if let Some(what) = stale(&step.guard, execution.object_seen, lines, ctx).await? {
         return Ok(Outcome::Stale { what });
     }
     if !ctx.fence.is_open() {
@@ -223,10 +229,15 @@ async fn write(
 /// What no longer holds of what the plan was made from, if anything.
 async fn stale(
     guard: &Precondition,
+    object_seen: bool,
     lines: &mut Lines,
     ctx: &Ctx,
 ) -> Result<Option<String>, ObjectsError> {
-    let Some(object) = ctx.objects.get(&guard.object).await? else {
+    let object = match object_seen {
+        true => ctx.objects.known(&guard.object).await?,
+        false => ctx.objects.get(&guard.object).await?.map(Arc::new),
+    };
+    let Some(object) = object else {
         return Ok(Some(guard.object.to_string()));
     };
     if object["metadata"]["generation"]
@@ -242,13 +253,13 @@ async fn stale(
             return Ok(Some(format!("the room for an edit in {}", room.vault)));
         }
     }
-    Ok(changed(guard, lines).await)
+    Ok(changed(guard, Freshness::Making, lines).await)
 }
 
 /// What is no longer as it was observed, if anything: each is read by itself.
-async fn changed(guard: &Precondition, lines: &mut Lines) -> Option<String> {
+async fn changed(guard: &Precondition, fresh: Freshness, lines: &mut Lines) -> Option<String> {
     for (want, seen) in &guard.observed {
-        let (fact, _) = lines.read_again(want).await;
+        let (fact, _) = lines.read_as(want, fresh).await;
         if Fingerprint::of(&fact) != *seen {
             return Some(want.to_string());
         }

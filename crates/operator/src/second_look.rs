@@ -16,7 +16,7 @@ use crate::{
     observe::{Observation, observe},
 };
 
-/// A service that wants to be left alone for longer makes nothing at once.
+/// A service that wants to be left alone for longer makes nothing at once; one that says nothing may have made it.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// What is to be said after the second look, and when to look again; none where `said`, of the first, is to be written.
@@ -63,7 +63,7 @@ fn is_made_at_once(plan: &Plan, execution: &Execution) -> bool {
     let is_soon = |wait: &SignedDuration| *wait <= AT_ONCE;
     match execution.outcomes.last() {
         Some(Outcome::Accepted { retry_after, .. }) => {
-            is_protection && retry_after.as_ref().is_some_and(is_soon)
+            is_protection && retry_after.as_ref().is_none_or(is_soon)
         }
         _ => false,
     }

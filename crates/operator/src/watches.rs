@@ -71,10 +71,11 @@ pub(crate) async fn watch_kind(kind: Kind, api: Api<DynamicObject>, store: Arc<S
                     wake.all_calmly(affected).await;
                 }
                 if before.map(|(face, _)| face) != Some(seen.0) {
-                    let is_new = before.is_none();
+                    // Who asks for the ones that use it only until they are gone hears of those that go, or go elsewhere.
+                    let now = store.graph(|graph| graph.uses(&key).to_vec());
                     let told = uses
                         .into_iter()
-                        .filter(|used| !(is_new && holds(used.kind)));
+                        .filter(|used| !(holds(used.kind) && now.contains(used)));
                     wake.all_calmly(told).await;
                     wake.all([key]).await;
                 }

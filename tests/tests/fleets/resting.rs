@@ -66,3 +66,33 @@ async fn what_is_read_grows_with_the_vaults_and_not_with_their_machines() {
     assert!(reads[0] <= 10 * vault + besides, "{reads:?}");
     assert!(reads[2] <= 2 * reads[0], "twice the vaults: {reads:?}");
 }
+
+#[tokio::test]
+async fn a_machine_costs_one_read_and_few_writes_until_it_is_ready() {
+    let mut costs = Vec::new();
+    for machines in [5, 25] {
+        let size = Size {
+            vaults: 2,
+            machines,
+        };
+        let mut subscription = Subscription::declared(size);
+        subscription.live(SignedDuration::from_mins(10)).await;
+        let ready = subscription.ready(Kind::ProtectedVM);
+        assert_eq!(ready, size.vaults * machines);
+        costs.push((subscription.calls(), subscription.last_version()));
+    }
+    let [(few, few_versions), (many, many_versions)] = costs[..] else {
+        unreachable!("two were measured");
+    };
+    let more = 2 * 20;
+    assert_eq!(many.writes - few.writes, more, "each is protected once");
+    // Its item, once it was asked for. Whether it is there before that, and could be protected, its vault's lists say.
+    let reads = many.reads - few.reads;
+    assert!(reads <= more, "{reads} reads of {more} machines");
+    // It is made by a person, gets a finalizer, waits for its vault, then for its policy, and is Ready.
+    let versions = many_versions - few_versions;
+    assert!(
+        versions <= 5 * more,
+        "{versions} versions of {more} machines"
+    );
+}

@@ -142,6 +142,15 @@ impl Subscription {
             .collect()
     }
 
+    /// The number of the last version of any object: how often one was made or written.
+    pub(crate) fn last_version(&self) -> u64 {
+        let versions = self.versions();
+        let numbers = versions
+            .iter()
+            .filter_map(|version| version.as_str()?.parse().ok());
+        numbers.max().unwrap_or_default()
+    }
+
     /// The calls of ARM since the operator began.
     pub(crate) fn calls(&self) -> Calls {
         let text = self.world.operator.metrics.render();

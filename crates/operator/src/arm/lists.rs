@@ -26,22 +26,24 @@ use crate::kept::digest;
 /// How old what is read may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// As it is now: a write depends on it.
+    /// As it is now: an end depends on it.
     Now,
+    /// The same for what is made, where nothing was a moment ago.
+    Making,
     /// A moment old: something is under way.
     Moment,
     /// As old as an object may be that rests.
     Rest,
 }
 
-/// An absence of this age is as good as one that is seen now. What a step makes where nothing was, it makes by a call that can be
-/// repeated; and who makes the same at the same moment is not found by a read before it either. What is there is read by itself.
+/// To make something where nothing is, an absence of this age is as good as one that is seen now: the call can be repeated, and who makes
+/// the same at the same moment is not found by a read before it either. What is there is read by itself.
 const ABSENCE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Line {
     pub(super) fn age(&self, fresh: Freshness) -> SignedDuration {
         match fresh {
-            Freshness::Now => SignedDuration::ZERO,
+            Freshness::Now | Freshness::Making => SignedDuration::ZERO,
             Freshness::Moment => self.limits.list_age,
             Freshness::Rest => self.limits.rest_age,
         }
@@ -52,15 +54,17 @@ impl Line {
     /// # Errors
     /// When it is not known and cannot be read. Of a vault that is not there, [`Failure::is_absent`].
     pub async fn item(&self, id: &ItemId, fresh: Freshness) -> Result<Option<Arc<Item>>, Failure> {
-        let look = |vault: &mut Vault, now| vault.items.look(id, now, self.age(fresh));
+        let age = match fresh {
+            Freshness::Making => self.limits.list_age.min(ABSENCE),
+            fresh => self.age(fresh),
+        };
+        let look = |vault: &mut Vault, now| vault.items.look(id, now, age);
         let vault = id.vault();
-        if fresh == Freshness::Now {
-            let young = self.limits.list_age.min(ABSENCE);
-            let look = |vault: &mut Vault, now| vault.items.look(id, now, young);
+        if fresh == Freshness::Making {
             if let Known::Is(None) = self.look(vault, look) {
                 return Ok(None);
             }
-        } else {
+        } else if fresh != Freshness::Now {
             let mut known = self.look(vault, look);
             if known == Known::List {
                 let _gate = self.gate(vault, "items").await;
@@ -139,7 +143,7 @@ impl Line {
         fresh: Freshness,
     ) -> Result<Option<Arc<Policy>>, Failure> {
         let look = |vault: &mut Vault, now| vault.policies.look(id, now, self.age(fresh));
-        if fresh != Freshness::Now {
+        if !matches!(fresh, Freshness::Now | Freshness::Making) {
             let mut known = self.look(&id.vault, look);
             if known == Known::List {
                 let _gate = self.gate(&id.vault, "policies").await;

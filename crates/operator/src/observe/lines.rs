@@ -115,12 +115,12 @@ impl Lines {
         self.read_as(want, fresh).await
     }
 
-    /// Reads what is wanted as it is now.
-    pub(crate) async fn read_again(&mut self, want: &Want) -> (Fact, Option<ArmFailure>) {
-        self.read_as(want, Freshness::Now).await
-    }
-
-    async fn read_as(&mut self, want: &Want, fresh: Freshness) -> (Fact, Option<ArmFailure>) {
+    /// Reads what is wanted, no older than that.
+    pub(crate) async fn read_as(
+        &mut self,
+        want: &Want,
+        fresh: Freshness,
+    ) -> (Fact, Option<ArmFailure>) {
         let line = match self.line_for(want) {
             Ok(line) => line,
             Err(failure) => return (failed(want, failure.clone()), Some(failure)),

@@ -5,7 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_api::{
-    ConditionStatus, ConditionType, Consistency, RecoveryPoints, Run, RunResult, RunTrigger, Time,
+    ConditionStatus, ConditionType, Consistency, ProtectionState, RecoveryPoints, Run, RunResult,
+    RunTrigger, Time,
 };
 use kluis_arm::job::{JobOperation, VmJob};
 use kluis_arm::recovery_point::RecoveryPoint;
@@ -19,6 +20,7 @@ use crate::errand::{complaint, detail, is_about, queue_place, want_before};
 use crate::gate::Target;
 use crate::point;
 use crate::report::{Event, EventKind};
+use crate::seen::Seen;
 use crate::world::{Observed, ProtectedVmWorld, Want};
 
 /// How many runs a status holds.
@@ -106,6 +108,9 @@ pub(super) fn of(world: &ProtectedVmWorld, backup: &Backup<'_>) -> History {
         (Some(Observed::Absent), _) => before.map(|_| RecoveryPoints::default()),
         (_, Some(Observed::Found(points))) => Some(count(points, last.clone(), world.now)),
         (_, Some(Observed::Absent)) => Some(RecoveryPoints::default()),
+        (Some(Observed::Found(_)), None) if world.seen().is_some_and(|seen| is_new(&seen)) => {
+            Some(RecoveryPoints::default())
+        }
         (_, Some(Observed::Unknown(_)) | None) => before,
     };
     let is_current = match (&world.arm, &world.points) {
@@ -205,6 +210,9 @@ fn is_recount_due(world: &ProtectedVmWorld) -> bool {
     let (Some(seen), status) = (world.seen(), world.status()) else {
         return false;
     };
+    if is_new(&seen) {
+        return has_run_ended(world);
+    }
     let Some(counted) = status.and_then(|status| status.recovery_points.as_ref()) else {
         return true;
     };
@@ -213,6 +221,11 @@ fn is_recount_due(world: &ProtectedVmWorld) -> bool {
         || was.is_some_and(|was| was != seen.state)
         || has_run_ended(world)
         || snapshot::may_have_gone(world)
+}
+
+/// Whether it was never backed up: it has no points that could be counted.
+fn is_new(seen: &Seen<'_>) -> bool {
+    seen.state == ProtectionState::IrPending && seen.last_backup.is_none()
 }
 
 /// Whether a run that was under way is over, by what was read just now.
