@@ -30,6 +30,7 @@ fn service(dir: &Path) -> Running {
         max_jobs: 1,
         on_demand: OnDemand::default(),
         compared_within: std::num::NonZeroU16::new(30).unwrap(),
+        instant_restore: kluis_service::InstantRestore::default(),
         stalled_after: std::time::Duration::from_secs(1800),
         scrub: Scrub::default(),
         passphrase_file: None,

@@ -144,6 +144,9 @@ pub(crate) struct ServiceArgs {
     /// How many MiB of it are read in a second at the most.
     #[arg(long, value_name = "MIB", default_value = "64")]
     pub(crate) scrub_rate: NonZeroU32,
+    /// What instant restores come from where the file system can't share the blocks of disks: the vault, which is then filled at once, or copies.
+    #[arg(long, value_name = "WHERE", default_value = "vault")]
+    pub(crate) instant_restore: InstantFrom,
     /// The file that holds the vaults' passphrase. Default: DIR/passphrase, made at first start.
     #[arg(long)]
     pub(crate) passphrase_file: Option<PathBuf>,
@@ -161,6 +164,13 @@ pub(crate) struct ServiceArgs {
     pub(crate) audit_reads: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+/// What instant restores come from where the file system can't share blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InstantFrom {
+    Vault,
+    Copy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kluis_operator::OperatorConfig;
-use kluis_service::{Audit, ClockBelief, ClockMode, Config, Movers, OnDemand, Scrub};
+use kluis_service::{
+    Audit, ClockBelief, ClockMode, Config, InstantRestore, Movers, OnDemand, Scrub,
+};
 
 use crate::answer::Answer;
-use crate::args::{ClockKind, Command, OperatorArgs, ServiceArgs};
+use crate::args::{ClockKind, Command, InstantFrom, OperatorArgs, ServiceArgs};
 use crate::{connection, definitions, manual, person, plan, simulate, validate};
 
 /// Does what the command says. The code is not 0 where what was asked for is not so, which has been told then.
@@ -99,6 +101,10 @@ fn service(args: ServiceArgs) -> Result<()> {
         },
         compared_within: args.compared_within,
         stalled_after: Duration::from_secs(60 * u64::from(args.stalled_after.get())),
+        instant_restore: match args.instant_restore {
+            InstantFrom::Vault => InstantRestore::Vault,
+            InstantFrom::Copy => InstantRestore::Copy,
+        },
         scrub: Scrub {
             period: args.scrub_period.0,
             bytes_per_second: Some(u64::from(args.scrub_rate.get()) << 20),

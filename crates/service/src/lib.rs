@@ -16,7 +16,7 @@ pub mod shell;
 pub mod store;
 pub mod vaults;
 
-pub use core::{OnDemand, Scrub};
+pub use core::{InstantRestore, OnDemand, Scrub};
 pub use shell::{
     Audit, ClockBelief, ClockMode, Config, Credentials, Limits, Movers, Running, ServiceError, run,
     start,

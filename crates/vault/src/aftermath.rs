@@ -24,7 +24,7 @@ pub(crate) fn tell(
     emit: &mut dyn FnMut(Event),
 ) {
     let always = match (&job.task, done) {
-        (Task::Snapshot(_), _) => return,
+        (Task::Snapshot(task), _) if task.straight.is_none() => return,
         (Task::Scrub(_), Err(_)) => return,
         (Task::Scrub(_), Ok(())) | (_, Err(VaultError::Damaged(_))) => true,
         _ => false,

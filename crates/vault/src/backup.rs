@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeSet, sync::mpsc::SyncSender};
 
+use rustic_core::FileType;
+
 use crate::{
     block_map::{self, BlockMap, ZeroIds},
     error::{VaultError, describe},
@@ -32,21 +34,55 @@ pub(crate) fn run(
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     check_task(job, task)?;
-    if let Some(_alone) = Lock::alone(vault.path())? {
-        vault.store().remove_temporaries()?;
-    }
-    let _lock = Lock::shared(vault.path())?;
+    let _lock = enter(vault)?;
     let saved = match snapshot::of_job(vault, job)? {
         Some(snapshot) => {
             proof::prove(vault, &snapshot.saved)?;
             snapshot.saved
         }
-        None => match back_up_and_prove(vault, job, task, emit) {
-            // What it leaned on was found to be damaged in the meantime: this time it is stored again.
-            Err(VaultError::Damaged(_)) => back_up_and_prove(vault, job, task, emit)?,
-            done => done?,
-        },
+        None => {
+            let mut make = || back_up_and_prove(vault, job, task, &mut |_, _| Ok(()), emit);
+            match make() {
+                // What it leaned on was found to be damaged in the meantime: this time it is stored again.
+                Err(VaultError::Damaged(_)) => make()?,
+                done => done?,
+            }
+        }
     };
+    tell(saved, task, emit);
+    Ok(())
+}
+
+/// What is done once the disks have been read, by the names of those that were written to meanwhile; an error gives the backup up.
+pub(crate) type OnceRead<'a> =
+    dyn FnMut(&[String], &mut dyn FnMut(Event)) -> Result<(), VaultError> + 'a;
+
+/// Makes the snapshot anew and proves it, in a vault that was entered. Nobody is told of it yet.
+pub(crate) fn store(
+    vault: &Vault,
+    job: &str,
+    task: &BackupTask,
+    once_read: &mut OnceRead<'_>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Saved, VaultError> {
+    check_task(job, task)?;
+    // An earlier run's, of which nobody was told: what the disks recorded since then is lost.
+    if let Some(earlier) = snapshot::of_job(vault, job)? {
+        remove(vault, &earlier.saved)?;
+    }
+    back_up_and_prove(vault, job, task, once_read, emit)
+}
+
+/// Takes the vault for a backup, beside others; what a killed one left is removed first, where there are no others.
+pub(crate) fn enter(vault: &Vault) -> Result<Lock, VaultError> {
+    if let Some(_alone) = Lock::alone(vault.path())? {
+        vault.store().remove_temporaries()?;
+    }
+    Lock::shared(vault.path())
+}
+
+/// Tells of a snapshot that was proved, and removes the bitmaps that it made superfluous.
+pub(crate) fn tell(saved: Saved, task: &BackupTask, emit: &mut dyn FnMut(Event)) {
     let Saved {
         snapshot,
         logical,
@@ -62,7 +98,6 @@ pub(crate) fn run(
     for disk in &task.disks {
         retire(disk, emit);
     }
-    Ok(())
 }
 
 /// A snapshot that cannot be proved goes again: nobody was told of it yet.
@@ -70,15 +105,19 @@ fn back_up_and_prove(
     vault: &Vault,
     job: &str,
     task: &BackupTask,
+    once_read: &mut OnceRead<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Saved, VaultError> {
-    let saved = back_up(vault, job, task, emit)?;
+    let saved = back_up(vault, job, task, once_read, emit)?;
     proof::prove(vault, &saved).inspect_err(|_| {
-        if let Ok(id) = saved.snapshot.parse() {
-            let _ = vault.store().remove(rustic_core::FileType::Snapshot, &id);
-        }
+        let _ = remove(vault, &saved);
     })?;
     Ok(saved)
+}
+
+fn remove(vault: &Vault, saved: &Saved) -> Result<(), VaultError> {
+    let id = saved.snapshot.parse()?;
+    vault.store().remove(FileType::Snapshot, &id).map(|_| ())
 }
 
 /// Removes the dirty bitmaps that the snapshot made superfluous. One that stays costs a little space and some time at each
@@ -128,6 +167,7 @@ fn back_up(
     vault: &Vault,
     job: &str,
     task: &BackupTask,
+    once_read: &mut OnceRead<'_>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Saved, VaultError> {
     let sources = task
@@ -167,7 +207,9 @@ fn back_up(
             Ok((read, tree, touched))
         })
     });
-    let (read, tree, touched) = written.inspect_err(|_| packer.discard())?;
+    let (read, tree, touched) = written
+        .and_then(|written| once_read(&written.2, emit).map(|()| written))
+        .inspect_err(|_| packer.discard())?;
     for disk in touched {
         let message = format!(
             "Disk {disk} was written to while it was read: the recovery point is no single moment of it."

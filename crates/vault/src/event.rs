@@ -41,7 +41,7 @@ pub enum Event {
         #[serde(default)]
         output: String,
     },
-    /// A disk's snapshot file is at its place and on disk.
+    /// A disk's snapshot file is at its place and on disk; or the disk is in the vault, of which [`Event::Saved`] tells next.
     Snapshotted {
         disk: String,
         /// The disk's logical size in bytes.
@@ -222,6 +222,8 @@ pub enum SnapshotMethod {
     Reflink,
     /// What is in use was copied.
     Copy,
+    /// There is no file: the disk was read straight into the vault.
+    Vault,
 }
 
 /// Why a job failed, as far as a caller has to tell it apart.

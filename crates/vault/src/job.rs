@@ -25,7 +25,7 @@ pub struct JobFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Task {
-    /// Images become snapshot files beside them in time: no vault is looked at, and no key is needed.
+    /// Images become snapshot files, or go straight into the vault. Where they may not, no vault is looked at, and no key is needed.
     Snapshot(SnapshotTask),
     Backup(BackupTask),
     Restore(RestoreTask),
@@ -61,6 +61,10 @@ pub struct SnapshotTask {
     /// What is run before and after. Their failure is told of and fails nothing.
     #[serde(default)]
     pub scripts: Option<Scripts>,
+    /// The backup that is made at once, of the same disks, where the file system can't share the blocks of an image: a copy of it would
+    /// have to be written, and read again by the backup. Where its disks are read from, the snapshot says.
+    #[serde(default)]
+    pub straight: Option<Box<BackupTask>>,
 }
 
 /// A disk's image, and where its snapshot goes: a file of the same format, by the image's magic.

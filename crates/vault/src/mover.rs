@@ -119,7 +119,8 @@ pub fn main(path: &Path) -> ExitCode {
         let job = read_job(path, &held)?;
         // Also where none is needed: it is the last word of a service that has written down who its mover is.
         let key = read_key()?;
-        let key = (!matches!(job.task, Task::Snapshot(_))).then_some(key);
+        let needs_none = matches!(&job.task, Task::Snapshot(task) if task.straight.is_none());
+        let key = (!needs_none).then_some(key);
         Ok((job, key, (service, held)))
     });
     match read {
@@ -143,7 +144,7 @@ fn work(
     let key = key.ok_or(VaultError::Internal("a vault's job without a key"));
     let open = |key: Result<MasterKey, VaultError>| Vault::open(path, key?);
     match &job.task {
-        Task::Snapshot(task) => instant::run(&job.job, task, emit),
+        Task::Snapshot(task) => instant::run(&job.job, task, || open(key), emit),
         Task::Backup(task) => backup::run(&open(key)?, &job.job, task, emit),
         Task::Restore(task) => {
             if !task.disks.is_empty() || task.documents.is_empty() {

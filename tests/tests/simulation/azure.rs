@@ -526,6 +526,7 @@ fn context<'a>(
         max_jobs: 2,
         on_demand: OnDemand::default(),
         compared_within: 30,
+        instant_restore: kluis_service::InstantRestore::default(),
         scrub: Scrub::OFF,
         facts: files,
         ids,

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use kluis_arm::error::code;
-use kluis_vault::DiskFormat;
 
 use super::items::Named;
 use super::points;
 use super::restore::files::{self, FilesRequest};
-use super::restore::preflight;
+use super::restore::{self, preflight};
 use super::rows::{Item, Point};
 use crate::core::{Answer, Context, Refusal, Request, VaultPath};
 use crate::estate;
@@ -81,11 +80,10 @@ pub fn files_source(
             vm: point.vm.clone(),
         });
     }
-    let files = point.instant.map(|instant| instant.files);
-    let raw = files.filter(|files| files.iter().all(|file| file.format == DiskFormat::Raw));
-    raw.map(|files| {
-        let files = files.into_iter().map(|file| (file.disk, file.path));
-        FilesSource::Images(files.collect())
+    let images = restore::images(&point);
+    images.map(|images| {
+        let images = images.into_iter().map(|image| (image.name, image.path));
+        FilesSource::Images(images.collect())
     })
     .ok_or_else(|| {
         Refusal::conflict(

@@ -74,7 +74,11 @@ pub(super) fn point(found: &Unknown, vault: &VaultKey, item: &Item) -> Option<Po
     });
     let key = crate::store::Row::key(item);
     let known = read(found).filter(|carried| carried.point.name == name);
-    if let Some(carried) = known {
+    if let Some(mut carried) = known {
+        for disk in &mut carried.point.disks {
+            let stored = found.disks.iter().find(|(name, _)| *name == disk.name);
+            disk.size = disk.size.or(stored.map(|(_, size)| *size));
+        }
         return Some(Point {
             vault: vault.clone(),
             item: key,

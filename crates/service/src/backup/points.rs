@@ -16,7 +16,7 @@ use super::items::Named;
 use super::job_words::value;
 use super::keeping::{self, Fate, Why};
 use super::refusals;
-use super::rows::{self, Item, Origin, Point, PointDisk};
+use super::rows::{self, Instant, Item, Origin, Point, PointDisk};
 use super::stale;
 use crate::core::{
     Answer, Context, PageKey, Refusal, Request, Response, VaultPath, page_newest_first,
@@ -220,11 +220,16 @@ fn tiers(point: &Point) -> Vec<TierDetail> {
         (Place::InstantRp, point.instant.is_some()),
         (Place::HardenedRp, point.hardened.is_some()),
     ];
-    let status = |place: &Place| match (point.removing, place) {
-        (true, _) => TierStatus::Disabled,
-        (false, Place::HardenedRp) if point.lost.is_some() => TierStatus::Deleted,
-        (false, Place::HardenedRp) if point.damaged.is_some() => TierStatus::Invalid,
-        (false, _) => TierStatus::Valid,
+    let beside = point
+        .instant
+        .as_ref()
+        .is_some_and(Instant::is_beside_the_vault);
+    let status = |place: &Place| match place {
+        _ if point.removing => TierStatus::Disabled,
+        Place::InstantRp if beside => TierStatus::Valid,
+        _ if point.lost.is_some() => TierStatus::Deleted,
+        _ if point.damaged.is_some() => TierStatus::Invalid,
+        _ => TierStatus::Valid,
     };
     places
         .into_iter()

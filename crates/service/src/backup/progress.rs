@@ -2,7 +2,9 @@
 
 use kluis_vault::Event;
 
-use super::rows::{Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work};
+use super::rows::{
+    BackupWork, Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work,
+};
 use super::{
     bitmaps, endings, failure, instants, queue, restore, scheduler, scrubs, snapshot, stale,
     transfer,
@@ -113,6 +115,13 @@ fn heard(
                 read: *read,
                 stored: *stored,
             };
+            if phase(job) == Some(Phase::Snapshot) {
+                if !job.backup().is_some_and(BackupWork::is_taken) {
+                    // It was found in the vault after its mover had been killed; the next one makes it anew.
+                    return Ok(());
+                }
+                snapshot::finished(ctx, tx, job)?;
+            }
             transfer::saved(saved, ctx, tx, job)?;
         }
         Event::Restored {

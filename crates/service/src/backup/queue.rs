@@ -9,8 +9,8 @@
 //! order of their vaults', resource groups' and machines' names.
 //!
 //! One job at a time works on an item, but for a restore beside a transfer, which both only read what is there. A removal is
-//! alone in its vault (a prune beside a writer would see data that no snapshot refers to yet); snapshots don't touch the
-//! vault, and run beside one.
+//! alone in its vault (a prune beside a writer would see data that no snapshot refers to yet). Snapshots begin beside one: those that go
+//! straight into the vault wait for its end by the vault's own lock. A removal waits for them.
 //!
 //! A scrub is nobody's: one runs at a time where a place is free, is ended when its place or its vault is wanted, and goes on
 //! when nobody waits.
@@ -141,14 +141,15 @@ fn order(job: &Job) -> (u8, Timestamp, u64) {
 /// How a job uses its vault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
-    None,
+    /// If at all, it waits for others by itself.
+    Perhaps,
     Shared,
     Alone,
 }
 
 fn use_of(job: &Job) -> Use {
     match &job.work {
-        Work::Backup(work) if work.phase == Phase::Snapshot => Use::None,
+        Work::Backup(work) if work.phase == Phase::Snapshot => Use::Perhaps,
         Work::Forget(_) => Use::Alone,
         _ => Use::Shared,
     }
@@ -181,8 +182,7 @@ impl Busy {
             self.restored.insert(vault.clone());
         }
         match use_of(job) {
-            Use::None => {}
-            Use::Shared => drop(self.used.insert(vault)),
+            Use::Perhaps | Use::Shared => drop(self.used.insert(vault)),
             Use::Alone => drop(self.reserved.insert(vault)),
         }
     }
@@ -193,7 +193,7 @@ impl Busy {
             !self.items.contains(item) && (job.only_reads() || !self.read.contains(item))
         });
         match use_of(job) {
-            Use::None => item_free,
+            Use::Perhaps => item_free,
             Use::Shared => item_free && !self.reserved.contains(&vault),
             Use::Alone => {
                 let alone =

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kluis_policy::Tags;
-use kluis_vault::{DiskFormat, Event, ScriptOutcome, SnapshotSource, SnapshotTask, Task, Which};
+use kluis_vault::{
+    Event, ScriptOutcome, SnapshotMethod, SnapshotSource, SnapshotTask, Task, Which,
+};
 
 use super::prepare::Next;
 use super::rows::{
@@ -10,8 +12,8 @@ use super::rows::{
     SnapshotFile, Span, Stage, Taken, Work,
 };
 use super::rules::Rules;
-use super::{bitmaps, consistency, disks, endings, failure, locks};
-use crate::core::Context;
+use super::{bitmaps, consistency, disks, endings, failure, locks, transfer};
+use crate::core::{Context, InstantRestore};
 use crate::estate;
 use crate::inventory::Os;
 use crate::operations;
@@ -62,7 +64,7 @@ pub(super) fn next(
         locks::Outlook::Warning(fault) => Some(fault),
         locks::Outlook::Full(fault) => return Ok(Next::Impossible(fault)),
     };
-    let crash_only = rules.is_some_and(|rules| rules.crash_only);
+    let crash_only = rules.as_ref().is_some_and(|rules| rules.crash_only);
     let planned = consistency::planned(&vm, crash_only, ctx.inventory.consistency);
     let folder = ctx
         .snapshots_path()
@@ -105,7 +107,17 @@ pub(super) fn next(
             checkpoint: None,
         })
         .collect();
+    work.read_anew();
+    let straight = match ctx.instant_restore {
+        InstantRestore::Copy => None,
+        InstantRestore::Vault => {
+            let point = point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?;
+            let backup = transfer::task(ctx, tx, &item, &point, &work.shots)?;
+            Some(Box::new(backup))
+        }
+    };
     let task = SnapshotTask {
+        straight,
         disks: work
             .shots
             .iter()
@@ -207,7 +219,7 @@ fn script(which: Which, outcome: &ScriptOutcome, output: &str, job: &mut Job) {
         .push(failure::script(name, &end, output.trim()));
 }
 
-/// The mover says that it is done: if every disk's snapshot is there, so is the recovery point. The mover is not gone yet,
+/// The mover says that it is done, or that what it took is in the vault: if every disk's snapshot is there, so is the recovery point. The mover is not gone yet,
 /// and until it is nothing else of this job begins.
 pub(super) fn finished(
     ctx: &Context<'_>,
@@ -221,9 +233,9 @@ pub(super) fn finished(
     let (Some(mut item), Work::Backup(work)) = (item, &mut job.work) else {
         return endings::fail(ctx, tx, job, failure::vault_gone());
     };
-    let files: Option<Vec<SnapshotFile>> = work.shots.iter().map(file).collect();
     let folder = work.shots.first().and_then(|shot| shot.to.parent());
-    let (Some(files), Some(folder)) = (files, folder.map(std::path::Path::to_owned)) else {
+    let folder = folder.filter(|_| work.is_taken());
+    let Some(folder) = folder.map(std::path::Path::to_owned) else {
         let fault = failure::no_evidence("every disk's snapshot was taken");
         return endings::fail(ctx, tx, job, fault);
     };
@@ -251,7 +263,7 @@ pub(super) fn finished(
     work.snapshot.ended = Some(ctx.now);
     let instant = Instant {
         folder,
-        files,
+        files: work.shots.iter().filter_map(file).collect(),
         until,
     };
     let point = Point {
@@ -325,14 +337,17 @@ pub(super) fn rules(
     Ok(tx.get::<Policy>(&key)?.as_ref().and_then(Rules::of))
 }
 
+/// The shot's file; of a disk that went straight into the vault there is none.
 fn file(shot: &Shot) -> Option<SnapshotFile> {
-    let taken = shot.taken?;
+    let taken = shot
+        .taken
+        .filter(|taken| taken.method != SnapshotMethod::Vault)?;
     Some(SnapshotFile {
         disk: shot.disk.clone(),
         path: shot.to.clone(),
         format: taken.format,
         method: taken.method,
-        tracked: taken.tracked && taken.format == DiskFormat::Qcow2,
+        tracked: shot.is_tracked(),
         file: shot.file,
         checkpoint: shot.checkpoint.clone(),
     })

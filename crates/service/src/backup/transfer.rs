@@ -29,6 +29,20 @@ pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next
     let Some(point) = point.filter(|point| point.instant.is_some()) else {
         return Ok(Next::Impossible(failure::snapshots_gone()));
     };
+    let task = task(ctx, tx, &item, &point, &work.shots)?;
+    work.read_anew();
+    work.phase = Phase::Transfer;
+    Ok(Next::Task(Task::Backup(task)))
+}
+
+/// The backup of the disks that `shots` are of, relative to the newest point in the vault.
+pub(super) fn task(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    item: &Item,
+    point: &Point,
+    shots: &[Shot],
+) -> Result<BackupTask, StoreError> {
     let parent = Point::newest_hardened(tx, &item.key())?;
     let bitmap_of = |shot: &Shot| {
         let parent = parent.as_ref()?;
@@ -38,7 +52,7 @@ pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next
         (since == Point::bitmap(&parent.name)).then_some(since)
     };
     let begun = parent.as_ref().and_then(|parent| parent.hardened.as_ref());
-    let disks = work.shots.iter().map(|shot| {
+    let disks = shots.iter().map(|shot| {
         let bitmap = bitmap_of(shot);
         DiskSource {
             name: shot.disk.clone(),
@@ -58,12 +72,12 @@ pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next
             image: shot.file,
         }
     });
-    let task = BackupTask {
+    Ok(BackupTask {
         vm: item.vm.clone(),
         time: point.time,
         tags: vec![format!("rp={}", point.name)],
-        description: format!("{} in {}", item.vm_id, job.vault),
-        about: carried::of(&item, &point),
+        description: format!("{} in {}", item.vm_id, point.vault),
+        about: carried::of(item, point),
         parent: parent
             .as_ref()
             .and_then(|parent| parent.hardened.as_ref())
@@ -73,12 +87,7 @@ pub(super) fn next(ctx: &Context<'_>, tx: &Tx<'_>, job: &mut Job) -> Result<Next
             of: ctx.compared_within,
         }),
         disks: disks.collect(),
-    };
-    // A job that runs again says it again, not twice.
-    work.compared.clear();
-    work.diverged.clear();
-    work.phase = Phase::Transfer;
-    Ok(Next::Task(Task::Backup(task)))
+    })
 }
 
 /// The snapshot is in the vault: now, and not before, the point is there, too.
@@ -109,19 +118,21 @@ pub(super) fn saved(
         .and_then(|parent| parent.hardened)
         .map(|begun| begun.turn);
     stale::mark(tx, &item.key(), &work.diverged)?;
-    let files = point.instant.iter().flat_map(|instant| &instant.files);
     point.hardened = Some(Hardened {
         snapshot: saved.snapshot.clone(),
         logical: saved.logical,
         read: saved.read,
         stored: saved.stored,
-        tracked: files
-            .clone()
-            .filter(|file| file.tracked)
-            .map(|file| file.disk.clone())
+        tracked: work
+            .shots
+            .iter()
+            .filter(|shot| shot.is_tracked())
+            .map(|shot| shot.disk.clone())
             .collect(),
-        checkpoints: files
-            .filter_map(|file| Some((file.disk.clone(), file.checkpoint.clone()?)))
+        checkpoints: work
+            .shots
+            .iter()
+            .filter_map(|shot| Some((shot.disk.clone(), shot.checkpoint.clone()?)))
             .collect(),
         incremental: work.compared.iter().map(|of| of.disk.clone()).collect(),
         turn: turn.map_or(0, |turn| turn.wrapping_add(1)),
@@ -132,6 +143,7 @@ pub(super) fn saved(
     tx.put(&item)?;
     let size = saved.logical;
     work.phase = Phase::Transfer;
+    work.transfer.began.get_or_insert(ctx.now);
     work.transfer.ended = Some(ctx.now);
     work.saved = Some(saved);
     let is_daily = |frequency: &Frequency| !matches!(frequency, Frequency::Weekly { .. });

@@ -72,6 +72,16 @@ impl Default for Scrub {
     }
 }
 
+/// What instant restores come from where the file system can't share the blocks of a disk's image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InstantRestore {
+    /// The vault: the disks are read straight into it, once.
+    #[default]
+    Vault,
+    /// Copies of the disks, from which the vault is filled: the machine's scripts hold it up for no longer than a copy takes.
+    Copy,
+}
+
 /// Everything a decision may depend on that is neither in the request nor in the store.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -95,6 +105,8 @@ pub struct Context<'a> {
     pub compared_within: u32,
     /// How the vaults are scrubbed.
     pub scrub: Scrub,
+    /// What a snapshot is where it can't be a moment's work.
+    pub instant_restore: InstantRestore,
     /// Questions about files.
     pub facts: &'a dyn Facts,
     /// Where new ids come from.

@@ -17,7 +17,7 @@ mod router;
 mod service_time;
 
 pub use clock_trust::{ClockGap, ClockTrust, ClockVerdict};
-pub use context::{Context, Facts, Ids, OnDemand, Scrub};
+pub use context::{Context, Facts, Ids, InstantRestore, OnDemand, Scrub};
 pub use effect::{BitmapReport, Effect, MoverReport, RepositoryReport, What};
 pub use gauge::Gauge;
 pub use page::{PageKey, page, page_newest_first, page_of};

@@ -15,8 +15,8 @@ use super::crash_hook;
 use super::files::{Files, RandomIds};
 use super::hands::Order;
 use crate::core::{
-    self, BitmapReport, ClockTrust, Context, Effect, MoverReport, OnDemand, RepositoryReport,
-    Request, Response, Scrub, What,
+    self, BitmapReport, ClockTrust, Context, Effect, InstantRestore, MoverReport, OnDemand,
+    RepositoryReport, Request, Response, Scrub, What,
 };
 use crate::inventory::Inventory;
 use crate::store::{Store, StoreError, Tx};
@@ -35,6 +35,7 @@ pub(super) struct Engine {
     pub(super) on_demand: OnDemand,
     pub(super) compared_within: u32,
     pub(super) scrub: Scrub,
+    pub(super) instant_restore: InstantRestore,
     store: Mutex<Store>,
     orders: Sender<Order>,
     /// Told at each commit, with the store's lock: who waits for jobs to end waits here.
@@ -59,6 +60,7 @@ pub(super) struct Parts {
     pub(super) on_demand: OnDemand,
     pub(super) compared_within: u32,
     pub(super) scrub: Scrub,
+    pub(super) instant_restore: InstantRestore,
     pub(super) orders: Sender<Order>,
 }
 
@@ -74,6 +76,7 @@ impl Engine {
             on_demand: parts.on_demand,
             compared_within: parts.compared_within,
             scrub: parts.scrub,
+            instant_restore: parts.instant_restore,
             store: Mutex::new(parts.store),
             orders: parts.orders,
             changed: Condvar::new(),
@@ -274,6 +277,7 @@ impl Engine {
             on_demand: self.on_demand,
             compared_within: self.compared_within,
             scrub: self.scrub,
+            instant_restore: self.instant_restore,
             facts: &self.files,
             ids: &RandomIds,
         }

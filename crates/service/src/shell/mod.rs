@@ -53,7 +53,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::core::{OnDemand, Scrub};
+use crate::core::{InstantRestore, OnDemand, Scrub};
 
 pub use audit::Audit;
 pub use clock::{ClockBelief, ClockMode};
@@ -89,6 +89,8 @@ pub struct Config {
     pub stalled_after: Duration,
     /// How the vaults are scrubbed.
     pub scrub: Scrub,
+    /// What instant restores come from where the file system can't share blocks.
+    pub instant_restore: InstantRestore,
     /// The file that holds the vaults' passphrase; else `DIR/passphrase`, made at the first start.
     pub passphrase_file: Option<PathBuf>,
     /// After how many reads of jobs within an hour callers are told to wait; Azure's limit is 150.

@@ -114,6 +114,7 @@ pub(super) fn prepare(
         on_demand: config.on_demand,
         compared_within: u32::from(config.compared_within.get()),
         scrub: config.scrub,
+        instant_restore: config.instant_restore,
         orders: orders.clone(),
     }));
     if config.clock_belief.confirmed && !clock.is_virtual() {

@@ -10,8 +10,8 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
-    self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
-    RepositoryReport, Request, Response, Role, Scrub, What,
+    self, ClockTrust, Context, Effect, Facts, Ids, InstantRestore, MoverReport, OnDemand,
+    Principal, Query, RepositoryReport, Request, Response, Role, Scrub, What,
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
@@ -212,6 +212,7 @@ impl World {
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
             compared_within: 30,
+            instant_restore: InstantRestore::default(),
             scrub: self.scrub,
             facts: &self.files,
             ids: &self.ids,
@@ -322,6 +323,7 @@ impl World {
             max_jobs: self.max_jobs,
             on_demand: self.on_demand,
             compared_within: 30,
+            instant_restore: InstantRestore::default(),
             scrub: self.scrub,
             facts: &self.files,
             ids: &self.ids,

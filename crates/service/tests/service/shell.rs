@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use kluis_service::shell::Scripted;
 use kluis_service::{
-    Audit, ClockBelief, ClockMode, Config, Limits, Movers, OnDemand, Running, Scrub, ServiceError,
-    start,
+    Audit, ClockBelief, ClockMode, Config, InstantRestore, Limits, Movers, OnDemand, Running,
+    Scrub, ServiceError, start,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -46,6 +46,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         max_jobs: 1,
         on_demand: OnDemand::default(),
         compared_within: std::num::NonZeroU16::new(30).unwrap(),
+        instant_restore: InstantRestore::default(),
         stalled_after: std::time::Duration::from_secs(1800),
         scrub: Scrub::OFF,
         passphrase_file: None,

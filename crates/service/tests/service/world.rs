@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kluis_service::core::{
-    self, ClockTrust, Context, Effect, Facts, Ids, OnDemand, Principal, Query, Refusal,
-    RepositoryReport, Request, Response, Role, Scrub,
+    self, ClockTrust, Context, Effect, Facts, Ids, InstantRestore, OnDemand, Principal, Query,
+    Refusal, RepositoryReport, Request, Response, Role, Scrub,
 };
 use kluis_service::inventory::Inventory;
 use kluis_service::store::{Store, StoreError};
@@ -192,6 +192,7 @@ fn context<'a>(now: Timestamp, ids: &'a Counter, inventory: &'a Inventory) -> Co
         max_jobs: 2,
         on_demand: OnDemand::default(),
         compared_within: 30,
+        instant_restore: InstantRestore::default(),
         scrub: Scrub::OFF,
         facts: &Gibibytes,
         ids,

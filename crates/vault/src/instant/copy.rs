@@ -25,7 +25,7 @@ use crate::{
 const STEP: u64 = 64 << 20;
 
 /// A snapshot file with all its bytes, though perhaps not yet on disk.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Copied {
     pub(super) method: SnapshotMethod,
     /// Whether the image was written to meanwhile.
@@ -169,17 +169,22 @@ pub(super) fn preflight<'a>(
         disks,
     } in needs.into_values()
     {
-        let checked = room::check(place, bytes);
         // Blocks that are shared take no room. It is tried only where there is too little.
-        let shared = |(image, target): &(&ImageFile, &Target)| {
-            let shares = share(image, target).is_ok_and(|shared| shared.is_some());
-            shares && target.file.set_len(0).is_ok()
-        };
-        if checked.is_err() && !disks.iter().all(shared) {
-            return checked;
+        if let Err(error) = room::check(place, bytes)
+            && !all_share(disks.into_iter())
+        {
+            return Err(error);
         }
     }
     Ok(())
+}
+
+/// Whether the file system shares the blocks of all images. It is tried, and taken back.
+pub(super) fn all_share<'a>(mut disks: impl Iterator<Item = (&'a ImageFile, &'a Target)>) -> bool {
+    disks.all(|(image, target)| {
+        let shares = share(image, target).is_ok_and(|shared| shared.is_some());
+        shares && target.file.set_len(0).is_ok()
+    })
 }
 
 /// Bytes of a file that are not in holes.

@@ -1,5 +1,7 @@
 //! Snapshots of a machine's disks: files beside its images, as near to one moment as can be, before anything is transferred.
 //!
+//! Where the file system can't share an image's blocks, its disk goes straight into the vault ([`straight`]), if that was asked for.
+//!
 //! The order is what keeps the promises. The next dirty bitmap begins before the snapshot, so that no write falls between
 //! them. Then the script before, all disks at once, the script after; only then is anything written out and named, so that
 //! the machine is held up for as short as possible. A job that is cancelled or fails leaves nothing: hidden files, finished
@@ -9,6 +11,7 @@
 mod copy;
 mod script;
 mod stopped;
+mod straight;
 
 use std::{
     collections::BTreeSet,
@@ -22,6 +25,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
+    backup,
     checkpoint::Checkpoint,
     error::{VaultError, describe},
     event::Event,
@@ -29,14 +33,15 @@ use crate::{
     layout,
     meter::{Failure, Meter},
     qemu::{self, Marks},
+    repository::Vault,
     source::ImageFile,
     target::{self, Found, Target},
     writers,
 };
 
 use copy::Copied;
-use script::Script;
-use stopped::Stopped;
+use stopped::Held;
+use straight::Straight;
 
 /// How often, and after how long, a writer is looked for again before it counts as one.
 const MOMENTS: u32 = 4;
@@ -51,15 +56,36 @@ struct Disk<'a> {
     checkpoint: Option<Checkpoint>,
 }
 
-/// Takes the snapshots. Nothing stays if it fails.
+impl Disk<'_> {
+    /// What is told of it once it has been taken.
+    fn taken(&self, copied: Copied) -> Event {
+        Event::Snapshotted {
+            disk: self.task.name.clone(),
+            size: self.image.size,
+            format: self.image.format(),
+            method: copied.method,
+            tracked: self.checkpoint.is_some(),
+            touched: copied.touched,
+            in_use: self.in_use,
+            image: Some(self.image.id()),
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+}
+
+/// Takes the snapshots. Nothing stays if it fails. A vault that can't be opened is the transfer's to tell of: the disks are copied.
 pub(crate) fn run(
     job: &str,
     task: &SnapshotTask,
+    vault: impl FnOnce() -> Result<Vault, VaultError>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     check_task(task)?;
     clean_up(job, task, emit)?;
-    take(job, task, emit).inspect_err(|_| {
+    let vault = task.straight.as_ref().and_then(|_| vault().ok());
+    let straight = vault.as_ref().zip(task.straight.as_deref());
+    let straight = straight.map(|(vault, backup)| Straight { vault, backup });
+    take(job, task, straight, emit).inspect_err(|_| {
         if let Err(error) = clean_up(job, task, emit) {
             let why = describe(&error);
             emit(Event::Note {
@@ -128,37 +154,44 @@ fn check_task(task: &SnapshotTask) -> Result<(), VaultError> {
             return invalid("a dirty bitmap's name begins with kluis- and is a plain one");
         }
     }
+    if let Some(backup) = &task.straight {
+        straight::check(backup, &names)?;
+    }
     script::check(task.scripts.as_ref())
 }
 
-fn take(job: &str, task: &SnapshotTask, emit: &mut dyn FnMut(Event)) -> Result<(), VaultError> {
+fn take(
+    job: &str,
+    task: &SnapshotTask,
+    straight: Option<Straight<'_>>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), VaultError> {
     let mut disks = open(job, task, emit)?;
-    copy::preflight(disks.iter().map(|disk| (&disk.image, &disk.target)))?;
+    let straight = match straight {
+        Some(straight) if straight::is_due(&disks) => backup::enter(straight.vault)
+            .ok()
+            .map(|lock| (straight, lock)),
+        _ => None,
+    };
+    if straight.is_none() {
+        copy::preflight(disks.iter().map(|disk| (&disk.image, &disk.target)))?;
+    }
     for disk in &mut disks {
         disk.checkpoint = track(disk, emit)?;
     }
-    let scripts = task.scripts.as_ref();
-    let stopped = match Script::pre(scripts) {
-        Some(pre) => {
-            let stopped = Stopped::mark(job, task)?;
-            if pre.run(emit) {
-                Some(stopped)
-            } else {
-                stopped.forget();
-                None
-            }
-        }
-        None => None,
-    };
+    let held = Held::begin(job, task, emit)?;
     let begun = disks.iter_mut().try_for_each(|disk| disk.image.begin());
-    let ran_or_none = stopped.is_some() || Script::pre(scripts).is_none();
+    if let (Ok(()), Some((straight, lock))) = (&begun, straight) {
+        let Err(error) = straight.store(job, &disks, held, emit) else {
+            return Ok(());
+        };
+        tracing::warn!(%job, error = %describe(&error), "the disks did not go straight into the vault and are copied");
+        drop((disks, lock));
+        clean_up(job, task, emit)?;
+        return take(job, task, None, emit);
+    }
     let copied = begun.and_then(|()| copy_all(&disks, emit));
-    if ran_or_none && let Some(post) = Script::post(scripts) {
-        post.run(emit);
-    }
-    if let Some(stopped) = stopped {
-        stopped.forget();
-    }
+    held.release(emit);
     let copied = copied?;
     for (disk, copied) in disks.iter_mut().zip(&copied) {
         settle(disk, copied, emit)?;
@@ -167,17 +200,7 @@ fn take(job: &str, task: &SnapshotTask, emit: &mut dyn FnMut(Event)) -> Result<(
         disk.target.keep()?;
     }
     for (disk, copied) in disks.iter().zip(copied) {
-        emit(Event::Snapshotted {
-            disk: disk.task.name.clone(),
-            size: disk.image.size,
-            format: disk.image.format(),
-            method: copied.method,
-            tracked: disk.checkpoint.is_some(),
-            touched: copied.touched,
-            in_use: disk.in_use,
-            image: Some(disk.image.id()),
-            checkpoint: disk.checkpoint.clone(),
-        });
+        emit(disk.taken(copied));
     }
     Ok(())
 }

@@ -17,12 +17,55 @@ use crate::{
     store, target,
 };
 
+/// A machine between its two scripts.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    /// The script that is still to be run.
+    post: Option<Script<'a>>,
+    stopped: Option<Stopped>,
+}
+
+impl<'a> Held<'a> {
+    /// Runs the script before the snapshot, if there is one. The one after it is not run where that could not be started.
+    pub(super) fn begin(
+        job: &str,
+        task: &'a SnapshotTask,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<Self, VaultError> {
+        let scripts = task.scripts.as_ref();
+        let mut held = Self {
+            post: Script::post(scripts),
+            stopped: None,
+        };
+        if let Some(pre) = Script::pre(scripts) {
+            let stopped = Stopped::mark(job, task)?;
+            if pre.run(emit) {
+                held.stopped = Some(stopped);
+            } else {
+                stopped.forget();
+                held.post = None;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Runs the script after the snapshot.
+    pub(super) fn release(self, emit: &mut dyn FnMut(Event)) {
+        if let Some(post) = self.post {
+            post.run(emit);
+        }
+        if let Some(stopped) = self.stopped {
+            stopped.forget();
+        }
+    }
+}
+
 /// A mark beside the first disk's place, from before the first script begins until the second has ended.
 #[derive(Debug)]
-pub(super) struct Stopped(PathBuf);
+struct Stopped(PathBuf);
 
 impl Stopped {
-    pub(super) fn mark(job: &str, task: &SnapshotTask) -> Result<Self, VaultError> {
+    fn mark(job: &str, task: &SnapshotTask) -> Result<Self, VaultError> {
         let path = path(job, task)?;
         let made = OpenOptions::new()
             .write(true)
@@ -37,7 +80,7 @@ impl Stopped {
     }
 
     /// The machine goes on, or was never stopped.
-    pub(super) fn forget(self) {
+    fn forget(self) {
         if let Err(error) = fs::remove_file(&self.0) {
             tracing::warn!(path = %self.0.display(), %error, "the mark of a script stays");
         }

@@ -23,6 +23,8 @@ use rustix::{
     process::{Pid, PidfdFlags},
 };
 
+use serde_json::json;
+
 use super::{
     client::{self, Client},
     directory::Directory,
@@ -70,14 +72,19 @@ impl Export {
         let (listener, streams) = connect(count).map_err(io)?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", HAND_OVER]).arg(&program);
-        command
-            .arg("--format=qcow2")
-            .arg(format!("--shared={count}"));
+        command.arg(format!("--shared={count}"));
         let mut contexts = vec![ALLOCATION.to_owned()];
         let mut context = None;
+        let mut named = image.clone().into_os_string();
         match access {
             Access::Read { bitmap } => {
                 command.arg("--read-only");
+                match without_a_lock(&image) {
+                    Some(description) => named = description.into(),
+                    None => {
+                        command.arg("--format=qcow2");
+                    }
+                }
                 if let Some(bitmap) = bitmap {
                     command.arg(format!("--bitmap={bitmap}"));
                     context = Some(format!("qemu:dirty-bitmap:{bitmap}"));
@@ -85,10 +92,10 @@ impl Export {
                 }
             }
             Access::Write => {
-                command.arg("--discard=unmap");
+                command.args(["--format=qcow2", "--discard=unmap"]);
             }
         }
-        command.arg("--").arg(&image);
+        command.arg("--").arg(&named);
         let mut server = Server::start(command, listener).map_err(io)?;
         let greeted = streams
             .into_iter()
@@ -176,6 +183,17 @@ impl Export {
         self.returned.notify_one();
         done
     }
+}
+
+/// The image as QEMU is to open it for reading: without its locks, which would keep the machine from starting for as long as its disk is
+/// read. Whoever reads looks for writers before and at what was written after. `None` for what is no file, or has a name that can't be said.
+fn without_a_lock(image: &Path) -> Option<String> {
+    let path = image.to_str().filter(|_| image.is_file())?;
+    let file = json!({ "driver": "file", "filename": path, "locking": "off" });
+    Some(format!(
+        "json:{}",
+        json!({ "driver": "qcow2", "file": file })
+    ))
 }
 
 /// The child process. Dropped, it is killed: it has nothing that would be lost.

@@ -36,6 +36,7 @@ pub(crate) fn task(disks: Vec<SnapshotSource>) -> SnapshotTask {
     SnapshotTask {
         disks,
         scripts: None,
+        straight: None,
     }
 }
 

@@ -46,4 +46,6 @@ mod retention;
 #[cfg(test)]
 mod sparse;
 #[cfg(test)]
+mod straight;
+#[cfg(test)]
 mod support;

@@ -19,7 +19,7 @@ mod zone;
 
 pub(super) use evidence::{files_restored, left_out, restored, written};
 pub(super) use papers::read as read_paper;
-pub(super) use task::{files as files_task, next, waits};
+pub(super) use task::{files as files_task, images, next, waits};
 
 use kluis_arm::restore::TriggerRestore;
 

@@ -98,8 +98,11 @@ fn instant<'a>(point: &'a Point, disk: &RestoreDisk, ctx: &Context<'_>) -> Optio
 }
 
 /// The point's snapshot files, where files can be read out of them: out of all or none.
-pub(super) fn images(point: &Point) -> Option<Vec<DiskImage>> {
-    let files = &point.instant.as_ref()?.files;
+pub(in crate::backup) fn images(point: &Point) -> Option<Vec<DiskImage>> {
+    let instant = point.instant.as_ref();
+    let files = &instant
+        .filter(|instant| instant.is_beside_the_vault())?
+        .files;
     let raw = files.iter().all(|file| file.format == DiskFormat::Raw);
     let image = |file: &SnapshotFile| DiskImage {
         name: file.disk.clone(),

@@ -106,6 +106,12 @@ impl Shot {
     pub(crate) fn is_qcow2(&self) -> bool {
         self.to.extension().is_some_and(|end| end == "qcow2")
     }
+
+    /// Whether the image has recorded since then what is written to it.
+    pub(crate) fn is_tracked(&self) -> bool {
+        let taken = self.taken;
+        taken.is_some_and(|taken| taken.tracked && taken.format == DiskFormat::Qcow2)
+    }
 }
 
 /// What a mover said of a snapshot that is at its place.
@@ -177,6 +183,17 @@ impl BackupWork {
             compared: Vec::new(),
             diverged: Vec::new(),
         }
+    }
+
+    /// The disks are read once more: what was said of that is said again, not twice.
+    pub(crate) fn read_anew(&mut self) {
+        self.compared.clear();
+        self.diverged.clear();
+    }
+
+    /// Whether the mover told of each disk that it was taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.shots.iter().all(|shot| shot.taken.is_some())
     }
 
     /// The run of the schedule that this is.

@@ -110,7 +110,8 @@ pub(crate) enum MadeBy {
     Assumed,
 }
 
-/// Snapshot files beside the machine, all in one folder of the point's own.
+/// What an instant restore comes from: snapshot files beside the machine, all in one folder of the point's own; or the vault alone, where there
+/// are no files because the disks went straight into it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Instant {
@@ -301,6 +302,13 @@ impl Row for Point {
     }
 }
 
+impl Instant {
+    /// Whether it is a copy of its own, beside what is in the vault.
+    pub(crate) fn is_beside_the_vault(&self) -> bool {
+        !self.files.is_empty()
+    }
+}
+
 impl Point {
     /// The key of an item's point, whether it exists or not.
     pub(crate) fn key_of(item: &str, name: &str) -> String {
@@ -342,7 +350,8 @@ impl Point {
     /// Whether something can be restored from it.
     pub(crate) fn is_usable(&self) -> bool {
         let in_the_vault = self.hardened.is_some() && self.lost.is_none();
-        !self.removing && (in_the_vault || self.instant.is_some())
+        let instant = self.instant.as_ref();
+        !self.removing && (in_the_vault || instant.is_some_and(Instant::is_beside_the_vault))
     }
 
     /// The name of the dirty bitmap that is begun in an image with the snapshot of the point of this name.

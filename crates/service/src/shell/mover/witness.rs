@@ -1,5 +1,6 @@
 //! Between a mover and the core: thins out progress, and asks the vault when a mover ends without a last word.
 
+use std::iter;
 use std::time::{Duration, Instant};
 
 use kluis_vault::{Event, JobFile, MasterKey, Task, repository};
@@ -66,9 +67,11 @@ impl Witness {
 
     /// A backup that died between saving its snapshot and saying so has still been made: the vault knows.
     fn in_the_vault(&self) -> Vec<What> {
-        if !matches!(self.file.task, Task::Backup(_)) {
-            return Vec::new();
-        }
+        let is_straight = match &self.file.task {
+            Task::Backup(_) => false,
+            Task::Snapshot(task) if task.straight.is_some() => true,
+            _ => return Vec::new(),
+        };
         if self.saved {
             return vec![What::Event(Event::Finished)];
         }
@@ -76,15 +79,15 @@ impl Witness {
             Ok(Some(saved)) => {
                 let (snapshot, logical, read, stored) =
                     (saved.snapshot, saved.logical, saved.read, saved.stored);
-                vec![
-                    What::Event(Event::Saved {
-                        snapshot,
-                        logical,
-                        read,
-                        stored,
-                    }),
-                    What::Event(Event::Finished),
-                ]
+                let saved = What::Event(Event::Saved {
+                    snapshot,
+                    logical,
+                    read,
+                    stored,
+                });
+                // Of what went straight into the vault nobody knows yet whether all was told of its disks.
+                let finished = (!is_straight).then_some(What::Event(Event::Finished));
+                iter::once(saved).chain(finished).collect()
             }
             Ok(None) => Vec::new(),
             Err(error) => {
