@@ -89,5 +89,6 @@ bench: tools controlplane ## measures against stock restic and against kubectl, 
 	cargo run --release --quiet --locked --package kluis-policy --example bench-policy
 	cargo run --release --quiet --locked --package kluis-vault --example bench
 	cargo build --release --quiet --locked --workspace --bins
+	KLUIS_BIN="$$(.ci/target-dir)/release/kluis" "$$(.ci/target-dir)/release/bench-job"
 	KLUIS_BIN="$$(.ci/target-dir)/release/kluis" "$$(.ci/target-dir)/release/bench-operator"
 	KLUIS_BIN="$$(.ci/target-dir)/release/kluis" MACHINES=10000 VAULTS=20 REST_SECONDS=60 "$$(.ci/target-dir)/release/bench-operator"
