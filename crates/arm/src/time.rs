@@ -47,6 +47,18 @@ impl WireTime {
         Self("2001-01-01T00:00:00Z".to_owned())
     }
 
+    /// A moment in UTC as .NET writes one whose zone nobody told it: no zone, and always seven decimals. Azure writes the ends of
+    /// virtual machines' recovery points so.
+    #[must_use]
+    pub fn unzoned(moment: Timestamp) -> Self {
+        let civil = Offset::UTC.to_datetime(moment);
+        let ticks = civil.subsec_nanosecond() / 100;
+        Self(format!(
+            "{}.{ticks:07}",
+            civil.strftime("%Y-%m-%dT%H:%M:%S")
+        ))
+    }
+
     /// A wall clock of some zone on a day, decorated with a `Z` as policies are.
     #[must_use]
     pub fn wall_clock(at: DateTime) -> Self {

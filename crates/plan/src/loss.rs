@@ -369,7 +369,7 @@ mod tests {
             (cost.deleted, cost.shortened)
         };
         let whole = || point("Daily", "2026-12-21T22:30:00Z");
-        let snapshot = || point("Snapshot", "2026-11-23T22:30:00Z");
+        let snapshot = || point("Snapshot", "2026-11-23T22:30:00.0000000");
         assert_eq!(cost(&short, whole()), (0, 2), "it and the newest");
         assert_eq!(cost(&short, snapshot()), (0, 1), "the newest alone");
         assert_eq!(cost(&none, snapshot()).0, cost(&none, whole()).0);

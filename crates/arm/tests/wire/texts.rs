@@ -18,6 +18,7 @@ proptest! {
     #[test]
     fn a_moment_reads_back(moment in moment()) {
         prop_assert_eq!(WireTime::from(moment).moment(), Ok(Some(moment)));
+        prop_assert_eq!(WireTime::unzoned(moment).moment(), Ok(Some(moment)));
     }
 
     #[test]
@@ -109,6 +110,11 @@ fn moments_as_the_real_service_writes_them() {
     assert_eq!(
         WireTime::from("2024-04-28T07:36:53").moment(),
         at("2024-04-28T07:36:53Z")
+    );
+    let end = "2024-05-06T15:30:00Z".parse().unwrap();
+    assert_eq!(
+        WireTime::unzoned(end).as_str(),
+        "2024-05-06T15:30:00.0000000"
     );
     for placeholder in [
         "0001-01-01T00:00:00",

@@ -9,6 +9,7 @@ use kluis_arm::id::{ItemId, RecoveryPointId};
 use kluis_arm::recovery_point::{
     RecoveryPoint, RecoveryPointDetail, Tier, TierDetail, TierStatus, VmRecoveryPoint,
 };
+use kluis_arm::time::WireTime;
 use kluis_client::{Arm, ArmRequest, list};
 use serde::Serialize;
 
@@ -158,9 +159,17 @@ fn listed(point: RecoveryPoint) -> Option<Listed> {
         consistency: consistency.unwrap_or_default(),
         tiers: tiers(&detail),
         before_replacing: detail.is_before_replacing(),
-        kept_until: kept.expiry_time,
+        kept_until: kept.expiry_time.map(zoned),
         kept_by: kept.rule_name,
     })
+}
+
+/// A moment with its zone, which Azure leaves out of a point's end. What cannot be read is printed as it is.
+fn zoned(told: String) -> String {
+    match WireTime::from(told.as_str()).moment() {
+        Ok(Some(moment)) => moment.to_string(),
+        Ok(None) | Err(_) => told,
+    }
 }
 
 fn tiers(point: &VmRecoveryPoint) -> Vec<&'static str> {
@@ -206,6 +215,10 @@ mod tests {
                 "daily",
                 json!({ "expiryTime": "2026-12-22T21:30:00Z", "ruleName": "Daily" }),
             ),
+            point(
+                "unzoned",
+                json!({ "expiryTime": "2026-12-22T21:30:00.0000000", "ruleName": "Daily" }),
+            ),
             point("newest", json!({ "ruleName": "Newest" })),
             point("silent", json!(null)),
         ];
@@ -216,6 +229,7 @@ mod tests {
             .collect();
         expect![[r#"
             daily 2026-12-22T21:30:00Z Some("Daily")
+            unzoned 2026-12-22T21:30:00Z Some("Daily")
             newest for ever Some("Newest")
             silent ? None"#]]
         .assert_eq(&rows.join("\n"));

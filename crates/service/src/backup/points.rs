@@ -257,7 +257,7 @@ fn properties(point: &Point, fate: Fate, item: &Item) -> RecoveryPointProperties
         Fate::Goes { since, .. } => (Some(since), "Expired"),
     };
     RecoveryPointProperties {
-        expiry_time: until.map(|until| WireTime::from(until).to_string()),
+        expiry_time: until.map(|until| WireTime::unzoned(until).to_string()),
         rule_name: Some(rule.to_owned()),
         is_soft_deleted: Some(item.is_soft_deleted()),
         ..RecoveryPointProperties::default()

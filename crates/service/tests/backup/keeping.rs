@@ -2,21 +2,29 @@
 
 use expect_test::expect;
 use http::Method;
+use jiff::Timestamp;
+use kluis_arm::time::WireTime;
 use serde_json::{Value, json};
 
 use super::world::{ITEM, VAULT, WEB_1, World, at, protection};
+
+/// Until when a point is kept, as it is told: in UTC without saying so.
+pub(super) fn end(point: &Value) -> Option<Timestamp> {
+    let told = point["properties"]["recoveryPointProperties"]["expiryTime"].as_str()?;
+    WireTime::from(told).moment().unwrap()
+}
 
 /// A line a point, the newest first: its time, until when it is kept, why.
 pub(super) fn kept(world: &mut World) -> String {
     let page = world.get(&format!("{ITEM}/recoveryPoints"));
     let line = |point: &Value| {
-        let point = &point["properties"];
-        let said = &point["recoveryPointProperties"];
+        let properties = &point["properties"];
+        let said = &properties["recoveryPointProperties"];
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         format!(
             "{} {} {}\n",
-            text(&point["recoveryPointTime"]),
-            text(&said["expiryTime"]),
+            text(&properties["recoveryPointTime"]),
+            end(point).map_or("-".to_owned(), |end| end.to_string()),
             text(&said["ruleName"])
         )
     };

@@ -9,7 +9,8 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::immutable::set;
-use super::world::{ITEM, VAULT, WEB_1, World, at, protection};
+use super::keeping::end;
+use super::world::{ITEM, VAULT, WEB_1, World, protection};
 
 const POLICIES: [&str; 4] = ["one", "two", "three", "four"];
 const ZONES: [&str; 3] = ["UTC", "Tokyo Standard Time", "W. Europe Standard Time"];
@@ -279,7 +280,7 @@ impl Told {
                 let tiers = properties["recoveryPointTierDetails"].to_string();
                 let said = &properties["recoveryPointProperties"];
                 let rule = said["ruleName"].as_str().unwrap_or_default().to_owned();
-                let until = said["expiryTime"].as_str().map(at);
+                let until = end(&point);
                 if tiers.contains("HardenedRP") {
                     there.insert((vm, name), (rule, until));
                 }

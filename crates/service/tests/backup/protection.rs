@@ -325,7 +325,7 @@ fn a_backup_on_demand_becomes_a_recovery_point_when_the_vault_has_it() {
             },
             "securityType": "None",
             "recoveryPointProperties": {
-              "expiryTime": "2026-06-12T00:00:00Z",
+              "expiryTime": "2026-06-12T00:00:00.0000000",
               "ruleName": "OnDemand",
               "isSoftDeleted": false
             },

@@ -177,7 +177,7 @@ fn a_point_of_before_is_kept_by_the_policy_and_takes_no_tag_from_the_schedule() 
     let point = world.get(&format!("{ITEM}/recoveryPoints/{before}"));
     let kept = &point["properties"]["recoveryPointProperties"];
     assert_eq!(kept["ruleName"], "Daily", "{kept}");
-    assert_eq!(kept["expiryTime"], "2026-04-01T09:00:00Z");
+    assert_eq!(kept["expiryTime"], "2026-04-01T09:00:00.0000000");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_stopped_machine_can_be_put_back_too() {
     let point = world.get(&format!("{ITEM}/recoveryPoints/{before}"));
     let kept = &point["properties"]["recoveryPointProperties"];
     assert_eq!(kept["ruleName"], "Weekly", "{kept}");
-    assert_eq!(kept["expiryTime"], "2026-05-25T09:00:00Z");
+    assert_eq!(kept["expiryTime"], "2026-05-25T09:00:00.0000000");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use kluis_arm::time::WireTime;
 use kluis_service::Movers;
 use kluis_vault::repository;
 use serde_json::{Value, json};
@@ -232,7 +233,15 @@ impl<'a> Decade<'a> {
             .reference
             .points(&self.policy)
             .into_iter()
-            .map(|(day, (until, rule))| (day, (second(until, RUN).to_string(), rule.to_owned())))
+            .map(|(day, (until, rule))| {
+                (
+                    day,
+                    (
+                        WireTime::unzoned(second(until, RUN)).to_string(),
+                        rule.to_owned(),
+                    ),
+                )
+            })
             .collect();
         let points = self.points();
         let told: BTreeMap<i64, (String, String)> = points
