@@ -16,8 +16,10 @@ use super::job_words::value;
 use super::refusals;
 use super::rows::{Item, Point};
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath, page_of};
+use crate::estate;
 use crate::health::{self, Problem, Severity};
-use crate::store::{Row as _, Tx};
+use crate::inventory::Os;
+use crate::store::{Row as _, StoreError, Tx};
 
 const TYPE: &str =
     "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
@@ -121,8 +123,8 @@ pub(super) fn get(
     } else {
         None
     };
-    let problems = health::item_problems(ctx, tx, &item)?;
-    let body = value(&render(&item, &problems, request, at, ctx, extended));
+    let shown = Shown::new(item, ctx, tx)?;
+    let body = value(&render(&shown, request, at, ctx, extended));
     Ok((Response::ok(body), Vec::new()))
 }
 
@@ -150,9 +152,9 @@ pub(super) fn list(request: &Request, at: &VaultPath, ctx: &Context<'_>, tx: &Tx
                 || filter.allows("containerName", &item.container_name()))
     });
     let shown = |item: Item| {
-        let problems = health::item_problems(ctx, tx, &item)?;
-        let is_asked = filter.allows("healthState", health::health_status(&problems));
-        let rendered = || value(&render(&item, &problems, request, at, ctx, None));
+        let shown = Shown::new(item, ctx, tx)?;
+        let is_asked = filter.allows("healthState", health::health_status(&shown.problems));
+        let rendered = || value(&render(&shown, request, at, ctx, None));
         Ok(is_asked.then(rendered))
     };
     let page = page_of(request, items, |item| id(item, at), shown)?;
@@ -169,14 +171,50 @@ fn id(item: &Item, at: &VaultPath) -> String {
     )
 }
 
+/// An item with what is said of it beside its row.
+struct Shown {
+    item: Item,
+    problems: Vec<Problem>,
+    /// Whether its machine runs Linux. False of one that is gone, of which nobody can tell.
+    linux: bool,
+}
+
+impl Shown {
+    fn new(item: Item, ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Self, StoreError> {
+        let system = estate::system(ctx, tx, &item.resource_group, &item.vm)?;
+        Ok(Self {
+            problems: health::item_problems(ctx, tx, &item)?,
+            linux: system == Some(Os::Linux),
+            item,
+        })
+    }
+
+    /// Which disks were chosen; and of Linux machines the name of an application, which nobody can give and which Azure tells all the same.
+    fn extended_properties(&self) -> Option<ExtendedProperties> {
+        let chosen = self.item.disks.as_ref().map(|choice| {
+            let luns = choice.luns.iter();
+            DiskExclusion {
+                disk_lun_list: Some(luns.filter_map(|lun| i32::try_from(*lun).ok()).collect()),
+                is_inclusion_list: Some(choice.inclusion),
+                ..DiskExclusion::default()
+            }
+        });
+        (self.linux || chosen.is_some()).then(|| ExtendedProperties {
+            disk_exclusion_properties: chosen,
+            linux_vm_application_name: self.linux.then(String::new),
+            ..ExtendedProperties::default()
+        })
+    }
+}
+
 fn render(
-    item: &Item,
-    problems: &[Problem],
+    shown: &Shown,
     request: &Request,
     at: &VaultPath,
     ctx: &Context<'_>,
     extended_info: Option<ItemExtendedInfo>,
 ) -> Resource<ProtectedItem> {
+    let Shown { item, problems, .. } = shown;
     let last = item.last_backup.as_ref();
     let purge_at = item.state.purge_at();
     let mut detail = VmItem {
@@ -204,20 +242,7 @@ fn render(
         last_backup_time: Some(last.map_or_else(WireTime::never, |last| last.began.into())),
         protected_item_data_id: Some(item.data_id.clone()),
         extended_info,
-        extended_properties: item.disks.as_ref().map(|choice| ExtendedProperties {
-            disk_exclusion_properties: Some(DiskExclusion {
-                disk_lun_list: Some(
-                    choice
-                        .luns
-                        .iter()
-                        .filter_map(|lun| i32::try_from(*lun).ok())
-                        .collect(),
-                ),
-                is_inclusion_list: Some(choice.inclusion),
-                ..DiskExclusion::default()
-            }),
-            ..ExtendedProperties::default()
-        }),
+        extended_properties: shown.extended_properties(),
         backup_management_type: Some(BackupManagementType::AzureIaasVm),
         workload_type: Some("VM".to_owned()),
         container_name: Some(item.short_name()),

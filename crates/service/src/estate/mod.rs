@@ -13,7 +13,7 @@ mod swap;
 use std::borrow::Cow;
 
 use crate::core::Context;
-use crate::inventory::{VirtualMachine, same};
+use crate::inventory::{Os, VirtualMachine, same};
 use crate::store::{StoreError, Tx};
 
 pub use disk::{Attached, Placed, RestoredDisk};
@@ -40,6 +40,19 @@ pub fn vm(
     };
     let swap = Swap::of(tx, &vm.resource_group, &vm.name)?;
     Ok(Some(swap::applied(vm, swap.as_ref())))
+}
+
+/// What a machine runs; `None` where there is none of these names.
+pub fn system(
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+    resource_group: &str,
+    name: &str,
+) -> Result<Option<Os>, StoreError> {
+    if let Some(vm) = ctx.inventory.vm(resource_group, name) {
+        return Ok(Some(vm.os));
+    }
+    Ok(made(ctx, tx, resource_group, name)?.map(|made| made.os))
 }
 
 /// The machine of these names, if a restore made it and the inventory has none of them.

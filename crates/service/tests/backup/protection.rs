@@ -110,6 +110,9 @@ fn a_protected_machine_reads_as_azure_tells_it() {
             "lastBackupStatus": "",
             "lastBackupTime": "2001-01-01T00:00:00Z",
             "protectedItemDataId": "141923099391790",
+            "extendedProperties": {
+              "linuxVmApplicationName": ""
+            },
             "backupManagementType": "AzureIaasVM",
             "workloadType": "VM",
             "containerName": "iaasvmcontainerv2;shop-rg;web-1",
@@ -367,6 +370,39 @@ fn the_next_backup_follows_the_newest_point() {
 }
 
 #[test]
+fn linux_items_name_an_application_that_nobody_gave() {
+    let mut world = World::new();
+    world.protect();
+    let told = |world: &mut World| {
+        let read = world.item()["extendedProperties"].clone();
+        let list = world.get("backupProtectedItems");
+        assert_eq!(
+            list["value"][0]["properties"]["extendedProperties"], read,
+            "in the list as well"
+        );
+        read
+    };
+    let nothing = json!({"linuxVmApplicationName": ""});
+    assert_eq!(told(&mut world), nothing);
+    // What was read is sent back, with more.
+    let mut body = protection(WEB_1, "DefaultPolicy");
+    body["properties"]["extendedProperties"] = nothing.clone();
+    world.accept(Method::PUT, ITEM, Some(&body));
+    assert_eq!(told(&mut world), nothing);
+    let chosen = json!({"diskLunList": [1], "isInclusionList": false});
+    body["properties"]["extendedProperties"]["diskExclusionProperties"] = chosen.clone();
+    world.accept(Method::PUT, ITEM, Some(&body));
+    let both = json!({"diskExclusionProperties": chosen, "linuxVmApplicationName": ""});
+    assert_eq!(told(&mut world), both);
+
+    let windows = ITEM.replace("web-1", "web-2");
+    let body = protection(&WEB_1.replace("web-1", "web-2"), "DefaultPolicy");
+    world.accept(Method::PUT, &windows, Some(&body));
+    let read = world.get(&windows);
+    assert_eq!(read["properties"].get("extendedProperties"), None, "{read}");
+}
+
+#[test]
 fn chosen_disks_are_left_out_and_the_os_disk_never_is() {
     let mut world = World::new();
     for (luns, inclusion, backed_up) in [
@@ -461,6 +497,9 @@ fn soft_delete_keeps_the_data_for_its_days_and_gives_them_back_until_then() {
           "lastBackupStatus": "Completed",
           "lastBackupTime": "2026-03-02T09:00:00Z",
           "protectedItemDataId": "141923099391790",
+          "extendedProperties": {
+            "linuxVmApplicationName": ""
+          },
           "backupManagementType": "AzureIaasVM",
           "workloadType": "VM",
           "containerName": "iaasvmcontainerv2;shop-rg;web-1",
