@@ -7,10 +7,12 @@ wire! {
     pub struct DeletedVault {
         /// The whole path.
         id: String,
-        /// What it is called while it is deleted: a GUID.
+        /// What it is called while it is deleted: `<resource group>_<GUID>`.
         name: String,
         /// `Microsoft.RecoveryServices/locations/deletedVaults`.
         #[serde(rename = "type")] kind: String,
+        /// Its region.
+        location: String,
         /// What it was, and until when.
         properties: DeletedVaultProperties,
     }

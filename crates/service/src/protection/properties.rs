@@ -4,7 +4,7 @@ use kluis_arm::error::code;
 use serde_json::{Value, json};
 
 use crate::core::Refusal;
-use crate::vaults::{put_over, refuse_keys};
+use crate::vaults::{put_over, refuse_keys, spell};
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
 const OURS: [&str; 7] = [
@@ -47,6 +47,7 @@ pub(super) fn with_consequences(properties: &Value) -> Value {
     all["secureScore"] = json!(score);
     all["bcdrSecurityLevel"] = json!(level);
     all["replicatedRegions"] = json!([]);
+    spell(&mut all, &WORDS);
     if let Some(security) = all["securitySettings"].as_object_mut() {
         // What an older version took of a key that did nothing.
         security.shift_remove("encryptionSettings");
@@ -100,16 +101,9 @@ fn check(old: &Value, new: &Value) -> Result<(), Refusal> {
             &["LocallyRedundant", "GeoRedundant", "ZoneRedundant"],
         )?;
     }
-    // "Enabled" is the published example's word for On.
-    optional(new, SOFT_DELETE, &["On", "Off", "AlwaysOn", "Enabled"])?;
-    optional(new, IMMUTABILITY, &["Disabled", "Unlocked", "Locked"])?;
-    optional(new, CROSS_REGION, &["Enabled", "Disabled"])?;
-    optional(
-        new,
-        CROSS_SUBSCRIPTION,
-        &["Enabled", "Disabled", "PermanentlyDisabled"],
-    )?;
-    optional(new, ALERTS, &["Enabled", "Disabled"])?;
+    for (pointer, among) in WORDS {
+        optional(new, pointer, among)?;
+    }
     let days = new.pointer(DAYS).filter(|days| !days.is_null());
     let fits = |days: &Value| {
         days.as_f64()
@@ -152,6 +146,18 @@ const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";
 const CROSS_REGION: &str = "/featureSettings/crossRegionRestoreSettings/state";
 const CROSS_SUBSCRIPTION: &str = "/featureSettings/crossSubscriptionRestoreSettings/state";
 const ALERTS: &str = "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures";
+
+/// The settings that are one of a few words, with those. "Enabled" is the published example's word for a soft delete that is on.
+const WORDS: [(&str, &[&str]); 5] = [
+    (SOFT_DELETE, &["On", "Off", "AlwaysOn", "Enabled"]),
+    (IMMUTABILITY, &["Disabled", "Unlocked", "Locked"]),
+    (CROSS_REGION, &["Enabled", "Disabled"]),
+    (
+        CROSS_SUBSCRIPTION,
+        &["Enabled", "Disabled", "PermanentlyDisabled"],
+    ),
+    (ALERTS, &["Enabled", "Disabled"]),
+];
 
 fn refused(message: impl Into<String>) -> Refusal {
     Refusal::bad_request("UserErrorInvalidInput", message)

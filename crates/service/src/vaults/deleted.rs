@@ -1,4 +1,4 @@
-//! Soft-deleted vaults: put away whole, named by a GUID, and to be had back until their time is over. Meanwhile another vault
+//! Soft-deleted vaults: put away whole, named by their group and a GUID, and to be had back until their time is over. Meanwhile another vault
 //! may take the name.
 //!
 //! A soft-deleted vault's repository lies aside and its documents on the store's shelf, so that nothing here or in the backup
@@ -30,7 +30,7 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DeletedVault {
-    /// A GUID: what it is called while it is deleted.
+    /// A GUID, by which its repository and its rows are put away.
     name: String,
     /// The vault as it was.
     vault: VaultRow,
@@ -65,16 +65,30 @@ impl DeletedVault {
         VaultKey::new(".deleted", name)
     }
 
+    /// What it is called while it is deleted: `<resource group>_<GUID>`, as Azure calls it.
+    fn shown_name(&self) -> String {
+        format!("{}_{}", self.vault.resource_group, self.name)
+    }
+
+    /// Whether a client means it: by its whole name, or by the GUID alone, as it was called by earlier versions.
+    fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+            || self.shown_name().to_lowercase() == name.to_lowercase()
+    }
+
     fn id(&self, ctx: &Context<'_>) -> String {
         format!(
             "/subscriptions/{}/providers/Microsoft.RecoveryServices/locations/{}/deletedVaults/{}",
-            ctx.subscription, self.vault.location, self.name
+            ctx.subscription,
+            self.vault.location,
+            self.shown_name()
         )
     }
 
     fn render(&self, ctx: &Context<'_>) -> Value {
         json!({
-            "id": self.id(ctx), "name": self.name, "type": "Microsoft.RecoveryServices/locations/deletedVaults",
+            "id": self.id(ctx), "name": self.shown_name(), "type": "Microsoft.RecoveryServices/locations/deletedVaults",
+            "location": self.vault.location,
             "properties": {
                 "vaultId": ctx.vault_id(&self.vault.resource_group, &self.vault.name),
                 "vaultDeletionTime": WireTime::from(self.deleted).to_string(),
@@ -119,7 +133,12 @@ pub(super) fn route(
         }
         [name, kind @ ("operations" | "operationresults"), id] => {
             let segments = ["deletedVaults", name, kind, id].map(str::to_owned);
-            let polled = operations::poll(request, &DeletedVault::deleted_key(name), &segments, tx);
+            let polled = operations::poll(
+                request,
+                &DeletedVault::deleted_key(guid(name)),
+                &segments,
+                tx,
+            );
             return polled
                 .unwrap_or_else(|| Err(Refusal::no_route(&request.path)))
                 .map(|response| (response, Vec::new()));
@@ -129,14 +148,20 @@ pub(super) fn route(
     Ok((response, Vec::new()))
 }
 
+/// The GUID in a name. A GUID has no underscore; a resource group may.
+fn guid(name: &str) -> &str {
+    name.rsplit_once('_').map_or(name, |(_, guid)| guid)
+}
+
 fn known(name: &str, region: &str, tx: &Tx<'_>) -> Result<DeletedVault, Refusal> {
-    tx.get::<DeletedVault>(&name.to_lowercase())?
-        .filter(|found| found.vault.location == region && !found.purging)
+    tx.get::<DeletedVault>(&guid(name).to_lowercase())?
+        .filter(|found| found.is_called(name) && found.vault.location == region && !found.purging)
         .ok_or_else(|| {
             Refusal::not_found(
                 "ResourceNotFound",
                 format!(
-                    "No vault '{name}' is soft-deleted in '{region}'. Soft-deleted vaults are named by a GUID; list them to see it."
+                    "No vault '{name}' is soft-deleted in '{region}'. Soft-deleted vaults are named by their resource group and a GUID; list \
+                     them to see it."
                 ),
             )
         })

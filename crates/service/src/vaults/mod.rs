@@ -30,7 +30,7 @@ pub use gauges::gauges;
 pub(crate) use identity::{Left, merged as identity};
 pub(crate) use one::etag;
 pub use one::one;
-pub(crate) use properties::{name as vault_name, put_over, tags};
+pub(crate) use properties::{name as vault_name, put_over, spell, tags};
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
 pub use trouble::{RepositoryTrouble, found, repositories, trouble_of};

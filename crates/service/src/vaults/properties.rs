@@ -7,7 +7,7 @@ use super::{VaultRow, encryption};
 use crate::core::Refusal;
 
 /// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     // What it may say is what is so.
     "encryption",
     "provisioningState",
@@ -18,6 +18,7 @@ const OURS: [&str; 9] = [
     "secureScore",
     "bcdrSecurityLevel",
     "moveState",
+    "regionOfChoiceSettings",
 ];
 
 /// The properties that Azure gives a vault whose body says nothing.
@@ -61,6 +62,9 @@ pub(super) fn with_consequences(vault: &VaultRow) -> Value {
     };
     all["secureScore"] = json!(score);
     all["bcdrSecurityLevel"] = json!(level);
+    all["regionOfChoiceSettings"] = json!({ "status": "Disabled" });
+    all["securitySettings"]["sourceScanConfiguration"] = json!({ "state": "Disabled" });
+    spell(&mut all, &WORDS);
     if is(&all, SOFT_DELETE, "Disabled")
         && all["backupStorageVersion"] == ASSIGNED_STORAGE
         && let Some(days) = all.pointer_mut(SOFT_DELETE_DAYS)
@@ -118,6 +122,7 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
         };
     };
     encryption::of_a_vault(said.get("encryption").unwrap_or(&Value::Null))?;
+    not_offered(said)?;
     for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
         put_over(&mut properties[key.as_str()], value);
     }
@@ -129,6 +134,52 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
         *days = json!(SOFT_DELETE_DEFAULT_DAYS);
     }
     Ok(())
+}
+
+/// Refuses what would be shown and do nothing: nobody looks for threats in what is backed up, and a vault protects what is in its region.
+fn not_offered(said: &serde_json::Map<String, Value>) -> Result<(), Refusal> {
+    let member = |name: &str| said.get(name).unwrap_or(&Value::Null);
+    let scan = &member("securitySettings")["sourceScanConfiguration"]["state"];
+    let region = &member("regionOfChoiceSettings")["status"];
+    for (name, value, what) in [
+        (
+            "securitySettings.sourceScanConfiguration.state",
+            scan,
+            "looks for threats in no source",
+        ),
+        (
+            "regionOfChoiceSettings.status",
+            region,
+            "backs up what is in a vault's own region alone",
+        ),
+    ] {
+        let is_off = value
+            .as_str()
+            .is_some_and(|word| word.eq_ignore_ascii_case("Disabled"));
+        if !is_off && !value.is_null() {
+            return Err(Refusal::bad_request(
+                code::NOT_SUPPORTED,
+                format!(
+                    "'properties.{name}' is {value}; this service {what}, so that it can only be 'Disabled'."
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Writes words as Azure spells them, however they were sent: clients compare what they read by letter.
+pub(crate) fn spell(all: &mut Value, words: &[(&str, &[&str])]) {
+    for (pointer, among) in words {
+        let Some(value) = all.pointer_mut(pointer) else {
+            continue;
+        };
+        let sent = value.as_str().unwrap_or_default();
+        let known = among.iter().find(|word| word.eq_ignore_ascii_case(sent));
+        if let Some(word) = known.filter(|word| **word != sent) {
+            *value = json!(word);
+        }
+    }
 }
 
 fn is(of: &Value, pointer: &str, word: &str) -> bool {
@@ -169,14 +220,9 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
             ),
         )),
     };
-    word(
-        REDUNDANCY,
-        &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"],
-    )?;
-    word(CROSS_REGION, &["Enabled", "Disabled"])?;
-    word(SOFT_DELETE, &["Enabled", "Disabled", "AlwaysON"])?;
-    word(IMMUTABILITY, &["Disabled", "Unlocked", "Locked"])?;
-    word("/publicNetworkAccess", &["Enabled", "Disabled"])?;
+    for (pointer, among) in WORDS {
+        word(pointer, among)?;
+    }
     let days = new.pointer(SOFT_DELETE_DAYS).filter(|days| !days.is_null());
     if days.is_some_and(|days| !days.as_u64().is_some_and(|days| (14..=180).contains(&days))) {
         return Err(Refusal::bad_request(
@@ -229,3 +275,38 @@ const SOFT_DELETE: &str = "/securitySettings/softDeleteSettings/softDeleteState"
 const SOFT_DELETE_DAYS: &str =
     "/securitySettings/softDeleteSettings/softDeleteRetentionPeriodInDays";
 const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";
+
+const SWITCH: &[&str] = &["Enabled", "Disabled"];
+const SOFT_DELETE_STATES: &[&str] = &["Enabled", "Disabled", "AlwaysON"];
+
+/// The settings that are one of a few words, with those.
+const WORDS: [(&str, &[&str]); 10] = [
+    (
+        REDUNDANCY,
+        &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"],
+    ),
+    (CROSS_REGION, SWITCH),
+    (SOFT_DELETE, SOFT_DELETE_STATES),
+    (
+        "/securitySettings/softDeleteSettings/enhancedSecurityState",
+        SOFT_DELETE_STATES,
+    ),
+    (IMMUTABILITY, &["Disabled", "Unlocked", "Locked"]),
+    ("/publicNetworkAccess", SWITCH),
+    (
+        "/restoreSettings/crossSubscriptionRestoreSettings/crossSubscriptionRestoreState",
+        &["Enabled", "Disabled", "PermanentlyDisabled"],
+    ),
+    (
+        "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures",
+        SWITCH,
+    ),
+    (
+        "/monitoringSettings/azureMonitorAlertSettings/alertsForAllReplicationIssues",
+        SWITCH,
+    ),
+    (
+        "/monitoringSettings/classicAlertSettings/alertsForCriticalOperations",
+        SWITCH,
+    ),
+];

@@ -42,7 +42,10 @@ fn a_new_vault_has_azures_properties_and_three_policies() {
                 "softDeleteState": "Enabled",
                 "enhancedSecurityState": "Enabled"
               },
-              "multiUserAuthorization": "Disabled"
+              "multiUserAuthorization": "Disabled",
+              "sourceScanConfiguration": {
+                "state": "Disabled"
+              }
             },
             "redundancySettings": {
               "standardTierStorageRedundancy": "GeoRedundant",
@@ -55,6 +58,9 @@ fn a_new_vault_has_azures_properties_and_three_policies() {
               "crossSubscriptionRestoreSettings": {
                 "crossSubscriptionRestoreState": "Enabled"
               }
+            },
+            "regionOfChoiceSettings": {
+              "status": "Disabled"
             }
           },
           "id": "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.RecoveryServices/vaults/v1",
@@ -401,6 +407,19 @@ fn a_vault_that_could_not_be_moved_is_where_it_was() {
         .as_str()
         .unwrap()
         .to_owned();
+    let guid = name.strip_prefix("shop-rg_").expect("group and GUID");
+    let whole = world.get(&format!("{all}/{name}")).body.unwrap();
+    assert_eq!(whole["location"], "westeurope", "{whole}");
+    assert_eq!(whole["id"], format!("{all}/{name}"));
+    for (called, status) in [
+        (guid.to_owned(), 200),
+        (name.to_uppercase(), 200),
+        (format!("other-rg_{guid}"), 404),
+        ("shop-rg_".to_owned(), 404),
+    ] {
+        let told = world.get(&format!("{all}/{called}"));
+        assert_eq!(told.status, status, "{called}");
+    }
     let body = json!({ "properties": { "recoveryResourceGroupId": "shop-rg" } });
     let path = format!("{all}/{name}/undelete");
     let (_, back) = newer("POST", &path, body.to_string().into_bytes(), &mut world);

@@ -98,6 +98,91 @@ fn a_score_follows_from_soft_delete_and_immutability() {
 }
 
 #[test]
+fn a_word_is_answered_as_azure_spells_it_however_it_was_sent() {
+    let mut world = World::with_vaults();
+    let sent = json!({"properties": {
+        "securitySettings": {
+            "immutabilitySettings": {"state": "unlocked"},
+            "softDeleteSettings": {"softDeleteState": "AlwaysOn", "enhancedSecurityState": "ALWAYSON"},
+        },
+        "publicNetworkAccess": "disabled",
+        "redundancySettings": {"standardTierStorageRedundancy": "locallyredundant"},
+    }});
+    assert_eq!(world.call("PATCH", VAULT, Some(sent)).status, 202);
+    let told = &world.get(VAULT).body.unwrap()["properties"];
+    let security = &told["securitySettings"];
+    assert_eq!(
+        security["immutabilitySettings"],
+        json!({"state": "Unlocked"})
+    );
+    let soft_delete = &security["softDeleteSettings"];
+    assert_eq!(soft_delete["softDeleteState"], "AlwaysON");
+    assert_eq!(soft_delete["enhancedSecurityState"], "AlwaysON");
+    assert_eq!(told["publicNetworkAccess"], "Disabled");
+    assert_eq!(
+        told["redundancySettings"]["standardTierStorageRedundancy"],
+        "LocallyRedundant"
+    );
+    assert_eq!(
+        score(&mut world, VAULT),
+        (json!("Adequate"), json!("Good")),
+        "by what it means"
+    );
+
+    let sent = json!({"properties": {"securitySettings": {
+        "softDeleteSettings": {"state": "alwaysON"}, "immutabilitySettings": {"state": "LOCKED"},
+    }}});
+    world.call("PATCH", BACKUP_VAULT, Some(sent));
+    let told = world.get(BACKUP_VAULT).body.unwrap();
+    let security = &told["properties"]["securitySettings"];
+    assert_eq!(security["softDeleteSettings"]["state"], "AlwaysOn");
+    assert_eq!(security["immutabilitySettings"]["state"], "Locked");
+
+    let unknown = json!({"properties": {"securitySettings": {
+        "softDeleteSettings": {"enhancedSecurityState": "Sometimes"},
+    }}});
+    let refused = world.call("PATCH", VAULT, Some(unknown));
+    assert_eq!(refused.status, 400);
+}
+
+#[test]
+fn what_newer_clients_read_of_a_vault_is_there_and_says_what_is_so() {
+    let mut world = World::with_vault();
+    let told = world.get(VAULT).body.unwrap()["properties"].clone();
+    let off = |told: &Value| {
+        assert_eq!(
+            told["securitySettings"]["sourceScanConfiguration"],
+            json!({"state": "Disabled"})
+        );
+        assert_eq!(
+            told["regionOfChoiceSettings"],
+            json!({"status": "Disabled"})
+        );
+    };
+    off(&told);
+    for (body, member) in [
+        (
+            json!({"securitySettings": {"sourceScanConfiguration": {"state": "Enabled"}}}),
+            "sourceScanConfiguration",
+        ),
+        (
+            json!({"regionOfChoiceSettings": {"status": "Enabled"}}),
+            "regionOfChoiceSettings",
+        ),
+    ] {
+        let refused = world.call("PATCH", VAULT, Some(json!({"properties": body})));
+        let told = (refused.status, code(&refused));
+        assert_eq!(told, (400, "BMSUserErrorNotSupported"), "{member}");
+        let body = refused.body.unwrap().to_string();
+        assert!(body.contains(member), "{body}");
+    }
+    // What was read may be sent back.
+    let again = world.call("PATCH", VAULT, Some(json!({"properties": told})));
+    assert_eq!(again.status, 202);
+    off(&world.get(VAULT).body.unwrap()["properties"]);
+}
+
+#[test]
 fn an_error_of_data_protection_tells_the_requests_id() {
     let mut world = World::with_vaults();
     for path in [
