@@ -168,6 +168,38 @@ fn points_tell_what_the_machine_was() {
     );
 }
 
+/// Azure says "partial" of every machine with a premium disk that was recorded, also where all its disks are.
+#[test]
+fn points_tell_of_premium_disks_and_go_on_to_when_those_are_others() {
+    for (skus, told) in [
+        (["Standard_LRS", "StandardSSD_ZRS"], "NormalStorage"),
+        (
+            ["Standard_LRS", "premium_lrs"],
+            "PremiumVMOnPartialPremiumStorage",
+        ),
+        (
+            ["Premium_LRS", "Premium_ZRS"],
+            "PremiumVMOnPartialPremiumStorage",
+        ),
+    ] {
+        let (mut world, _) = of(|vm| {
+            vm.disks.truncate(2);
+            for (disk, sku) in vm.disks.iter_mut().zip(skus) {
+                disk.sku = sku.to_owned();
+            }
+        });
+        for disk in &mut world.inventory.resource_groups[0].virtual_machines[0].disks {
+            disk.sku = "UltraSSD_LRS".to_owned();
+        }
+        let list = world.get(&format!("{ITEM}/recoveryPoints"))["value"].clone();
+        let path = format!("{ITEM}/recoveryPoints/{}", world.newest_point());
+        let read = world.get(&path);
+        for point in [&list[0], &read] {
+            assert_eq!(point["properties"]["sourceVMStorageType"], told, "{skus:?}");
+        }
+    }
+}
+
 #[test]
 fn row_28_a_machine_that_is_encrypted_now_keeps_its_disks() {
     let (mut world, path) = of(|_| {});
