@@ -16,7 +16,7 @@ use super::immutability;
 use super::rows::{Item, Point};
 use super::rules::Rules;
 use super::{judgement, scheduler};
-use crate::core::{Context, Refusal};
+use crate::core::{Context, Nearer, Refusal};
 use crate::store::{Row as _, StoreError, Tx};
 use crate::vaults::VaultRow;
 
@@ -32,16 +32,7 @@ enum End {
     Never,
 }
 
-/// The points whose ends a change brings nearer, and the one of them that loses most.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Nearer {
-    points: usize,
-    made: Timestamp,
-    before: Option<Timestamp>,
-    after: Option<Timestamp>,
-}
-
-/// Makes a change that may reach the ends of these items' points, through the gate.
+/// Makes a change that may reach the ends of these items' points, through the gate, and tells which of them it brought nearer.
 ///
 /// # Errors
 /// Those of the change; in an immutable vault the refusal of one that brings an end nearer.
@@ -51,22 +42,21 @@ pub(super) fn guarded<T>(
     ctx: &Context<'_>,
     tx: &mut Tx<'_>,
     change: impl FnOnce(&mut Tx<'_>) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    if !vault.is_immutable() {
-        return change(tx);
-    }
+) -> Result<(T, Option<Nearer>), Refusal> {
     let before = Ends::promised(tx, items)?;
     let done = change(tx)?;
     let after = Ends::kept(tx, items)?;
     match before.nearer(&after, ctx) {
-        None => Ok(done),
-        Some(nearer) => Err(immutability::refused(vault, &nearer.to_string())),
+        Some(nearer) if vault.is_immutable() => {
+            Err(immutability::refused(vault, &shortened(&nearer)))
+        }
+        nearer => Ok((done, nearer)),
     }
 }
 
 impl Ends {
     /// What the points of these items were promised: of a stopped item by the policy that it had.
-    fn promised(tx: &Tx<'_>, items: &[Item]) -> Result<Self, StoreError> {
+    pub(super) fn promised(tx: &Tx<'_>, items: &[Item]) -> Result<Self, StoreError> {
         let mut ends = Self::default();
         for item in items {
             match item.state {
@@ -81,7 +71,7 @@ impl Ends {
     }
 
     /// What keeps the points of the same items now.
-    fn kept(tx: &Tx<'_>, items: &[Item]) -> Result<Self, StoreError> {
+    pub(super) fn kept(tx: &Tx<'_>, items: &[Item]) -> Result<Self, StoreError> {
         let mut ends = Self::default();
         for item in items {
             if let Some(item) = tx.get::<Item>(&item.key())? {
@@ -126,8 +116,8 @@ impl Ends {
         Ok(())
     }
 
-    /// What came nearer by the change from these ends to others. What is over already may go.
-    fn nearer(&self, after: &Self, ctx: &Context<'_>) -> Option<Nearer> {
+    /// What came nearer by the change from these ends to others; a point that has none there ends now. What is over already may go.
+    pub(super) fn nearer(&self, after: &Self, ctx: &Context<'_>) -> Option<Nearer> {
         let ends = self.0.iter().filter_map(|(key, (made, before))| {
             let is_over = matches!(before, End::At(at) if ctx.is_over(*made, *at));
             let after = after.0.get(key).map_or(End::At(ctx.now), |(_, end)| *end);
@@ -170,25 +160,22 @@ fn usable(tx: &Tx<'_>, item: &Item) -> Result<Vec<Point>, StoreError> {
 }
 
 /// A sentence without a full stop: why the change is none for an immutable vault.
-impl std::fmt::Display for Nearer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%MZ").to_string();
-        let points = match self.points {
-            1 => "1 recovery point".to_owned(),
-            more => format!("{more} recovery points"),
-        };
-        let before = self.before.map_or_else(
-            || "for as long as nobody ends that".to_owned(),
-            |at| format!("until {}", day(at)),
-        );
-        let after = match self.after {
-            Some(at) if at > self.made => format!("until {}", day(at)),
-            _ => "not at all".to_owned(),
-        };
-        write!(
-            f,
-            "{points} would be kept for a shorter time than promised, the one of {} {after} instead of {before}. Keep each tier for at least as long",
-            day(self.made)
-        )
-    }
+fn shortened(nearer: &Nearer) -> String {
+    let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%MZ").to_string();
+    let points = match nearer.points {
+        1 => "1 recovery point".to_owned(),
+        more => format!("{more} recovery points"),
+    };
+    let before = nearer.before.map_or_else(
+        || "for as long as nobody ends that".to_owned(),
+        |at| format!("until {}", day(at)),
+    );
+    let after = match nearer.after {
+        Some(at) if at > nearer.made => format!("until {}", day(at)),
+        _ => "not at all".to_owned(),
+    };
+    format!(
+        "{points} would be kept for a shorter time than promised, the one of {} {after} instead of {before}. Keep each tier for at least as long",
+        day(nearer.made)
+    )
 }

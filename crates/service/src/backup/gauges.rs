@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use kluis_policy::State;
 
-use super::rows::{ItemGlance, Job, Point, Scrubs, Stage, VaultDamage};
+use super::rows::{BitmapRemoval, ItemGlance, Job, OlderData, Point, Scrubs, Stage, VaultDamage};
+use super::stale;
 use crate::core::{ClockVerdict, Context, Gauge};
 use crate::store::{StoreError, Tx};
 
@@ -25,6 +26,9 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
         let damage = scrubs.iter().filter_map(|scrubs| scrubs.damage.as_ref());
         damage.map(count).sum::<u64>() as f64
     };
+    let older = OlderData::all(tx)?;
+    let older = older.iter().map(|told| stale::points(tx, told));
+    let older = older.collect::<Result<Vec<_>, _>>()?.concat();
     Ok(vec![
         Gauge::by(
             "items",
@@ -98,6 +102,16 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
                 .iter()
                 .filter(|scrubs| scrubs.failing.is_some())
                 .count() as f64,
+        ),
+        Gauge::one(
+            "recovery_points_of_older_data",
+            "Recovery points that may hold older data in places, because a dirty bitmap said that it had not changed",
+            older.len() as f64,
+        ),
+        Gauge::one(
+            "bitmaps_not_removed",
+            "Images of machines from which dirty bitmaps that nobody needs any more could not be removed",
+            BitmapRemoval::in_trouble(tx)?.len() as f64,
         ),
     ])
 }

@@ -82,6 +82,7 @@ pub use recovery::Interrupted;
 pub use restore::files::FilesRequest;
 pub use route::route;
 pub use rows::Saved;
+pub(crate) use stale::points as older_points;
 
 use rows::{Item, Job, Kind, Outcome, Stage};
 

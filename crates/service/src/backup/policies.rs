@@ -118,10 +118,13 @@ pub(super) fn put(
     }
     let vault = tx.get::<VaultRow>(at.key.as_str())?;
     let write = |tx: &mut Tx<'_>| tx.put(&policy).map_err(Refusal::from);
-    match vault {
-        Some(vault) => ends::guarded(&vault, &users, ctx, tx, write)?,
-        None => write(tx)?,
-    }
+    let nearer = match vault {
+        Some(vault) => ends::guarded(&vault, &users, ctx, tx, write)?.1,
+        None => {
+            write(tx)?;
+            None
+        }
+    };
     if users.is_empty() {
         return Ok((Response::ok(render(&policy, &all, at)), Vec::new()));
     }
@@ -138,10 +141,9 @@ pub(super) fn put(
         cleanup::want(ctx, tx, &at.key)?;
     }
     let operation = operations::done(tx, ctx, &at.key, None, Some(render(&policy, &all, at)))?;
-    Ok((
-        operation.accepted(request, at, Scope::Policy(&policy.name)),
-        Vec::new(),
-    ))
+    let scope = Scope::Policy(&policy.name);
+    let response = operation.accepted(request, at, scope).bringing(nearer);
+    Ok((response, Vec::new()))
 }
 
 /// `DELETE V/backupPolicies/{policy}`.

@@ -39,11 +39,12 @@ pub(super) fn put(
     }
     let items: Vec<Item> = found.iter().cloned().collect();
     let change = |tx: &mut Tx<'_>| changed(&wanted, found, named, at, vault, ctx, tx);
-    let (item, job) = ends::guarded(vault, &items, ctx, tx, change)?;
+    let ((item, job), nearer) = ends::guarded(vault, &items, ctx, tx, change)?;
     bitmaps::review(ctx, tx, &item)?;
     let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
     let scope = Scope::Item(&item.container_name(), &item.item_name());
-    Ok((operation.accepted(request, at, scope), Vec::new()))
+    let response = operation.accepted(request, at, scope).bringing(nearer);
+    Ok((response, Vec::new()))
 }
 
 /// The item after what is wanted of it, and the job that says so.

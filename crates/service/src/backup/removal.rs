@@ -3,6 +3,7 @@
 use kluis_arm::error::code;
 use kluis_policy::Event;
 
+use super::ends::Ends;
 use super::items::Named;
 use super::rows::{ForgetWork, Item, Job, Kind, Over, Point, Work};
 use super::{
@@ -30,6 +31,8 @@ pub(super) fn delete(
     let days = u16::try_from(soft.retention_days).unwrap_or(u16::MAX);
     let points = Point::of(tx, &item.key())?;
     immutability::keeps_data(vault, &item, points.len())?;
+    let promised = Ends::promised(tx, std::slice::from_ref(&item))?;
+    let deleted = item.clone();
     // Whatever becomes of the data, no backup is to come.
     bitmaps::release(ctx, tx, &item, |_| false)?;
     let count = points.len().to_string();
@@ -71,8 +74,13 @@ pub(super) fn delete(
         }
         remove(item, points, ctx, tx)?
     };
+    let left = match soft.enabled {
+        true => Ends::kept(tx, &[deleted])?,
+        false => Ends::default(),
+    };
     let operation = operations::done(tx, ctx, &at.key, Some(&job.id), None)?;
-    Ok((operation.accepted(request, at, Scope::Backup), effects))
+    let response = operation.accepted(request, at, Scope::Backup);
+    Ok((response.bringing(promised.nearer(&left, ctx)), effects))
 }
 
 /// Queues the removal of an item's data. No backup of it is due any more; its rows go once the snapshots are gone.

@@ -6,8 +6,9 @@
 use kluis_vault::Event;
 
 use super::failure;
-use super::rows::{Compared, Job, Point, Work};
-use crate::store::{StoreError, Tx};
+use super::rows::{Compared, Item, Job, OlderData, Point, Work};
+use crate::core::Context;
+use crate::store::{Row as _, StoreError, Tx};
 
 /// What a mover says of what was called unchanged.
 pub(super) fn heard(event: &Event, job: &mut Job) {
@@ -38,12 +39,16 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
 }
 
 /// Marks the points of an item that lean on what was found to be untrue of `disks`.
-pub(super) fn mark(tx: &mut Tx<'_>, item: &str, disks: &[String]) -> Result<(), StoreError> {
-    let mut points = if disks.is_empty() {
-        Vec::new()
-    } else {
-        Point::of(tx, item)?
-    };
+pub(super) fn mark(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    item: &Item,
+    disks: &[String],
+) -> Result<(), StoreError> {
+    if disks.is_empty() {
+        return Ok(());
+    }
+    let mut points = Point::of(tx, &item.key())?;
     points.sort_by_key(|point| std::cmp::Reverse(point.time));
     for disk in disks {
         for point in &mut points {
@@ -58,10 +63,22 @@ pub(super) fn mark(tx: &mut Tx<'_>, item: &str, disks: &[String]) -> Result<(), 
             }
         }
     }
+    tx.put(&OlderData {
+        vault: item.vault.clone(),
+        item: item.key(),
+        since: ctx.now,
+    })?;
     points
         .iter()
         .filter(|point| !point.stale.is_empty())
         .try_for_each(|point| tx.put(point))
+}
+
+/// The points of an item that may hold older data, the newest first.
+pub(crate) fn points(tx: &Tx<'_>, told: &OlderData) -> Result<Vec<Point>, StoreError> {
+    let mut points = Point::of(tx, &told.item)?;
+    points.retain(|point| !point.stale.is_empty() && point.is_usable());
+    Ok(points)
 }
 
 /// What the wire says of a point beside its fields.

@@ -117,7 +117,7 @@ pub(super) fn saved(
     let turn = parent
         .and_then(|parent| parent.hardened)
         .map(|begun| begun.turn);
-    stale::mark(tx, &item.key(), &work.diverged)?;
+    stale::mark(ctx, tx, &item, &work.diverged)?;
     point.hardened = Some(Hardened {
         snapshot: saved.snapshot.clone(),
         logical: saved.logical,

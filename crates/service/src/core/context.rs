@@ -19,11 +19,26 @@ pub trait Facts {
     fn exists(&self, path: &Path) -> bool;
     /// The size in bytes of a file's content (for a disk image: of the disk inside); `None` when it can't be read.
     fn size(&self, path: &Path) -> Option<u64>;
+    /// What the audit trail's file does not have, while it can't be written.
+    fn audit_gap(&self) -> Option<AuditGap> {
+        None
+    }
     /// Whether an image is one of qcow2; by its name, where nobody can look into it.
     fn is_qcow2(&self, path: &Path) -> bool {
         path.extension()
             .is_some_and(|extension| extension == "qcow2")
     }
+}
+
+/// A time for which the audit trail's file has no lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditGap {
+    /// When the first line could not be written.
+    pub since: Timestamp,
+    /// Why the last one could not be.
+    pub why: String,
+    /// Whether nothing is changed meanwhile.
+    pub required: bool,
 }
 
 /// How many backups on demand a machine may have within 24 hours (rule 7).

@@ -17,14 +17,14 @@ mod router;
 mod service_time;
 
 pub use clock_trust::{ClockGap, ClockTrust, ClockVerdict};
-pub use context::{Context, Facts, Ids, InstantRestore, OnDemand, Scrub};
+pub use context::{AuditGap, Context, Facts, Ids, InstantRestore, OnDemand, Scrub};
 pub use effect::{BitmapReport, Effect, MoverReport, RepositoryReport, What};
 pub use gauge::Gauge;
 pub use page::{PageKey, page, page_newest_first, page_of};
 pub use path::{VaultKey, VaultPath, decode};
 pub use refusal::{Answer, Refusal};
 pub use request::{Principal, Query, Request, Role};
-pub use response::Response;
+pub use response::{Nearer, Response};
 pub use router::{
     busy, clock_was_set, gauges, handle, held_back, holds_data, last_known_time, next_due,
     on_bitmaps, on_mover, on_repository, resume, tick,

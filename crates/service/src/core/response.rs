@@ -1,5 +1,7 @@
 //! A response as the core gives it: status, headers and JSON.
 
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 /// One response; the shell adds the date, the request id and the content type.
@@ -11,6 +13,22 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body; `None` is an empty one.
     pub body: Option<Value>,
+    /// The recovery points that end earlier because of the request, for the audit trail.
+    pub nearer: Option<Nearer>,
+}
+
+/// The recovery points whose ends came nearer, and the one of them that ends first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Nearer {
+    /// How many.
+    pub points: usize,
+    /// When the one was made.
+    pub made: Timestamp,
+    /// Until when it would have been kept; none where nothing ended that.
+    pub before: Option<Timestamp>,
+    /// Until when it is kept now.
+    pub after: Option<Timestamp>,
 }
 
 impl Response {
@@ -21,6 +39,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Some(body),
+            nearer: None,
         }
     }
 
@@ -37,6 +56,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: None,
+            nearer: None,
         }
     }
 
@@ -44,6 +64,13 @@ impl Response {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same response of a request that may have brought ends of recovery points nearer.
+    #[must_use]
+    pub fn bringing(mut self, nearer: Option<Nearer>) -> Self {
+        self.nearer = nearer;
         self
     }
 

@@ -4,9 +4,12 @@
 //! `healthStatus` and `healthDetails`; a vault's, for which Azure has no field, below `/kluis/v1`. Nothing here is stored: a
 //! problem is worked out from the rows each time it is asked for, and so it ends by itself.
 
+mod audit;
+mod bitmaps;
 mod clock;
 mod damage;
 mod last_backup;
+mod older_data;
 mod opening;
 mod problem;
 mod report;
@@ -27,20 +30,23 @@ type OfItem = fn(&Context<'_>, &Tx<'_>, &Item) -> Result<Vec<Problem>, StoreErro
 type OfVault = fn(&Context<'_>, &Tx<'_>, &VaultRow) -> Result<Vec<Problem>, StoreError>;
 
 /// Where an item's problems come from. Of two with one code the first counts.
-const OF_ITEM: [OfItem; 5] = [
+const OF_ITEM: [OfItem; 6] = [
     opening::of_item,
     source_missing::problems,
     damage::of_item,
+    older_data::problems,
     last_backup::problems,
     clock::of_item,
 ];
 
 /// Where a vault's problems come from.
-const OF_VAULT: [OfVault; 5] = [
+const OF_VAULT: [OfVault; 7] = [
     opening::of_vault,
     repository::problems,
     damage::of_vault,
     scrub::problems,
+    bitmaps::problems,
+    audit::problems,
     clock::of_vault,
 ];
 

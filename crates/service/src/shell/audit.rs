@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ServiceError;
-use crate::core::{Principal, Role};
+use crate::core::{AuditGap, Nearer, Principal, Role};
 
 /// How the trail is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub(super) struct Line {
     pub(super) code: Option<String>,
     pub(super) request_id: String,
     pub(super) client_request_id: Option<String>,
+    /// Of a request that brought the ends of recovery points nearer: how many, and the one that loses most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ends_nearer: Option<Nearer>,
 }
 
 /// What a line is about.
@@ -87,6 +90,8 @@ struct State {
     file: Option<File>,
     /// Lines that could not be written since the last that could.
     lost: u64,
+    /// Since when nothing can be written, and why; none while it can.
+    trouble: Option<(Timestamp, String)>,
     /// Whether the file may end within a line.
     torn: bool,
 }
@@ -104,7 +109,7 @@ impl Trail {
                 Err(error) if setup.required => {
                     return Err(ServiceError::io("open the audit trail", path)(error));
                 }
-                Err(error) => complain(path, &error),
+                Err(error) => state.fail(path, &error),
             }
         }
         let state = Mutex::new(state);
@@ -124,7 +129,18 @@ impl Trail {
     /// Whether the last line could be written; `None` where there is no file.
     pub(super) fn is_writable(&self) -> Option<bool> {
         self.setup.file.as_ref()?;
-        Some(self.state().lost == 0)
+        Some(self.state().trouble.is_none())
+    }
+
+    /// What the file does not have, while it can't be written.
+    pub(super) fn gap(&self) -> Option<AuditGap> {
+        let (since, why) = self.state().trouble.clone()?;
+        let required = self.is_required();
+        Some(AuditGap {
+            since,
+            why,
+            required,
+        })
     }
 
     /// Writes a line to the log and to the file; `false` when the file doesn't have it.
@@ -138,9 +154,7 @@ impl Trail {
         match state.append(path, &text) {
             Ok(()) => true,
             Err(error) => {
-                if state.lost == 0 {
-                    complain(path, &error);
-                }
+                state.fail(path, &error);
                 state.lost = state.lost.saturating_add(1);
                 // Opened anew next time: the disk or the folder may have been exchanged.
                 state.file = None;
@@ -176,8 +190,20 @@ impl State {
         lines.push('\n');
         self.torn = true;
         file.write_all(lines.as_bytes())?;
-        (self.torn, self.lost) = (false, 0);
+        (self.torn, self.lost, self.trouble) = (false, 0, None);
         Ok(())
+    }
+
+    /// Takes note that the file can't be written; the log is told once.
+    fn fail(&mut self, path: &Path, error: &io::Error) {
+        let since = match &self.trouble {
+            Some((since, _)) => *since,
+            None => {
+                complain(path, error);
+                Timestamp::now()
+            }
+        };
+        self.trouble = Some((since, error.to_string()));
     }
 }
 
@@ -232,6 +258,7 @@ mod tests {
             code: None,
             request_id: String::new(),
             client_request_id: None,
+            ends_nearer: None,
         }
     }
 
@@ -286,12 +313,15 @@ mod tests {
         let file = folder.join("audit");
         assert!(trail(&file, true).is_err());
         let trail = trail(&file, false).unwrap();
+        assert_eq!(trail.is_writable(), Some(false), "known at the start");
         assert!(!trail.tell(&line("/a")) && !trail.tell(&line("/b")));
         assert_eq!(trail.is_writable(), Some(false));
+        let gap = trail.gap().unwrap();
+        assert!(gap.why.contains("No such file"), "{gap:?}");
         std::fs::create_dir(&folder).unwrap();
         assert!(trail.tell(&line("/c")));
         assert_eq!(told(&file), ["lost 2", "/c"]);
-        assert_eq!(trail.is_writable(), Some(true));
+        assert_eq!((trail.is_writable(), trail.gap()), (Some(true), None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kluis_vault::Event;
 use tokio::sync::Notify;
 
+use super::audit::Trail;
 use super::clock::Clock;
 use super::crash_hook;
 use super::files::{Files, RandomIds};
@@ -62,6 +63,7 @@ pub(super) struct Parts {
     pub(super) scrub: Scrub,
     pub(super) instant_restore: InstantRestore,
     pub(super) orders: Sender<Order>,
+    pub(super) trail: Arc<Trail>,
 }
 
 impl Engine {
@@ -82,7 +84,7 @@ impl Engine {
             changed: Condvar::new(),
             wake: Notify::new(),
             stopping: AtomicBool::new(false),
-            files: Files::default(),
+            files: Files::with(parts.trail),
             advancing: Mutex::new(()),
         }
     }

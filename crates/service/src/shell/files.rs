@@ -11,7 +11,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::core::{Facts, Ids};
+use super::audit::Trail;
+use crate::core::{AuditGap, Facts, Ids};
 
 /// How long a file may take to answer.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ type Question = Box<dyn FnOnce() + Send>;
 pub(super) struct Files {
     /// Who asks them. One that gets no answer is left to itself.
     asker: Mutex<Option<Sender<Question>>>,
+    /// Where what is done is written down.
+    trail: Option<Arc<Trail>>,
     /// The folders that something below was asked of and did not answer yet.
     silent: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
@@ -40,12 +43,24 @@ impl Facts for Files {
         self.ask(path, size).flatten()
     }
 
+    fn audit_gap(&self) -> Option<AuditGap> {
+        self.trail.as_ref()?.gap()
+    }
+
     fn is_qcow2(&self, path: &Path) -> bool {
         self.ask(path, is_qcow2).unwrap_or_default()
     }
 }
 
 impl Files {
+    /// This machine's, with the trail that it writes.
+    pub(super) fn with(trail: Arc<Trail>) -> Self {
+        Self {
+            trail: Some(trail),
+            ..Self::default()
+        }
+    }
+
     /// The answer about a file; `None` where there is none in time.
     fn ask<T: Send + 'static>(
         &self,

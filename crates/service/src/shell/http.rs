@@ -43,7 +43,7 @@ pub(super) struct App {
     pub(super) counters: Counters,
     pub(super) connections: Arc<Connections>,
     pub(super) limits: Limits,
-    pub(super) trail: Trail,
+    pub(super) trail: Arc<Trail>,
     guesses: Guesses,
     throttle: Throttle,
     requests: Arc<Shares>,
@@ -58,7 +58,7 @@ pub(super) struct Parts {
     pub(super) browser: Browser,
     pub(super) throttle: Throttle,
     pub(super) limits: Limits,
-    pub(super) trail: Trail,
+    pub(super) trail: Arc<Trail>,
 }
 
 impl App {
@@ -399,6 +399,9 @@ impl App {
         );
         if let Some(code) = code {
             wire.extensions_mut().insert(Code(code));
+        }
+        if let Some(nearer) = response.nearer {
+            wire.extensions_mut().insert(nearer);
         }
         *wire.status_mut() =
             StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::audit::{Event, Line};
 use super::http::App;
 use super::operation_name::operation_name;
-use crate::core::{Principal, Refusal};
+use crate::core::{Nearer, Principal, Refusal};
 use crate::extension;
 
 /// Who called, in an answer's extensions.
@@ -66,6 +66,7 @@ impl Asked {
             code: None,
             request_id: String::new(),
             client_request_id: self.client_request_id.clone(),
+            ends_nearer: None,
         }
     }
 
@@ -122,6 +123,7 @@ fn tell(app: &App, asked: &Asked, response: &Response) {
         line.by(caller);
     }
     line.status = Some(status);
+    line.ends_nearer = about.get::<Nearer>().cloned();
     line.code = about.get::<Code>().map(|Code(code)| code.clone());
     line.request_id = about
         .get::<Id>()

@@ -76,7 +76,7 @@ pub(super) fn prepare(
     lock: File,
     endpoint: String,
 ) -> Result<Ready, ServiceError> {
-    let trail = Trail::open(config.audit)?;
+    let trail = Arc::new(Trail::open(config.audit)?);
     let dir = std::path::absolute(&config.data_dir)
         .map_err(ServiceError::io("find", &config.data_dir))?;
     let repositories = dir.join("vaults");
@@ -116,6 +116,7 @@ pub(super) fn prepare(
         scrub: config.scrub,
         instant_restore: config.instant_restore,
         orders: orders.clone(),
+        trail: Arc::clone(&trail),
     }));
     if config.clock_belief.confirmed && !clock.is_virtual() {
         engine.confirm_clock()?;

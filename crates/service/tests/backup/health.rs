@@ -1,8 +1,9 @@
 //! What is wrong with an item or a vault is said where people look, and no longer than it is so.
 
 use http::Method;
-use kluis_service::Scrub;
-use kluis_vault::FailureCode;
+use jiff::SignedDuration;
+use kluis_service::{Scrub, core};
+use kluis_vault::{Event, FailureCode};
 use serde_json::{Value, json};
 
 use super::world::{ITEM, VAULT, World};
@@ -28,6 +29,13 @@ fn of_vault(world: &mut World) -> Value {
     let answer = world.request(Method::GET, &format!("/kluis/v1{VAULT}/health"), None);
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     answer.body.unwrap()
+}
+
+/// The value of a gauge that has one.
+fn gauge(world: &mut World, name: &str) -> f64 {
+    let told = world.run(|ctx, tx| Ok((core::gauges(ctx, tx)?, Vec::new())));
+    let found = told.iter().find(|gauge| gauge.name == name);
+    found.unwrap().values[0].1
 }
 
 #[test]
@@ -75,6 +83,92 @@ fn a_failed_backup_is_told_with_its_code() {
     assert_eq!(of_item(&mut world).1, ["UserErrorInsufficientSpace"]);
     let filter = "backupProtectedItems?$filter=healthState eq 'ActionRequired'";
     assert_eq!(world.get(filter)["value"].as_array().unwrap().len(), 1);
+}
+
+/// A backup that compared some of what a bitmap calls unchanged, with what else its mover says before it is done.
+fn compared(world: &mut World, more: Option<Event>) {
+    world.now += SignedDuration::from_hours(1);
+    let job = world.backup_to_the_vault();
+    let disk = "web-1-lun0".to_owned();
+    let (bytes, of) = (1 << 20, 30);
+    match more {
+        Some(more) => world.hear(&job, more),
+        None => world.hear(&job, Event::Compared { disk, bytes, of }),
+    }
+    world.succeed(&job);
+    world.settle();
+}
+
+#[test]
+fn points_that_a_lying_bitmap_was_used_for_are_told_until_they_are_gone() {
+    let mut world = protected();
+    let first = world.backup_to_the_vault();
+    world.succeed(&first);
+    world.settle();
+    compared(&mut world, None);
+    let leaning = world.newest_point();
+    assert_eq!(of_item(&mut world).0, "Passed");
+    let (disk, chunks) = ("web-1-lun0".to_owned(), 3);
+    compared(&mut world, Some(Event::Diverged { disk, chunks }));
+    assert_eq!(
+        of_item(&mut world),
+        (
+            json!("ActionSuggested"),
+            vec!["RecoveryPointsOlderData".to_owned()]
+        )
+    );
+    assert_eq!(world.item()["protectionStatus"], "Healthy");
+    let told = world.item()["healthDetails"][0]["message"].clone();
+    let told = told.as_str().unwrap();
+    assert!(
+        told.starts_with("1 recovery points may") && told.contains(&leaning),
+        "{told}"
+    );
+    assert_eq!(
+        gauge(&mut world, "recovery_points_of_older_data"),
+        1.0,
+        "the one before it was read whole"
+    );
+    world.live(24 * 120);
+    assert_eq!(of_item(&mut world).0, "Passed");
+    assert_eq!(gauge(&mut world, "recovery_points_of_older_data"), 0.0);
+}
+
+#[test]
+fn bitmaps_that_cannot_be_removed_are_told_by_the_vault_of_their_machine() {
+    let mut world = World::new();
+    world.scrub = Scrub::default();
+    for disk in &mut world.inventory.resource_groups[0].virtual_machines[0].disks {
+        disk.path.set_extension("qcow2");
+        world.held.insert(disk.path.clone());
+    }
+    world.protect();
+    world.backup_now();
+    world.settle();
+    assert_eq!(of_vault(&mut world)["problems"], json!([]));
+    world.accept(Method::DELETE, ITEM, None);
+    world.tick();
+    let problem = of_vault(&mut world)["problems"][0].clone();
+    assert_eq!(problem["title"], "BitmapsNotRemoved");
+    assert_eq!(problem["severity"], "Warning");
+    let since = problem["since"].as_str().unwrap();
+    assert_eq!(since, "2026-03-02T09:00:00Z");
+    let told = problem["message"].as_str().unwrap();
+    for word in [
+        "3 images",
+        "/disks/web-1-os.qcow2",
+        "'web-1'",
+        "somebody holds it",
+        "tried again at",
+    ] {
+        assert!(told.contains(word), "{word} in {told}");
+    }
+    assert_eq!(gauge(&mut world, "bitmaps_not_removed"), 3.0);
+    world.held.clear();
+    world.now += SignedDuration::from_mins(2);
+    world.tick();
+    assert_eq!(of_vault(&mut world)["problems"], json!([]));
+    assert_eq!(gauge(&mut world, "bitmaps_not_removed"), 0.0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod immutable;
 mod keeping;
 mod laws;
 mod locked_group;
+mod nearer;
 mod paging;
 mod promises;
 mod protection;

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use kluis_service::{Audit, Running, start};
+use kluis_service::shell::Threads;
+use kluis_service::{Audit, Config, Movers, Running, start};
 use serde_json::Value;
 
+use crate::movers::Site;
 use crate::shell::{bearer, call, config, vault};
 use crate::world::INVENTORY;
 
@@ -184,7 +186,73 @@ fn a_trail_that_is_required_lets_nothing_happen_unseen() {
 fn a_trail_that_is_not_required_stops_nothing() {
     let trailed = Trailed::new(false, false);
     let owner = bearer(&trailed.service, trailed.dir());
-    std::fs::remove_dir_all(trailed.file.parent().unwrap()).unwrap();
+    let folder = trailed.file.parent().unwrap();
+    let problem = || {
+        let target = format!("/kluis/v1{}/health", vault(&trailed.service));
+        let headers = [("Authorization", owner.as_str())];
+        let answer = call(
+            &trailed.service,
+            trailed.dir(),
+            "GET",
+            &target,
+            &headers,
+            "",
+        );
+        let problems = answer.body["problems"].as_array().unwrap().clone();
+        let mut ours = problems.into_iter();
+        ours.find(|problem| problem["title"] == "AuditTrailNotWritten")
+    };
+    std::fs::remove_dir_all(folder).unwrap();
     assert_eq!(trailed.asks("PUT", &owner, "").0, 201);
+    let told = problem().expect("it is told");
+    let message = told["message"].as_str().unwrap();
+    assert!(
+        message.contains("No such file") && message.contains("log alone"),
+        "{message}"
+    );
+    assert!(told["since"].is_string(), "{told}");
+    std::fs::create_dir(folder).unwrap();
+    trailed.asks("PATCH", &owner, "");
+    assert_eq!(problem(), None);
     trailed.service.shutdown().unwrap();
+}
+
+/// What makes recovery points end earlier is told with the request that did it, whoever keeps them.
+#[test]
+fn the_trail_tells_which_request_brought_the_ends_of_recovery_points_nearer() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.log");
+    let audit = Audit {
+        file: Some(file.clone()),
+        ..Audit::default()
+    };
+    std::fs::write(dir.path().join("web-2-os.raw"), vec![1; 1 << 20]).unwrap();
+    let running = start(Config {
+        movers: Movers::Own(Box::new(Threads)),
+        audit,
+        ..config(dir.path())
+    });
+    let site = Site::of(running.unwrap(), dir.path());
+    site.protect();
+    site.back_up();
+    let told = |operation: &str| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of = |line: &Value| line["operation"].as_str().unwrap().ends_with(operation);
+        let found = lines.rfind(of);
+        found.unwrap()["endsNearer"].clone()
+    };
+    assert_eq!(told("protectedItems/write"), Value::Null);
+    let point = site.get(&format!("{}/recoveryPoints", site.item()))["value"][0].clone();
+    site.call("DELETE", &site.item(), &Value::Null);
+    let nearer = told("protectedItems/delete");
+    assert_eq!(nearer["points"], 1, "{nearer}");
+    assert_eq!(nearer["made"], point["properties"]["recoveryPointTime"]);
+    for end in ["before", "after"] {
+        let end = nearer[end].as_str().unwrap();
+        end.parse::<jiff::Timestamp>().unwrap();
+    }
+    site.running.shutdown().unwrap();
 }

@@ -7,6 +7,7 @@ mod forget_work;
 mod glance;
 mod item;
 mod job;
+mod older_data;
 mod point;
 mod policy;
 mod restore_work;
@@ -19,6 +20,7 @@ pub(crate) use forget_work::{ForgetWork, Forgetting, Lot, Over, Removed};
 pub(crate) use glance::{ItemGlance, JobGlance};
 pub(crate) use item::{DiskChoice, Item, LastBackup, Waiting};
 pub(crate) use job::{Copied, Fault, Job, Kind, Outcome, Sequence, Stage, Work};
+pub(crate) use older_data::OlderData;
 pub(crate) use point::{
     Consistency, Hardened, Instant, MadeBy, Origin, Point, PointDamage, PointDisk, Shape,
     SnapshotFile,

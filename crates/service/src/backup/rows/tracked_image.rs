@@ -91,4 +91,11 @@ impl BitmapRemoval {
     pub(crate) fn all(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
         tx.starting(LEAVING)
     }
+
+    /// Those that were tried in vain.
+    pub(crate) fn in_trouble(tx: &Tx<'_>) -> Result<Vec<Self>, StoreError> {
+        let mut all = Self::all(tx)?;
+        all.retain(|removal| removal.trouble.is_some());
+        Ok(all)
+    }
 }
