@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,7 +167,7 @@ pub struct BackupServiceStatus {
     /// The generation of the spec that this status was made from; -1 before the first.
     #[serde(default = "crate::crds::never")]
     pub observed_generation: i64,
-    /// `Ready`, `Reconciling`, `Stalled`.
+    /// `Ready`, `Healthy` where there is a `caBundle`, `Reconciling`, `Stalled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -175,6 +176,9 @@ pub struct BackupServiceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub subscription_name: Option<String>,
+    /// When the last of the certificates in `caBundle` ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_expires: Option<Time>,
 }
 
 impl Default for BackupServiceStatus {
@@ -183,6 +187,7 @@ impl Default for BackupServiceStatus {
             observed_generation: crate::crds::never(),
             conditions: Vec::new(),
             subscription_name: None,
+            ca_bundle_expires: None,
         }
     }
 }

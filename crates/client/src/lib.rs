@@ -7,6 +7,7 @@
 //! [`Arm`] is what callers hold; [`ArmClient`] is the one that owns a socket.
 
 mod arm;
+mod ca_bundle;
 mod call;
 mod client;
 mod cloud;
@@ -20,6 +21,7 @@ mod transport;
 pub use arm::{
     Arm, MAX_EMPTY_PAGES, MAX_ITEMS, MAX_PAGES, OperationReading, list, operation, pages,
 };
+pub use ca_bundle::ca_bundle_ends;
 pub use call::{ArmRequest, ArmResponse, Method};
 pub use client::{ArmClient, Endpoint};
 pub use credential::{Credential, Secret};

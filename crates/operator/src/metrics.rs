@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use kluis_client::{ArmRequest, Class, Failure};
 
 use crate::{
@@ -36,6 +37,7 @@ struct Numbers {
     /// How many objects tell the same: of thousands, most do.
     alike: BTreeMap<Arc<[Fact]>, u64>,
     unreadable: BTreeSet<Key>,
+    ca_bundles: BTreeMap<Key, Timestamp>,
     leader: bool,
     waiting: usize,
 }
@@ -102,6 +104,7 @@ impl Metrics {
                 numbers.readiness.remove(key);
                 numbers.tells(key, None);
                 numbers.unreadable.remove(key);
+                numbers.ca_bundles.remove(key);
             }
         });
     }
@@ -119,6 +122,14 @@ impl Metrics {
         self.with(|numbers| numbers.tells(key, Some(facts)));
     }
 
+    /// When the certificates end that a service is trusted by, where it has some of its own.
+    pub(crate) fn ca_bundle(&self, key: &Key, ends: Option<Timestamp>) {
+        self.with(|numbers| match ends {
+            Some(ends) => numbers.ca_bundles.insert(key.clone(), ends),
+            None => numbers.ca_bundles.remove(key),
+        });
+    }
+
     /// Whether this replica is the one that acts.
     pub fn leads(&self, leader: bool) {
         self.with(|numbers| numbers.leader = leader);
@@ -131,7 +142,11 @@ impl Metrics {
 
     /// All of it, as `/metrics` shows it.
     pub fn render(&self) -> String {
-        self.with(|numbers| render(numbers))
+        self.render_at(Timestamp::now())
+    }
+
+    fn render_at(&self, now: Timestamp) -> String {
+        self.with(|numbers| render(numbers, now))
     }
 }
 
@@ -172,7 +187,7 @@ fn operation(request: &ArmRequest) -> String {
     }
 }
 
-fn render(numbers: &Numbers) -> String {
+fn render(numbers: &Numbers, now: Timestamp) -> String {
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, help: &str, lines: Vec<(String, String)>| {
         // Writing to a String cannot fail.
@@ -306,6 +321,15 @@ fn render(numbers: &Numbers) -> String {
             .map(|(kind, n)| (format!("kind=\"{kind}\""), n.to_string()))
             .collect(),
     );
+    let next = numbers.ca_bundles.values().min();
+    family(
+        "kluis_ca_bundle_days_left",
+        "gauge",
+        "Days until the certificates of a BackupService's caBundle end, of the one that ends first; below 0 once it has.",
+        next.iter()
+            .map(|end| (String::new(), format!("{:.2}", days(now, **end))))
+            .collect(),
+    );
     let mut counts: BTreeMap<&Fact, u64> = BTreeMap::new();
     for (facts, alike) in &numbers.alike {
         for fact in facts.iter() {
@@ -318,6 +342,10 @@ fn render(numbers: &Numbers) -> String {
         family(name, "gauge", help, lines.collect());
     }
     text
+}
+
+fn days(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64() / 86_400.0
 }
 
 fn escaped(label: &str) -> String {
@@ -385,6 +413,18 @@ mod tests {
         metrics.readiness(&Key::new(Kind::Vault, "a", "b"), Some("True"));
         metrics.readiness(&Key::new(Kind::Vault, "a", "gone"), Some("True"));
         metrics.readiness(&Key::new(Kind::Vault, "a", "gone"), None);
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let service = |name| Key::new(Kind::BackupService, "", name);
+        for (name, ends) in [
+            ("late", "2036-11-22T12:00:00Z"),
+            ("soon", "2026-12-02T00:00:00Z"),
+            ("gone", "2026-11-01T12:00:00Z"),
+            ("exchanged", "2026-11-01T12:00:00Z"),
+        ] {
+            metrics.ca_bundle(&service(name), ends.parse().ok());
+        }
+        metrics.readiness(&service("gone"), None);
+        metrics.ca_bundle(&service("exchanged"), None);
         expect![[r#"
             # HELP kluis_leader Whether this replica is the one that acts.
             # TYPE kluis_leader gauge
@@ -418,6 +458,9 @@ mod tests {
             kluis_objects{kind="Vault",ready="True"} 1
             # HELP kluis_unreadable_objects Objects that the API server took and the operator cannot read, by kind.
             # TYPE kluis_unreadable_objects gauge
+            # HELP kluis_ca_bundle_days_left Days until the certificates of a BackupService's caBundle end, of the one that ends first; below 0 once it has.
+            # TYPE kluis_ca_bundle_days_left gauge
+            kluis_ca_bundle_days_left 9.50
             # HELP kluis_conditions Objects, by kind and by the state of a condition that someone should know of.
             # TYPE kluis_conditions gauge
             # HELP kluis_newest_points Protected items, by the tier of their newest recovery point.
@@ -427,6 +470,6 @@ mod tests {
             # HELP kluis_restores Restores that there are, by target and by their Succeeded condition.
             # TYPE kluis_restores gauge
         "#]]
-        .assert_eq(&metrics.render());
+        .assert_eq(&metrics.render_at(now));
     }
 }

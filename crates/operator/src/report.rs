@@ -38,6 +38,9 @@ pub(crate) async fn report(
     let kind = key.kind.to_string();
     let told = facts::facts(&kind, &said, present["target"].as_str());
     ctx.metrics.facts(key, told);
+    let ends = said["caBundleExpires"].as_str();
+    ctx.metrics
+        .ca_bundle(key, ends.and_then(|ends| ends.parse().ok()));
     if same(&present["status"], &said) {
         return Ok(());
     }

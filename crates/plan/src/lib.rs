@@ -10,6 +10,7 @@
 mod approval;
 mod backup_job;
 mod bounded;
+mod ca_bundle;
 mod conditions;
 mod drift;
 mod edit;
@@ -56,8 +57,8 @@ pub use terms::{say, strategy, terms as policy_terms};
 pub use vault::{holds_retained, plan_vault};
 pub use waiting::{StagingFault, Stance, Waiting};
 pub use world::{
-    Access, BackupJobWorld, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact, NetworkFact,
-    Observed, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld, SecretFact,
-    ServiceWorld, StorageAccountFact, SubscriptionFact, VaultHealthFact, VaultItem, VaultProblem,
-    VaultWorld, VmDisk, VmFact, VmTies, Want, Work, World,
+    Access, BackupJobWorld, CaBundleFact, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact,
+    NetworkFact, Observed, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld,
+    SecretFact, ServiceWorld, StorageAccountFact, SubscriptionFact, VaultHealthFact, VaultItem,
+    VaultProblem, VaultWorld, VmDisk, VmFact, VmTies, Want, Work, World,
 };

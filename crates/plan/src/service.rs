@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use kluis_api::{BackupServiceStatus, ConditionType};
 
-use crate::conditions::Verdict;
+use crate::ca_bundle;
+use crate::conditions::{Extra, Verdict, moment};
 use crate::ids;
 use crate::key::ObjectKey;
 use crate::plan::{Basis, Next, Plan};
@@ -75,9 +76,11 @@ pub fn plan_service(world: &ServiceWorld) -> Plan {
         .as_ref()
         .and_then(Observed::found)
         .map(|subscription| subscription.name.clone());
+    let healthy: Vec<Extra> = world.ca_bundle.iter().map(ca_bundle::healthy).collect();
     let status = BackupServiceStatus {
         observed_generation: basis.generation,
-        conditions: basis.conditions(ConditionType::Ready, &verdict, &[]),
+        conditions: basis.conditions(ConditionType::Ready, &verdict, &healthy),
+        ca_bundle_expires: world.ca_bundle.map(|fact| moment(fact.ends)),
         subscription_name: name.or(before.subscription_name),
     };
     let steps = if world.is_going() || ids::is_held(metadata) {

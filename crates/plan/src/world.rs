@@ -23,7 +23,7 @@ pub use observed::{Access, Observed, Progress};
 pub use policy::{PolicyVaultFacts, PolicyWorld};
 pub use protected_vm::ProtectedVmWorld;
 pub use restore::RestoreWorld;
-pub use service::{SecretFact, ServiceWorld};
+pub use service::{CaBundleFact, SecretFact, ServiceWorld};
 pub use vault::VaultWorld;
 pub use work::Work;
 

@@ -1,7 +1,7 @@
 //! The world around a BackupService: its Secret, who uses it, and the subscription behind it.
 
 use kluis_api::{BackupService, CredentialType};
-use kluis_plan::{SecretFact, ServiceWorld};
+use kluis_plan::{CaBundleFact, SecretFact, ServiceWorld};
 use serde_json::Value;
 
 use super::{Lines, Observation, ObserveError, complete, objects};
@@ -26,11 +26,19 @@ pub(super) async fn observe(
     let world = ServiceWorld {
         now: lines.now(),
         users: objects::users(key, &[Kind::Vault], ctx).await?,
+        ca_bundle: ca_bundle(&service, ctx),
         service,
         secret,
         subscription: None,
     };
     Ok(complete(world, |world, now| world.now = now, lines).await)
+}
+
+fn ca_bundle(service: &BackupService, ctx: &Ctx) -> Option<CaBundleFact> {
+    let ends = kluis_client::ca_bundle_ends(service.spec.ca_bundle.as_deref()?)?;
+    let left = ends.duration_since(ctx.clock.now());
+    let days_left = left.as_secs().div_euclid(24 * 60 * 60);
+    Some(CaBundleFact { ends, days_left })
 }
 
 async fn secret(service: &BackupService, ctx: &Ctx) -> Result<SecretFact, ObserveError> {

@@ -15,8 +15,18 @@ pub struct ServiceWorld {
     pub secret: SecretFact,
     /// The Vaults that name it.
     pub users: Vec<ObjectKey>,
+    /// What is known of the certificates in `spec.caBundle`; none where there are none that can be read.
+    pub ca_bundle: Option<CaBundleFact>,
     /// From ARM: the subscription.
     pub subscription: Option<Observed<SubscriptionFact>>,
+}
+
+/// Until when the endpoint's certificates hold. By the machine's clock: those of a service with a clock of its own do, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaBundleFact {
+    pub ends: Timestamp,
+    /// Whole days until then, below 0 once it is over.
+    pub days_left: i64,
 }
 
 /// Whether the credential's Secret is there, in the operator's namespace.

@@ -9,9 +9,9 @@ use kluis_api::{
     ObjectMeta, ProtectedVM, Restore, Time, Vault, VaultDeletionPolicy,
 };
 use kluis_plan::{
-    Access, Action, BackupJobWorld, Edit, Fingerprint, Kind, Next, ObjectKey, Outcome, Plan,
-    PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact, ServiceWorld,
-    Status, VaultWorld, Work, World, holds_retained,
+    Access, Action, BackupJobWorld, CaBundleFact, Edit, Fingerprint, Kind, Next, ObjectKey,
+    Outcome, Plan, PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact,
+    ServiceWorld, Status, VaultWorld, Work, World, holds_retained,
 };
 
 use crate::azure::{Azure, item_id};
@@ -22,6 +22,7 @@ pub(crate) const PERIOD: SignedDuration = SignedDuration::from_secs(5);
 pub(crate) struct Cluster {
     pub(crate) azure: Azure,
     pub(crate) service: Option<BackupService>,
+    pub(crate) ca_bundle: Option<CaBundleFact>,
     pub(crate) vault: Option<Vault>,
     pub(crate) policy: Option<BackupPolicy>,
     pub(crate) item: Option<ProtectedVM>,
@@ -57,6 +58,7 @@ impl Cluster {
         Self {
             azure: Azure::new(now),
             service: Some(parse(SERVICE)),
+            ca_bundle: None,
             vault: Some(parse(VAULT)),
             policy: Some(parse(POLICY)),
             item: Some(parse(ITEM)),
@@ -428,6 +430,7 @@ impl Cluster {
                 now,
                 service: self.service.clone()?,
                 secret: SecretFact::NotNeeded,
+                ca_bundle: self.ca_bundle,
                 users: self
                     .vault
                     .iter()

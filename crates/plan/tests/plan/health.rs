@@ -1,10 +1,11 @@
 //! What is wrong with a machine's backups is told where people look, by the service's own word, and no longer than it is so.
 
+use expect_test::expect;
 use kluis_api::{
     Condition, ConditionStatus, ConditionType, ItemDeletionPolicy, ProtectedVMStatus, RetentionTier,
 };
 use kluis_arm::item::{HealthDetail, KpiHealth};
-use kluis_plan::{Kind, VaultHealthFact, VaultProblem};
+use kluis_plan::{CaBundleFact, Kind, VaultHealthFact, VaultProblem};
 
 use crate::azure::{item_id, key};
 use crate::cluster::{ALL, Cluster, parse};
@@ -363,4 +364,53 @@ fn a_vault_says_what_its_service_says_of_it() {
     cluster.azure.vault_health = Some(VaultHealthFact::default());
     cluster.converge(&[Kind::Vault]);
     assert_eq!(health(&cluster).0.as_deref(), Some("True NothingWrong "));
+}
+
+#[test]
+fn certificates_that_end_soon_are_told_before_they_do() {
+    let mut cluster = Cluster::converged();
+    let of_service = |cluster: &Cluster| {
+        let status = cluster.service.as_ref().unwrap().status.clone().unwrap();
+        let mut conditions = status.conditions.into_iter();
+        conditions.find(|condition| condition.type_ == ConditionType::Healthy)
+    };
+    assert_eq!(
+        of_service(&cluster),
+        None,
+        "the public ones are nobody's to exchange"
+    );
+    let mut look = |days_left: i64| {
+        let ends = "2027-03-01T00:00:00Z".parse().unwrap();
+        cluster.ca_bundle = Some(CaBundleFact { ends, days_left });
+        let plan = cluster.reconcile(Kind::BackupService).unwrap().plan;
+        let events: Vec<String> = plan
+            .report
+            .events
+            .into_iter()
+            .map(|event| event.reason)
+            .collect();
+        let status = cluster.service.as_ref().unwrap().status.clone().unwrap();
+        assert_eq!(status.ca_bundle_expires.unwrap().0, ends);
+        let ready = &status.conditions[0];
+        assert_eq!(
+            (ready.type_, ready.status),
+            (ConditionType::Ready, ConditionStatus::True)
+        );
+        let healthy = of_service(&cluster).unwrap();
+        let said = healthy.message.split(". ").next().unwrap().to_owned();
+        format!("{} {} {said} {events:?}", healthy.status, healthy.reason)
+    };
+    let told = [3_000, 61, 60, 59, 14, 0, -1, 400]
+        .map(&mut look)
+        .join("\n");
+    expect![[r#"
+        True NothingWrong  []
+        True NothingWrong  []
+        True CaBundleExpires The certificates in spec.caBundle end on 2027-03-01T00:00:00Z, in 60 days ["CaBundleExpires"]
+        True CaBundleExpires The certificates in spec.caBundle end on 2027-03-01T00:00:00Z, in 59 days []
+        False CaBundleExpires The certificates in spec.caBundle end on 2027-03-01T00:00:00Z, in 14 days []
+        False CaBundleExpires The certificates in spec.caBundle end on 2027-03-01T00:00:00Z, in 0 days []
+        False CaBundleExpired The certificates in spec.caBundle ended on 2027-03-01T00:00:00Z, 1 day ago ["CaBundleExpired"]
+        True NothingWrong  ["NothingWrong"]"#]]
+    .assert_eq(&told);
 }
