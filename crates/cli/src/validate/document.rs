@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_yaml::{Location, Spanned};
 
@@ -28,6 +28,8 @@ pub(super) enum Content {
     Scalar(Value),
     List(Vec<Node>),
     Map(Vec<Entry>),
+    /// A number that is none that JSON has. What was written is not known yet.
+    Endless,
 }
 
 /// A key of a map, where it stands, and its value.
@@ -50,14 +52,21 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, Unreadable> {
     // The mark that some editors put before a file's first byte.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // kubectl and the API server read YAML 1.1, where 010 is eight.
-    let options = serde_yaml::options! { legacy_octal_numbers: true };
+    let options = serde_yaml::options! {
+        legacy_octal_numbers: true,
+        non_finite_float_policy: serde_yaml::NonFiniteFloatPolicy::PassThrough,
+    };
     let read: Result<Vec<Node>, _> = serde_yaml::from_multiple_with_options(text, options);
-    let documents = read.map_err(|error| Unreadable {
+    let mut documents = read.map_err(|error| Unreadable {
         at: error
             .location()
             .map_or(Place { line: 1, column: 1 }, Place::from),
         problem: error.without_snippet().to_string(),
     })?;
+    let lines: Vec<&str> = text.lines().collect();
+    documents
+        .iter_mut()
+        .try_for_each(|document| document.spell_endless(&lines))?;
     let is_something = |node: &Node| !matches!(node.content, Content::Scalar(Value::Null));
     Ok(documents.into_iter().filter(is_something).collect())
 }
@@ -82,9 +91,34 @@ impl Node {
         }
     }
 
+    /// A number beyond all that there are (`1e400`) is a text to kubectl and the API server; infinity itself, `.inf`, is refused.
+    fn spell_endless(&mut self, lines: &[&str]) -> Result<(), Unreadable> {
+        match &mut self.content {
+            Content::Scalar(_) => Ok(()),
+            Content::List(items) => items
+                .iter_mut()
+                .try_for_each(|item| item.spell_endless(lines)),
+            Content::Map(entries) => entries
+                .iter_mut()
+                .try_for_each(|entry| entry.value.spell_endless(lines)),
+            Content::Endless => {
+                let written = digits(self.at, lines);
+                if !written.contains(|c: char| c.is_ascii_digit()) {
+                    return Err(Unreadable {
+                        at: self.at,
+                        problem: "JSON has no such number".to_owned(),
+                    });
+                }
+                self.content = Content::Scalar(Value::String(written));
+                Ok(())
+            }
+        }
+    }
+
     /// The same without places.
     pub(super) fn value(&self) -> Value {
         match &self.content {
+            Content::Endless => Value::Null,
             Content::Scalar(value) => value.clone(),
             Content::List(items) => items.iter().map(Self::value).collect(),
             Content::Map(entries) => {
@@ -215,13 +249,14 @@ impl<'de> Visitor<'de> for AnyContent {
     }
 
     /// A whole number is whole however it is written (`30.0`, `3.1536e+07`): JSON knows one kind of number.
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Content, E> {
+    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
         let number = match whole(value) {
             Some(whole) => Some(Number::from(whole)),
             None => Number::from_f64(value),
         };
-        let number = number.ok_or_else(|| E::custom("JSON has no such number"))?;
-        Ok(Content::Scalar(Value::Number(number)))
+        Ok(number.map_or(Content::Endless, |number| {
+            Content::Scalar(Value::Number(number))
+        }))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Content, E> {
@@ -249,6 +284,16 @@ impl<'de> Visitor<'de> for AnyContent {
     }
 }
 
+/// What is written at a place, as far as it can belong to a number.
+fn digits(at: Place, lines: &[&str]) -> String {
+    let index = |number: u64| usize::try_from(number - 1).unwrap_or(usize::MAX);
+    let line = lines.get(index(at.line)).copied().unwrap_or_default();
+    line.chars()
+        .skip(index(at.column))
+        .take_while(|c| c.is_ascii_digit() || "+-._eE".contains(*c))
+        .collect()
+}
+
 /// The whole number that a number with a point is.
 fn whole(value: f64) -> Option<i64> {
     // Beyond this a number with a point tells whole numbers apart no longer; what is told is its digits then.
@@ -261,7 +306,7 @@ fn key_text(key: Content) -> String {
     match key {
         Content::Scalar(Value::String(text)) => text,
         Content::Scalar(value) => value.to_string(),
-        Content::List(_) | Content::Map(_) => String::new(),
+        Content::List(_) | Content::Map(_) | Content::Endless => String::new(),
     }
 }
 
@@ -311,6 +356,19 @@ mod tests {
             documents[0].value(),
             serde_json::json!([30, 31_536_000, 0, 1.5, 1e30])
         );
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_a_text_as_for_kubectl_and_infinity_is_refused() {
+        let documents = documents("a: 1\n---\nä: [ü, 1e400, -1.5E+999]\nb: 1e-400\n").unwrap();
+        assert_eq!(
+            documents[1].value(),
+            serde_json::json!({ "ä": ["ü", "1e400", "-1.5E+999"], "b": 0 })
+        );
+        for endless in [".inf", "-.INF", "+.Inf", ".nan"] {
+            let error = super::documents(&format!("a: 1\nb: {endless}\n")).unwrap_err();
+            assert_eq!((error.at.line, error.at.column), (2, 4), "{endless}");
+        }
     }
 
     #[test]
