@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::Value;
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -19,7 +20,7 @@ pub(crate) enum Format {
 /// The value, whole, as JSON or YAML.
 pub(crate) fn value(value: &impl Serialize, format: Format, out: &mut impl Write) -> Result<()> {
     let text = match format {
-        Format::Yaml => serde_yaml::to_string(value).context("writing YAML")?,
+        Format::Yaml => harmless_yaml(value)?,
         Format::Table | Format::Json => {
             let text = serde_json::to_string_pretty(value).context("writing JSON")?;
             harmless_json(&text)
@@ -103,6 +104,59 @@ fn harmless_json(text: &str) -> String {
     json
 }
 
+/// YAML in which the texts that have such characters are quoted, with escapes: the same to every reader.
+fn harmless_yaml(value: &impl Serialize) -> Result<String> {
+    let text = serde_yaml::to_string(value).context("writing YAML")?;
+    if !obeyed(&text) {
+        return Ok(text);
+    }
+    let mut value = serde_json::to_value(value).context("writing YAML")?;
+    let mut mark = "escaped".to_owned();
+    while text.contains(&mark) {
+        mark.push('_');
+    }
+    let mut taken = Vec::new();
+    take_harmful(&mut value, &mark, &mut taken);
+    let mut text = serde_yaml::to_string(&value).context("writing YAML")?;
+    for (index, taken) in taken.iter().enumerate() {
+        let quoted = harmless_json(&Value::from(taken.as_str()).to_string());
+        text = text.replace(&format!("{mark}{index}x"), &quoted);
+    }
+    Ok(text)
+}
+
+/// Puts marks in the place of texts that have such characters.
+fn take_harmful(value: &mut Value, mark: &str, taken: &mut Vec<String>) {
+    match value {
+        Value::String(text) => take(text, mark, taken),
+        Value::Array(items) => {
+            for item in items {
+                take_harmful(item, mark, taken);
+            }
+        }
+        Value::Object(fields) => {
+            for (mut name, mut value) in std::mem::take(fields) {
+                take(&mut name, mark, taken);
+                take_harmful(&mut value, mark, taken);
+                fields.insert(name, value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn take(text: &mut String, mark: &str, taken: &mut Vec<String>) {
+    if obeyed(text) {
+        let mark = format!("{mark}{}x", taken.len());
+        taken.push(std::mem::replace(text, mark));
+    }
+}
+
+/// Whether a terminal would obey some of it, line breaks aside.
+fn obeyed(text: &str) -> bool {
+    text.contains(|c| c != '\n' && is_harmful(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +171,7 @@ mod tests {
         let mut out = Vec::new();
         table(&["NAME"], &[vec![name.to_owned()]], &mut out).unwrap();
         value(&[name], Format::Json, &mut out).unwrap();
+        value(&[name], Format::Yaml, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(out.lines().all(|line| !line.contains(is_harmful)), "{out}");
     }
@@ -128,5 +183,23 @@ mod tests {
         value(&[name], Format::Json, &mut out).unwrap();
         let read: Vec<String> = serde_json::from_slice(&out).unwrap();
         assert_eq!(read, [name]);
+    }
+
+    #[test]
+    fn yaml_is_exact_all_the_same() {
+        let name = "a\u{1b}[2J\u{9b}\u{7f}\u{202e}\u{10ffed}b\n\"\\";
+        let files = serde_json::json!({
+            "plain": "escaped0x and 'more'", "lines": "one\ntwo\n", name: [name, "\u{7}", null, 1.5, true],
+            "below": { "deeper": [{ "name": name }] },
+        });
+        let mut out = Vec::new();
+        value(&files, Format::Yaml, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.lines().all(|line| !line.contains(is_harmful)),
+            "{text}"
+        );
+        let read: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(read, files);
     }
 }
