@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::process::run;
 
 /// Where the one partition begins: 1 MiB, as every installer aligns it.
-pub(crate) const START: u64 = 1 << 20;
+pub const START: u64 = 1 << 20;
 
 /// What the second copy of the partition table takes at a disk's end.
 const END: u64 = 1 << 20;
@@ -244,7 +244,7 @@ fn take(file: &Path, to: &Path, filled: &mut Filled, size: u64) -> Result<()> {
 }
 
 /// Debian keeps these out of a plain user's PATH.
-pub(crate) fn tool(name: &str) -> PathBuf {
+pub fn tool(name: &str) -> PathBuf {
     let beside = Path::new("/usr/sbin").join(name);
     if beside.exists() {
         beside

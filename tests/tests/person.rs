@@ -108,6 +108,26 @@ fn a_person_backs_up_looks_and_restores_in_one_line_each() {
     assert!(told.contains("kluis points web-1"), "{told}");
 
     brought(&world, &item);
+
+    // A word that another restore in place is not forgotten goes with the object, and with no other kind of restore.
+    let again = [
+        "restore",
+        VM,
+        "--in-place",
+        "--again",
+        "job-7",
+        "--no-wait",
+        "-o",
+        "json",
+    ];
+    let made = json(&cluster(&world, &again));
+    let words = &made["metadata"]["annotations"];
+    assert_eq!(words[kluis_plan::RESTORE_AGAIN], "job-7", "{made}");
+    let wrong = cluster(
+        &world,
+        &["restore", VM, "--files", "/etc", "--again", "job-7"],
+    );
+    assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
 }
 
 /// Files of the recovery point, listed and brought here without a mount and without the machine.

@@ -19,6 +19,8 @@ mod between_fields;
 #[cfg(test)]
 mod boundaries;
 #[cfg(test)]
+mod brought;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod chart;
