@@ -33,6 +33,8 @@ mod crash;
 #[cfg(test)]
 mod crds;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod disks;
 #[cfg(test)]
 mod edit_budget;
