@@ -63,6 +63,8 @@ mod merge;
 #[cfg(test)]
 mod missed_run;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod odd_manifests;
 #[cfg(test)]
 mod operations;

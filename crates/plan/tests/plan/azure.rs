@@ -82,6 +82,8 @@ pub(crate) struct Azure {
     pub(crate) tiers: Vec<Tier>,
     /// What they are good for.
     pub(crate) consistency: Consistency,
+    /// The system that they are of, where they say so.
+    pub(crate) os_type: Option<String>,
     /// The points that somebody asked for, by name.
     pub(crate) on_demand: Vec<String>,
     /// Until when they asked for them.
@@ -177,6 +179,7 @@ impl Azure {
             wrong: Vec::new(),
             tiers: vec![Tier::HardenedRp],
             consistency: Consistency::CrashConsistent,
+            os_type: None,
             on_demand: Vec::new(),
             asked_until: None,
             told: BTreeMap::new(),
@@ -719,6 +722,7 @@ impl Azure {
                 let point = VmRecoveryPoint {
                     recovery_point_time: Some(WireTime::from(*time)),
                     recovery_point_type: Some(self.consistency.clone()),
+                    os_type: self.os_type.clone(),
                     recovery_point_additional_info: self
                         .before_replacing
                         .iter()

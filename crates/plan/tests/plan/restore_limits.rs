@@ -352,3 +352,27 @@ fn the_resource_group_that_a_restore_goes_to_has_to_be_there() {
         );
     }
 }
+
+/// As the service asks it: fifteen characters of Windows, sixty-four of anything else.
+#[test]
+fn a_new_machine_with_windows_has_a_name_of_fifteen_characters_at_most() {
+    let (fits, longer) = ("abcdefghijklmno", "abcdefghijklmnop");
+    for (system, name, is_taken) in [
+        (Some("Windows"), fits, true),
+        (Some("windows"), longer, false),
+        (Some("Linux"), longer, true),
+        (None, longer, true),
+    ] {
+        let mut cluster = restoring(&NEW_VM.replace("web-2", name));
+        cluster.azure.os_type = system.map(str::to_owned);
+        cluster.converge(&[Kind::Restore]);
+        let jobs = cluster.azure.jobs.len();
+        assert_eq!(jobs == 2, is_taken, "{system:?} {name}:\n{}", cluster.log);
+        if !is_taken {
+            let first = &status(&cluster).conditions[0];
+            assert_eq!(first.reason, "InvalidName", "{}", first.message);
+            let says = "has 16 characters, and a machine with Windows has at most 15";
+            assert!(first.message.contains(says), "{}", first.message);
+        }
+    }
+}

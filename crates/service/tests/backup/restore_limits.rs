@@ -3,7 +3,7 @@
 
 use expect_test::expect;
 use http::Method;
-use kluis_service::inventory::{Encryption, KeyVault, Keys, Plan, VirtualMachine};
+use kluis_service::inventory::{Encryption, KeyVault, Keys, Os, Plan, VirtualMachine};
 use serde_json::{Value, json};
 
 use super::restorable::{group, in_place, machine, new_machine, with_a_network};
@@ -349,4 +349,32 @@ fn row_31_an_encrypted_machine_needs_its_keys_and_comes_back_whole() {
             group("shop-rg")
         )
     );
+}
+
+/// As the API server asks it of `to.newVM.name`, and the operator of Windows: what one takes, the others take.
+#[test]
+fn a_new_machine_has_a_name_that_its_system_can_have() {
+    let long = |length: usize| "a".repeat(length);
+    for (system, name, fits) in [
+        (Os::Windows, long(15), true),
+        (Os::Windows, long(16), false),
+        (Os::Linux, long(16), true),
+        (Os::Linux, long(64), true),
+        (Os::Linux, long(65), false),
+        (Os::Linux, "9a_b.c-d_".to_owned(), true),
+        (Os::Linux, "a".to_owned(), true),
+        (Os::Linux, "_a".to_owned(), false),
+        (Os::Linux, "a-".to_owned(), false),
+        (Os::Linux, "a.".to_owned(), false),
+        (Os::Linux, "w\u{e9}b".to_owned(), false),
+    ] {
+        let (mut world, path) = of(|vm| vm.os = system);
+        let answer = world.request(Method::POST, &path, Some(&new_machine(&name)));
+        let told = answer.body.unwrap_or_default();
+        assert_eq!(answer.status == 202, fits, "{system:?} {name}: {told}");
+        if !fits {
+            let code = &told["error"]["code"];
+            assert_eq!(code, "UserErrorInvalidVirtualMachineName", "{told}");
+        }
+    }
 }
