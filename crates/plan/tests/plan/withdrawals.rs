@@ -232,3 +232,38 @@ fn spent(until: jiff::Timestamp) -> Cause {
         message: "'web-1' was backed up on demand 9 times within 24 hours; no more than 9 are taken (rule 7).".to_owned(),
     }
 }
+
+/// The second of two cancels is refused because the first was taken. What came of the job counts, whatever was answered.
+#[test]
+fn a_cancel_that_is_sent_twice_cancels_all_the_same() {
+    let refusals = [
+        (400, "UserErrorJobNotCancellable"),
+        (409, "UserErrorSomethingIsThere"),
+        (404, "ResourceNotFound"),
+    ];
+    for (begun, kind) in [
+        (backing_up as fn(bool) -> Cluster, Kind::BackupJob),
+        (|_| restoring(), Kind::Restore),
+    ] {
+        for (status, code) in refusals {
+            let mut cluster = begun(true);
+            let cause = Cause::Refused {
+                status,
+                code: code.to_owned(),
+                message: "It is being cancelled already.".to_owned(),
+            };
+            cluster.azure.instead = Some((0, cause));
+            cluster.delete(kind);
+            until_gone(&mut cluster, kind);
+            assert_eq!(last(&cluster), Some(JobStatus::Cancelled), "{code}");
+            assert_eq!(
+                cluster.azure.calls.len(),
+                1,
+                "{code}: {:?}",
+                cluster.azure.calls
+            );
+            let told = &cluster.log;
+            assert!(told.contains("event JobCancelled"), "{code}:\n{told}");
+        }
+    }
+}

@@ -116,6 +116,21 @@ fn a_job_that_waits_is_cancelled_at_once() {
 }
 
 #[test]
+fn a_cancel_that_is_sent_twice_is_one() {
+    let mut world = World::new();
+    world.protect();
+    let job = world.backup_now();
+    world.hear(&job, Event::Started { pid: 7 });
+    let first = cancel(&mut world, &job);
+    world.killed.clear();
+    assert_eq!(cancel(&mut world, &job), first, "the same operation");
+    assert!(world.killed.is_empty(), "ended once");
+    world.exit(&job, None);
+    assert_eq!(world.job(&job)["status"], "Cancelled");
+    assert_eq!(world.request(Method::GET, &first, None).status, 204);
+}
+
+#[test]
 fn a_restore_can_be_cancelled_until_it_is_done() {
     let mut world = World::new();
     world.protect();
