@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, sync::mpsc::SyncSender};
 
 use rustic_core::FileType;
+use serde_json::Value;
 
 use crate::{
     block_map::{self, BlockMap, ZeroIds},
@@ -41,7 +42,8 @@ pub(crate) fn run(
             snapshot.saved
         }
         None => {
-            let mut make = || back_up_and_prove(vault, job, task, &mut |_, _| Ok(()), emit);
+            let mut make =
+                || back_up_and_prove(vault, job, task, &mut |_, _| Ok(task.about.clone()), emit);
             match make() {
                 // What it leaned on was found to be damaged in the meantime: this time it is stored again.
                 Err(VaultError::Damaged(_)) => make()?,
@@ -53,9 +55,10 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// What is done once the disks have been read, by the names of those that were written to meanwhile; an error gives the backup up.
+/// What is done once the disks have been read, by the names of those that were written to meanwhile, and what the snapshot is to carry
+/// ([`BackupTask::about`]); an error gives the backup up.
 pub(crate) type OnceRead<'a> =
-    dyn FnMut(&[String], &mut dyn FnMut(Event)) -> Result<(), VaultError> + 'a;
+    dyn FnMut(&[String], &mut dyn FnMut(Event)) -> Result<Option<Value>, VaultError> + 'a;
 
 /// Makes the snapshot anew and proves it, in a vault that was entered. Nobody is told of it yet.
 pub(crate) fn store(
@@ -207,8 +210,8 @@ fn back_up(
             Ok((read, tree, touched))
         })
     });
-    let (read, tree, touched) = written
-        .and_then(|written| once_read(&written.2, emit).map(|()| written))
+    let (about, (read, tree, touched)) = written
+        .and_then(|written| Ok((once_read(&written.2, emit)?, written)))
         .inspect_err(|_| packer.discard())?;
     for disk in touched {
         let message = format!(
@@ -223,6 +226,7 @@ fn back_up(
         job,
         task,
         &Contents {
+            about,
             tree,
             parent: parent.id(),
             logical,

@@ -41,6 +41,8 @@ pub enum Event {
         #[serde(default)]
         output: String,
     },
+    /// The disks go straight into the vault, or no longer: something was in the way, and they are copied.
+    Straight { goes: bool },
     /// A disk's snapshot file is at its place and on disk; or the disk is in the vault, of which [`Event::Saved`] tells next.
     Snapshotted {
         disk: String,

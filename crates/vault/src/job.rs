@@ -61,10 +61,20 @@ pub struct SnapshotTask {
     /// What is run before and after. Their failure is told of and fails nothing.
     #[serde(default)]
     pub scripts: Option<Scripts>,
-    /// The backup that is made at once, of the same disks, where the file system can't share the blocks of an image: a copy of it would
-    /// have to be written, and read again by the backup. Where its disks are read from, the snapshot says.
+    /// What is done where the file system can't share the blocks of an image.
     #[serde(default)]
-    pub straight: Option<Box<BackupTask>>,
+    pub straight: Option<Box<StraightTask>>,
+}
+
+/// A backup that is made at once: a copy of an image would have to be written, and read again by the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StraightTask {
+    /// Of the disks that snapshots are taken of, and which say where these are read from.
+    pub backup: BackupTask,
+    /// [`BackupTask::about`] where a script failed, or an image was written to meanwhile or open for writing.
+    #[serde(default)]
+    pub about_otherwise: Option<serde_json::Value>,
 }
 
 /// A disk's image, and where its snapshot goes: a file of the same format, by the image's magic.

@@ -65,7 +65,7 @@ pub use header::Header;
 pub use job::{
     BackupFolderTask, BackupTask, DiskFormat, DiskImage, DiskSource, DiskTarget, Document, Extent,
     FolderTask, ForgetTask, InUse, JobFile, RestoreFilesTask, RestoreFolderTask, RestoreTask,
-    Retire, Sample, Scripts, ScrubTask, SnapshotSource, SnapshotTask, Task,
+    Retire, Sample, Scripts, ScrubTask, SnapshotSource, SnapshotTask, StraightTask, Task,
 };
 pub use key::MasterKey;
 pub use opening::open_image;

@@ -87,6 +87,7 @@ struct Evidence {
 
 /// What a new snapshot says beside its task.
 pub(crate) struct Contents {
+    pub(crate) about: Option<serde_json::Value>,
     pub(crate) tree: Id,
     pub(crate) parent: Option<Id>,
     pub(crate) logical: u64,
@@ -103,6 +104,7 @@ pub(crate) fn save(
     contents: &Contents,
 ) -> Result<Saved, VaultError> {
     let Contents {
+        ref about,
         tree,
         parent,
         logical,
@@ -128,7 +130,7 @@ pub(crate) fn save(
             read,
             stored,
             folder,
-            about: task.about.clone(),
+            about: about.clone(),
         },
     };
     let json = serde_json::to_vec(&document)

@@ -27,7 +27,9 @@ pub(super) fn tasks(job: &Job, now: Timestamp) -> Vec<JobTask> {
         Work::Nothing | Work::Forget(_) | Work::Scrub(_) => Vec::new(),
         Work::Backup(work) => {
             let mut snapshot = task(TAKE_SNAPSHOT, work.snapshot, job, now);
-            if work.phase != Phase::Snapshot {
+            if work.phase == Phase::Snapshot {
+                snapshot.progress_percentage = percentage(job);
+            } else {
                 let reached = work.consistency.map(consistency::words);
                 snapshot.task_execution_details =
                     reached.map(|reached| format!("The recovery point is {reached}."));
@@ -83,7 +85,7 @@ pub(super) fn percentage(job: &Job) -> Option<Number> {
     if total == 0
         || job
             .backup()
-            .is_some_and(|work| work.phase != Phase::Transfer)
+            .is_some_and(|work| !work.is_filling_the_vault())
     {
         return None;
     }
@@ -94,6 +96,7 @@ pub(super) fn percentage(job: &Job) -> Option<Number> {
 /// How long the job will still take, at the pace it has had.
 pub(super) fn remaining(job: &Job, now: Timestamp) -> Option<SignedDuration> {
     let began = match &job.work {
+        Work::Backup(work) if work.straight => work.snapshot.began,
         Work::Backup(work) => work.transfer.began,
         _ => job.copied.started,
     };

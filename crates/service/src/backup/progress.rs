@@ -148,7 +148,10 @@ fn heard(
             restore::files_restored(made, job);
         }
         Event::Forgotten { .. } => effects.extend(forgotten(tx, job)?),
-        Event::Script { .. } | Event::Released { .. } | Event::Snapshotted { .. } => {
+        Event::Script { .. }
+        | Event::Released { .. }
+        | Event::Straight { .. }
+        | Event::Snapshotted { .. } => {
             snapshot::heard(event, job);
         }
         Event::Compared { .. } | Event::Diverged { .. } => stale::heard(event, job),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kluis_policy::Tags;
 use kluis_vault::{
-    Event, ScriptOutcome, SnapshotMethod, SnapshotSource, SnapshotTask, Task, Which,
+    Event, ScriptOutcome, SnapshotMethod, SnapshotSource, SnapshotTask, StraightTask, Task, Which,
 };
 
 use super::prepare::Next;
@@ -12,7 +12,7 @@ use super::rows::{
     SnapshotFile, Span, Stage, Taken, Work,
 };
 use super::rules::Rules;
-use super::{bitmaps, consistency, disks, endings, failure, locks, transfer};
+use super::{bitmaps, carried, consistency, disks, endings, failure, locks, transfer};
 use crate::core::{Context, InstantRestore};
 use crate::estate;
 use crate::inventory::Os;
@@ -108,12 +108,25 @@ pub(super) fn next(
         })
         .collect();
     work.read_anew();
+    work.straight = false;
     let straight = match ctx.instant_restore {
         InstantRestore::Copy => None,
         InstantRestore::Vault => {
-            let point = point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?;
-            let backup = transfer::task(ctx, tx, &item, &point, &work.shots)?;
-            Some(Box::new(backup))
+            let mut least = point(ctx, tx, &item, &job.vault, &job.id, work, rules.as_ref())?;
+            for (disk, shot) in least.disks.iter_mut().zip(&work.shots) {
+                disk.format = shot.format();
+            }
+            let (consistency, made_by) =
+                consistency::reached((planned.consistency, planned.made_by), &[], false);
+            let planned = Point {
+                consistency,
+                made_by,
+                ..least.clone()
+            };
+            Some(Box::new(StraightTask {
+                backup: transfer::task(ctx, tx, &item, &planned, &work.shots)?,
+                about_otherwise: carried::of(&item, &least),
+            }))
         }
     };
     let task = SnapshotTask {
@@ -190,6 +203,7 @@ pub(super) fn heard(event: &Event, job: &mut Job) {
                 shot.checkpoint.clone_from(checkpoint);
             }
         }
+        Event::Straight { goes } => work.straight = *goes,
         Event::Released { outcome, output } if *outcome != ScriptOutcome::Succeeded => {
             let end = consistency::script_end(outcome);
             let fault = failure::not_released(&end, output.trim());

@@ -39,6 +39,7 @@ fn name(what: &What) -> &'static str {
             Event::Note { .. } => "Note",
             Event::Script { .. } => "Script",
             Event::Released { .. } => "Released",
+            Event::Straight { .. } => "Straight",
             Event::Snapshotted { .. } => "Snapshotted",
             Event::Compared { .. } => "Compared",
             Event::Diverged { .. } => "Diverged",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kluis_service::Movers;
 use kluis_service::core::What;
 use kluis_service::shell::{Kill, Mover, Scripted, Tell};
-use kluis_vault::{Event, JobFile, MasterKey};
+use kluis_vault::{DiskFormat, Event, JobFile, MasterKey, SnapshotMethod, Task};
 use serde_json::{Value, json};
 
 use crate::movers::Site;
@@ -117,12 +117,34 @@ struct Unheard {
     heard: Sender<()>,
 }
 
+/// What is told of the disks that went straight into the vault.
+fn taken(file: &JobFile) -> Vec<What> {
+    let disks = match &file.task {
+        Task::Snapshot(task) => &task.disks[..],
+        _ => &[],
+    };
+    let taken = disks.iter().map(|disk| Event::Snapshotted {
+        disk: disk.name.clone(),
+        size: 1 << 20,
+        format: DiskFormat::Raw,
+        method: SnapshotMethod::Vault,
+        tracked: false,
+        touched: false,
+        in_use: false,
+        image: None,
+        checkpoint: None,
+    });
+    taken.map(What::Event).collect()
+}
+
 impl Mover for Unheard {
-    fn start(&self, _: &JobFile, _: &MasterKey, mut tell: Tell) -> Result<Kill, String> {
+    fn start(&self, file: &JobFile, _: &MasterKey, mut tell: Tell) -> Result<Kill, String> {
         fill(&self.dir, "jobs", "1");
         self.begun.send(()).unwrap();
         let heard = self.heard.clone();
+        let disks = taken(file);
         std::thread::spawn(move || {
+            disks.into_iter().for_each(&mut tell);
             tell(What::Event(Event::Saved {
                 snapshot: "5a7ed".to_owned(),
                 logical: 1,

@@ -169,6 +169,7 @@ fn back_up(
     let (logical, read) = reader.counted();
     let parent = task.parent.as_deref().and_then(|id| id.parse().ok());
     let contents = Contents {
+        about: None,
         tree,
         parent,
         logical,

@@ -84,7 +84,7 @@ pub(crate) fn run(
     clean_up(job, task, emit)?;
     let vault = task.straight.as_ref().and_then(|_| vault().ok());
     let straight = vault.as_ref().zip(task.straight.as_deref());
-    let straight = straight.map(|(vault, backup)| Straight { vault, backup });
+    let straight = straight.map(|(vault, task)| Straight { vault, task });
     take(job, task, straight, emit).inspect_err(|_| {
         if let Err(error) = clean_up(job, task, emit) {
             let why = describe(&error);
@@ -154,8 +154,8 @@ fn check_task(task: &SnapshotTask) -> Result<(), VaultError> {
             return invalid("a dirty bitmap's name begins with kluis- and is a plain one");
         }
     }
-    if let Some(backup) = &task.straight {
-        straight::check(backup, &names)?;
+    if let Some(straight) = &task.straight {
+        straight::check(&straight.backup, &names)?;
     }
     script::check(task.scripts.as_ref())
 }
@@ -173,7 +173,9 @@ fn take(
             .map(|lock| (straight, lock)),
         _ => None,
     };
-    if straight.is_none() {
+    if straight.is_some() {
+        emit(Event::Straight { goes: true });
+    } else {
         copy::preflight(disks.iter().map(|disk| (&disk.image, &disk.target)))?;
     }
     for disk in &mut disks {
@@ -186,6 +188,7 @@ fn take(
             return Ok(());
         };
         tracing::warn!(%job, error = %describe(&error), "the disks did not go straight into the vault and are copied");
+        emit(Event::Straight { goes: false });
         drop((disks, lock));
         clean_up(job, task, emit)?;
         return take(job, task, None, emit);

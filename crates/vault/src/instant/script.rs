@@ -65,16 +65,15 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// Runs it and tells of it. Whether it ran at all, however it ended.
-    pub(super) fn run(self, emit: &mut dyn FnMut(Event)) -> bool {
+    /// Runs it and tells of it.
+    pub(super) fn run(self, emit: &mut dyn FnMut(Event)) -> ScriptOutcome {
         let (outcome, output) = self.outcome();
-        let ran = !matches!(outcome, ScriptOutcome::NotStarted { .. });
         emit(Event::Script {
             which: self.which,
-            outcome,
+            outcome: outcome.clone(),
             output,
         });
-        ran
+        outcome
     }
 
     /// Runs it: how it ended, and the last of what it said.

@@ -23,6 +23,8 @@ pub(super) struct Held<'a> {
     /// The script that is still to be run.
     post: Option<Script<'a>>,
     stopped: Option<Stopped>,
+    /// Whether no script failed yet.
+    is_well: bool,
 }
 
 impl<'a> Held<'a> {
@@ -36,27 +38,29 @@ impl<'a> Held<'a> {
         let mut held = Self {
             post: Script::post(scripts),
             stopped: None,
+            is_well: true,
         };
         if let Some(pre) = Script::pre(scripts) {
             let stopped = Stopped::mark(job, task)?;
-            if pre.run(emit) {
-                held.stopped = Some(stopped);
-            } else {
+            let outcome = pre.run(emit);
+            held.is_well = outcome == ScriptOutcome::Succeeded;
+            if matches!(outcome, ScriptOutcome::NotStarted { .. }) {
                 stopped.forget();
                 held.post = None;
+            } else {
+                held.stopped = Some(stopped);
             }
         }
         Ok(held)
     }
 
-    /// Runs the script after the snapshot.
-    pub(super) fn release(self, emit: &mut dyn FnMut(Event)) {
-        if let Some(post) = self.post {
-            post.run(emit);
-        }
+    /// Runs the script after the snapshot. Whether no script failed.
+    pub(super) fn release(self, emit: &mut dyn FnMut(Event)) -> bool {
+        let after = self.post.map(|post| post.run(emit));
         if let Some(stopped) = self.stopped {
             stopped.forget();
         }
+        self.is_well && after.is_none_or(|outcome| outcome == ScriptOutcome::Succeeded)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     backup,
     error::VaultError,
     event::{Event, SnapshotMethod},
-    job::{BackupTask, DiskSource},
+    job::{BackupTask, DiskSource, StraightTask},
     repository::Vault,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Straight<'a> {
     pub(super) vault: &'a Vault,
-    pub(super) backup: &'a BackupTask,
+    pub(super) task: &'a StraightTask,
 }
 
 /// Refuses a backup of other disks than those of which snapshots are taken.
@@ -53,20 +53,23 @@ impl Straight<'_> {
         held: Held<'_>,
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), VaultError> {
-        let task = self.task(disks);
+        let task = self.backup(disks);
         let mut held = Some(held);
         let mut written_to = Vec::new();
         let mut once_read = |touched: &[String], emit: &mut dyn FnMut(Event)| {
-            if let Some(held) = held.take() {
-                held.release(emit);
-            }
+            let is_well = held.take().is_some_and(|held| held.release(emit));
             touched.clone_into(&mut written_to);
             let is_torn =
                 |disk: &&Disk<'_>| disk.image.qcow2.is_some() && touched.contains(&disk.image.name);
-            disks.iter().find(is_torn).map_or(Ok(()), |disk| {
-                Err(disk
-                    .image
-                    .changed("it was written to while it was read".to_owned()))
+            if let Some(disk) = disks.iter().find(is_torn) {
+                let how = "it was written to while it was read".to_owned();
+                return Err(disk.image.changed(how));
+            }
+            let is_one_moment = touched.is_empty() && !disks.iter().any(|disk| disk.in_use);
+            Ok(if is_well && is_one_moment {
+                self.task.backup.about.clone()
+            } else {
+                self.task.about_otherwise.clone()
             })
         };
         let saved = backup::store(self.vault, job, &task, &mut once_read, emit);
@@ -85,8 +88,8 @@ impl Straight<'_> {
     }
 
     /// The backup, of the images themselves.
-    fn task(self, disks: &[Disk<'_>]) -> BackupTask {
-        let mut task = self.backup.clone();
+    fn backup(self, disks: &[Disk<'_>]) -> BackupTask {
+        let mut task = self.task.backup.clone();
         for stored in &mut task.disks {
             if let Some(disk) = disks.iter().find(|disk| disk.image.name == stored.name) {
                 *stored = DiskSource {

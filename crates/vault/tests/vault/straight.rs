@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use kluis_vault::{
     BackupTask, DiskSource, Event, Retire, Scripts, SnapshotMethod, SnapshotSource, SnapshotTask,
-    Task, mover,
+    StraightTask, Task, mover, repository,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -42,7 +42,10 @@ fn straight(place: &Place, mut backup: BackupTask) -> SnapshotTask {
         disk.path = place.path(&format!("snapshots/{}", disk.name));
     }
     SnapshotTask {
-        straight: Some(Box::new(backup)),
+        straight: Some(Box::new(StraightTask {
+            backup,
+            about_otherwise: Some("less".into()),
+        })),
         ..task(disks)
     }
 }
@@ -205,6 +208,33 @@ fn the_machine_is_held_up_while_its_disks_are_read_and_no_longer() {
     assert!(then.starts_with(b"before"));
     then[100..105].copy_from_slice(b"after");
     assert!(then == fs::read(&data).unwrap());
+}
+
+#[test]
+fn a_point_carries_what_was_meant_only_where_nothing_went_wrong() {
+    for (end, carried) in [("true", "all"), ("exit 3", "less")] {
+        let (place, elsewhere) = (Place::new(), Elsewhere::new());
+        let data = elsewhere.path("data.raw");
+        disk(&data, 8 * MIB, &[(0, 2, MIB as usize)]);
+        let scripts = Scripts {
+            pre: None,
+            post: Some(script(&place, "post", end)),
+            timeout_seconds: 20,
+        };
+        let snapshot = SnapshotTask {
+            scripts: Some(scripts),
+            ..straight(
+                &place,
+                BackupTask {
+                    about: Some("all".into()),
+                    ..backup(vec![source("data", &data)])
+                },
+            )
+        };
+        place.run("j1", Task::Snapshot(snapshot));
+        let points = repository::snapshots(&place.vault, &place.key).unwrap();
+        assert_eq!(points[0].about, Some(carried.into()), "{end}");
+    }
 }
 
 #[test]

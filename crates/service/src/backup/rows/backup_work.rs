@@ -37,6 +37,9 @@ pub(crate) struct BackupWork {
     /// What makes them so.
     #[serde(default)]
     pub(crate) made_by: MadeBy,
+    /// Whether the snapshots are no files: the mover reads the disks into the vault.
+    #[serde(default)]
+    pub(crate) straight: bool,
     /// When the snapshots were taken.
     #[serde(default)]
     pub(crate) snapshot: Span,
@@ -105,6 +108,15 @@ impl Shot {
     /// Whether the image was one that can have dirty bitmaps.
     pub(crate) fn is_qcow2(&self) -> bool {
         self.to.extension().is_some_and(|end| end == "qcow2")
+    }
+
+    /// What the image is, as far as its snapshot's name tells.
+    pub(crate) fn format(&self) -> DiskFormat {
+        if self.is_qcow2() {
+            DiskFormat::Qcow2
+        } else {
+            DiskFormat::Raw
+        }
     }
 
     /// Whether the image has recorded since then what is written to it.
@@ -177,6 +189,7 @@ impl BackupWork {
             awaited: Vec::new(),
             consistency: None,
             made_by: MadeBy::default(),
+            straight: false,
             snapshot: Span::default(),
             transfer: Span::default(),
             saved: None,
@@ -189,6 +202,11 @@ impl BackupWork {
     pub(crate) fn read_anew(&mut self) {
         self.compared.clear();
         self.diverged.clear();
+    }
+
+    /// Whether the disks are being read into the vault.
+    pub(crate) fn is_filling_the_vault(&self) -> bool {
+        self.phase == Phase::Transfer || self.straight
     }
 
     /// Whether the mover told of each disk that it was taken.
