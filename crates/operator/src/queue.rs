@@ -19,7 +19,7 @@ const ONE_SERVICE: usize = 24;
 /// the thousand items that begin to use it.
 const CALM: Duration = Duration::from_millis(500);
 /// The same in times of what its last look took, and at most: a policy of ten thousand items takes long.
-const CALM_TIMES: u32 = 5;
+const CALM_TIMES: u32 = 10;
 const CALM_LONGEST: Duration = Duration::from_secs(10);
 
 /// The service that objects wait for; none for those that are about none, or about several.
@@ -317,6 +317,6 @@ mod tests {
         let later = Some(now + Duration::from_secs(3600));
         queue.done(&policy, ended, later, None);
         queue.wake_calmly(&policy, None, ended);
-        assert_eq!(queue.next_due(), Some(now + Duration::from_secs(4)));
+        assert_eq!(queue.next_due(), Some(now + Duration::from_secs(8)));
     }
 }

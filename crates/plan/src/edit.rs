@@ -50,11 +50,7 @@ pub(crate) fn of_policy(world: &PolicyWorld) -> Vec<Edit> {
         };
         Some(Edit {
             vault: facts.name.clone(),
-            items: facts
-                .items
-                .iter()
-                .map(|item| ids::qualified(&item.metadata))
-                .collect(),
+            items: facts.items.iter().map(|item| item.name.clone()).collect(),
             before,
             after: after.clone(),
             differences,

@@ -58,7 +58,7 @@ pub use vault::{holds_retained, plan_vault};
 pub use waiting::{StagingFault, Stance, Waiting};
 pub use world::{
     Access, BackupJobWorld, CaBundleFact, DeletedVaultFact, DiskFact, Fact, ItemFact, LockFact,
-    NetworkFact, Observed, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld, RestoreWorld,
-    SecretFact, ServiceWorld, StorageAccountFact, SubscriptionFact, VaultHealthFact, VaultItem,
-    VaultProblem, VaultWorld, VmDisk, VmFact, VmTies, Want, Work, World,
+    NetworkFact, Observed, PolicyItem, PolicyVaultFacts, PolicyWorld, Progress, ProtectedVmWorld,
+    RestoreWorld, SecretFact, ServiceWorld, StorageAccountFact, SubscriptionFact, VaultHealthFact,
+    VaultItem, VaultProblem, VaultWorld, VmDisk, VmFact, VmTies, Want, Work, World,
 };

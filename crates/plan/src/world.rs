@@ -20,7 +20,7 @@ pub use fact::{
     SubscriptionFact, VaultHealthFact, VaultItem, VaultProblem, VmDisk, VmFact, VmTies, Want,
 };
 pub use observed::{Access, Observed, Progress};
-pub use policy::{PolicyVaultFacts, PolicyWorld};
+pub use policy::{PolicyItem, PolicyVaultFacts, PolicyWorld};
 pub use protected_vm::ProtectedVmWorld;
 pub use restore::RestoreWorld;
 pub use service::{CaBundleFact, SecretFact, ServiceWorld};

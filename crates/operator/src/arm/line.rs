@@ -38,7 +38,7 @@ pub(crate) struct Turn(
 );
 
 /// Lists that are read at once: a page of each is in memory, undecoded.
-const LISTS: usize = 6;
+const LISTS: usize = 4;
 
 const EDITS: &str = "edits of policies";
 

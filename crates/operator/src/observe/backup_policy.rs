@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kluis_api::{BackupPolicy, PolicyRef, ProtectedVM, ProtectedVMStatus, VaultRef};
-use kluis_plan::{PolicyVaultFacts, PolicyWorld};
+use kluis_api::{BackupPolicy, PolicyRef, ProtectedVM, VaultRef};
+use kluis_plan::{PolicyItem, PolicyVaultFacts, PolicyWorld};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,7 +22,7 @@ pub(super) async fn observe(
 ) -> Result<Observation, ObserveError> {
     let policy: BackupPolicy = objects::decode(key, object)?;
     let namespace = objects::namespace(key);
-    let (users, by_vault) = items(key, ctx).await?;
+    let (users, mut by_vault) = items(key, ctx).await?;
     let listed = policy.status.iter().flat_map(|status| &status.vaults);
     let names: BTreeSet<String> = by_vault
         .keys()
@@ -48,7 +47,7 @@ pub(super) async fn observe(
         lines
             .add(access.service.as_ref(), vault.as_ref(), ctx)
             .await?;
-        let items = by_vault.get(&name).cloned().unwrap_or_default();
+        let items = by_vault.remove(&name).unwrap_or_default();
         let edits = edits(&Key::new(Kind::Vault, within, of), ctx).await?;
         let others = by_azure_name(&Key::new(Kind::Vault, within, of), ctx).await?;
         let mut facts = PolicyVaultFacts::new(name, vault, access, items, edits);
@@ -68,7 +67,7 @@ pub(super) async fn observe(
 }
 
 /// The items of a vault that name their policy by its name in Azure. A vault has a thousand: only these are decoded.
-async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<ProtectedVM>, ObjectsError> {
+async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<PolicyItem>, ObjectsError> {
     let items = ctx.objects.users(vault, Kind::ProtectedVM).await?;
     let items = items.into_iter().map(|(_, kept)| kept);
     let named = items.filter(|kept| {
@@ -76,7 +75,7 @@ async fn by_azure_name(vault: &Key, ctx: &Ctx) -> Result<Vec<ProtectedVM>, Objec
         names.is_ok_and(|names| names.spec.policy_ref.azure_name.is_some())
     });
     Ok(named
-        .filter_map(|kept| kept.decode().map(looked_at).ok())
+        .filter_map(|kept| Some(PolicyItem::from(&kept.decode::<ProtectedVM>().ok()?)))
         .collect())
 }
 
@@ -90,23 +89,6 @@ struct Names {
 #[serde(rename_all = "camelCase")]
 struct NamesSpec {
     policy_ref: PolicyRef,
-}
-
-/// What a policy's plan looks at of an item. A policy has thousands of them, all in one world.
-fn looked_at(mut item: ProtectedVM) -> ProtectedVM {
-    item.metadata = ObjectMeta {
-        name: item.metadata.name,
-        namespace: item.metadata.namespace,
-        generation: item.metadata.generation,
-        deletion_timestamp: item.metadata.deletion_timestamp,
-        ..ObjectMeta::default()
-    };
-    item.status = item.status.map(|status| ProtectedVMStatus {
-        observed_generation: status.observed_generation,
-        operation: status.operation,
-        ..ProtectedVMStatus::default()
-    });
-    item
 }
 
 /// When policies of a vault were edited, as the statuses of all of them tell.
@@ -132,12 +114,12 @@ pub(crate) async fn edits(vault: &Key, ctx: &Ctx) -> Result<Vec<Timestamp>, Obje
 async fn items(
     policy: &Key,
     ctx: &Ctx,
-) -> Result<(Vec<Key>, BTreeMap<String, Vec<ProtectedVM>>), ObserveError> {
+) -> Result<(Vec<Key>, BTreeMap<String, Vec<PolicyItem>>), ObserveError> {
     let mut users = Vec::new();
-    let mut by_vault: BTreeMap<String, Vec<ProtectedVM>> = BTreeMap::new();
+    let mut by_vault: BTreeMap<String, Vec<PolicyItem>> = BTreeMap::new();
     for (key, kept) in ctx.objects.users(policy, Kind::ProtectedVM).await? {
         users.push(key);
-        let Ok(item) = kept.decode().map(looked_at) else {
+        let Ok(item) = kept.decode::<ProtectedVM>() else {
             continue;
         };
         let own = item.metadata.namespace.as_deref().unwrap_or_default();
@@ -147,11 +129,14 @@ async fn items(
             vault.namespace.as_deref().unwrap_or(own),
             vault.name
         );
-        by_vault.entry(vault).or_default().push(item);
+        by_vault
+            .entry(vault)
+            .or_default()
+            .push(PolicyItem::from(&item));
     }
     users.sort();
     for items in by_vault.values_mut() {
-        items.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        items.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Ok((users, by_vault))
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use kluis_api::{OperationKind, ProtectedVM};
+use kluis_api::OperationKind;
 use kluis_arm::id::{ItemId, PolicyId};
 use kluis_arm::policy::{Policy, Terms, parse};
 
@@ -14,7 +14,7 @@ use crate::ids;
 use crate::loss::{self, Assessment, Loss, Present};
 use crate::terms;
 use crate::waiting::Waiting;
-use crate::world::{ItemFact, Observed, PolicyVaultFacts, PolicyWorld, Want};
+use crate::world::{ItemFact, Observed, PolicyItem, PolicyVaultFacts, PolicyWorld, Want};
 
 /// What is in force in the vault, and what is wanted, in one form.
 pub(super) struct Edit<'a> {
@@ -150,7 +150,7 @@ impl Case {
         let present = following::as_declared(&world.policy.spec, &edit.present, world.now);
         let in_force = approval::in_words(Some(&present));
         // What is declared to come under the policy is named from the beginning: else an approval would lapse when it has come.
-        let coming = facts.items.iter().filter(|item| is_to_come(item));
+        let coming = facts.items.iter().filter(|item| item.is_to_come);
         let coming = coming.filter_map(|item| item_id(facts, id, item));
         Self {
             digest: approval::digest(
@@ -182,28 +182,20 @@ impl Case {
 /// arrived.
 pub(super) fn arriving(facts: &PolicyVaultFacts, id: &PolicyId) -> Option<Waiting> {
     let by_azure_name = facts.by_azure_name.iter().filter(|item| {
-        let name = item.spec.policy_ref.azure_name.as_deref();
+        let name = item.azure_name.as_deref();
         name.is_some_and(|name| id.name == *name)
     });
     facts.items.iter().chain(by_azure_name).find_map(moving)
 }
 
-/// Whether it is declared to be pruned by the policy.
-fn is_to_come(item: &ProtectedVM) -> bool {
-    !item.spec.suspend && item.metadata.deletion_timestamp.is_none()
-}
-
 /// What is being done to an item, or what is declared of it since it was looked at last.
-fn moving(item: &ProtectedVM) -> Option<Waiting> {
-    let metadata = &item.metadata;
-    let status = item.status.as_ref();
-    let seen = status.map(|status| status.observed_generation);
-    if metadata.generation > seen {
+fn moving(item: &PolicyItem) -> Option<Waiting> {
+    if item.is_unseen {
         return Some(Waiting::ItemNotSeen {
-            item: ids::qualified(metadata),
+            item: item.name.clone(),
         });
     }
-    let kind = status?.operation.as_ref()?.kind;
+    let kind = item.operation?;
     matches!(
         kind,
         OperationKind::Protect | OperationKind::ModifyProtection | OperationKind::Undelete
@@ -222,15 +214,15 @@ fn consent(world: &PolicyWorld) -> Consent<'_> {
 fn names(facts: &PolicyVaultFacts, id: &PolicyId) -> HashMap<ItemId, String> {
     let named = facts.items.iter().filter_map(|object| {
         let item = item_id(facts, id, object)?;
-        Some((item, ids::qualified(&object.metadata)))
+        Some((item, object.name.clone()))
     });
     named.collect()
 }
 
 /// Where an object's item is in the vault.
-fn item_id(facts: &PolicyVaultFacts, id: &PolicyId, object: &ProtectedVM) -> Option<ItemId> {
+fn item_id(facts: &PolicyVaultFacts, id: &PolicyId, object: &PolicyItem) -> Option<ItemId> {
     let service = facts.access.service.as_ref()?;
-    let vm = ids::vm_id(service, &object.spec.vm).ok()?;
+    let vm = ids::vm_id(service, &object.vm).ok()?;
     Some(ItemId::for_vm(&id.vault, &vm))
 }
 

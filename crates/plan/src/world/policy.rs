@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use kluis_api::{BackupPolicy, ProtectedVM, Vault};
+use kluis_api::{BackupPolicy, OperationKind, ProtectedVM, Vault, VmRef};
 use kluis_arm::id::ItemId;
 use kluis_arm::policy::Policy;
 
 use super::fact::ItemFact;
 use super::observed::{Access, Observed, Progress};
+use crate::ids;
 use crate::key::ObjectKey;
 use crate::loss::ScheduledPoints;
 
@@ -32,11 +33,10 @@ pub struct PolicyVaultFacts {
     pub vault: Option<Vault>,
     /// Of the vault's service, for the policy's namespace.
     pub access: Access,
-    /// The ProtectedVMs in this vault that name the policy: what they declare, of which generation their status is, and what is being
-    /// done to them. Nothing else of them is here.
-    pub items: Vec<ProtectedVM>,
+    /// The ProtectedVMs in this vault that name the policy.
+    pub items: Vec<PolicyItem>,
     /// The ProtectedVMs in this vault, of any namespace, that name a policy by its name in Azure: it may be this one.
-    pub by_azure_name: Vec<ProtectedVM>,
+    pub by_azure_name: Vec<PolicyItem>,
     /// When we edited policies of the vault, this one and others, as far as statuses tell.
     pub edits: Vec<Timestamp>,
     /// From ARM: the policy in the vault.
@@ -49,13 +49,45 @@ pub struct PolicyVaultFacts {
     pub points: HashMap<ItemId, Observed<ScheduledPoints>>,
 }
 
+/// A ProtectedVM, as far as a policy's plan depends on it: a policy has thousands of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyItem {
+    /// `<namespace>/<name>`.
+    pub name: String,
+    pub vm: VmRef,
+    /// The policy that it names by its name in Azure.
+    pub azure_name: Option<String>,
+    /// It is declared to be backed up by the policy: neither suspended nor on its way to be gone.
+    pub is_to_come: bool,
+    /// Its status is of another generation than its spec.
+    pub is_unseen: bool,
+    /// What is being done to its protection.
+    pub operation: Option<OperationKind>,
+}
+
+impl From<&ProtectedVM> for PolicyItem {
+    fn from(item: &ProtectedVM) -> Self {
+        let (metadata, spec) = (&item.metadata, &item.spec);
+        let status = item.status.as_ref();
+        let operation = status.and_then(|status| status.operation.as_ref());
+        Self {
+            name: ids::qualified(metadata),
+            vm: spec.vm.clone(),
+            azure_name: spec.policy_ref.azure_name.clone(),
+            is_to_come: !spec.suspend && metadata.deletion_timestamp.is_none(),
+            is_unseen: metadata.generation > status.map(|status| status.observed_generation),
+            operation: operation.map(|operation| operation.kind),
+        }
+    }
+}
+
 impl PolicyVaultFacts {
     /// Nothing read yet.
     pub fn new(
         name: String,
         vault: Option<Vault>,
         access: Access,
-        items: Vec<ProtectedVM>,
+        items: Vec<PolicyItem>,
         edits: Vec<Timestamp>,
     ) -> Self {
         Self {

@@ -10,8 +10,8 @@ use kluis_api::{
 };
 use kluis_plan::{
     Access, Action, BackupJobWorld, CaBundleFact, Edit, Fingerprint, Kind, Next, ObjectKey,
-    Outcome, Plan, PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld, SecretFact,
-    ServiceWorld, Status, VaultWorld, Work, World, holds_retained,
+    Outcome, Plan, PolicyItem, PolicyVaultFacts, PolicyWorld, ProtectedVmWorld, RestoreWorld,
+    SecretFact, ServiceWorld, Status, VaultWorld, Work, World, holds_retained,
 };
 
 use crate::azure::{Azure, item_id};
@@ -485,17 +485,20 @@ impl Cluster {
                     "shop/shop-weu".to_owned(),
                     self.vault.clone(),
                     self.access(),
-                    items_here.filter(names).collect(),
+                    items_here
+                        .filter(names)
+                        .map(|item| PolicyItem::from(&item))
+                        .collect(),
                     self.edits(),
                 );
-                facts.by_azure_name = self.by_azure_name.clone();
+                facts.by_azure_name = self.by_azure_name.iter().map(PolicyItem::from).collect();
                 let here = (listed || self.item.is_some()).then_some(facts);
                 let elsewhere = self.elsewhere.iter().map(|(name, vault, item)| {
                     PolicyVaultFacts::new(
                         (*name).to_owned(),
                         vault.clone(),
                         self.access(),
-                        vec![item.clone()],
+                        vec![PolicyItem::from(item)],
                         Vec::new(),
                     )
                 });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kluis_vault::Event;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::audit::Trail;
 use super::clock::Clock;
@@ -24,6 +24,9 @@ use crate::store::{Store, StoreError, Tx};
 
 /// How long to wait before a report that could not be written is told to the core again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Requests at hand for the core.
+const AT_HAND: usize = 3;
 
 /// The running core.
 pub(super) struct Engine {
@@ -45,6 +48,9 @@ pub(super) struct Engine {
     pub(super) wake: Notify,
     stopping: AtomicBool,
     files: Files,
+    /// Answers are made one after the other, whoever asks: the next few may be at hand. A thread for each that waits would keep for
+    /// itself what memory its answers took.
+    pub(super) turns: Semaphore,
     /// Held while someone moves the virtual clock.
     pub(super) advancing: Mutex<()>,
 }
@@ -85,6 +91,7 @@ impl Engine {
             wake: Notify::new(),
             stopping: AtomicBool::new(false),
             files: Files::with(parts.trail),
+            turns: Semaphore::new(AT_HAND),
             advancing: Mutex::new(()),
         }
     }

@@ -290,12 +290,15 @@ async fn answer(
     if extension::is_of(&request.path) {
         return browse::answer(app, request).await;
     }
-    let engine = Arc::clone(&app.engine);
-    match tokio::task::spawn_blocking(move || (engine.answer(&request), request)).await {
-        Ok((response, request)) => {
-            tracing::debug!(id, method = %request.method, path = %request.path, status = response.status, "answered");
-            app.respond(response)
-        }
+    let _turn = app.engine.turns.acquire().await;
+    let (at_work, id) = (Arc::clone(app), id.to_owned());
+    let answered = tokio::task::spawn_blocking(move || {
+        let response = at_work.engine.answer(&request);
+        tracing::debug!(id, method = %request.method, path = %request.path, status = response.status, "answered");
+        at_work.respond(response)
+    });
+    match answered.await {
+        Ok(response) => response,
         Err(error) => app.failed(&error),
     }
 }
