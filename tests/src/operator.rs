@@ -53,7 +53,10 @@ impl Operator {
             .arg("--metrics-listen")
             .arg(format!("127.0.0.1:{}", setup.metrics_port))
             .env("KUBECONFIG", &setup.kubeconfig)
-            .env("KLUIS_NAMESPACE", NAMESPACE);
+            .env("KLUIS_NAMESPACE", NAMESPACE)
+            // As the chart has it.
+            .env("MALLOC_ARENA_MAX", "1")
+            .env("MALLOC_TRIM_THRESHOLD_", "262144");
         if setup.takes_turns {
             command.arg("--leader-election");
         }

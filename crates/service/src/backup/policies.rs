@@ -117,10 +117,17 @@ pub(super) fn put(
         edits::count(ctx, tx, at)?;
     }
     let vault = tx.get::<VaultRow>(at.key.as_str())?;
+    let schedule = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.schedule.clone());
+    let retention = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.retention.clone());
+    let is_another_schedule = schedule(&before) != schedule(&after);
+    let is_another_retention = retention(&before) != retention(&after);
     let write = |tx: &mut Tx<'_>| tx.put(&policy).map_err(Refusal::from);
     let nearer = match vault {
-        Some(vault) => ends::guarded(&vault, &users, ctx, tx, write)?.1,
-        None => {
+        // To work all ends out takes long where they are many.
+        Some(vault) if is_another_schedule || is_another_retention => {
+            ends::guarded(&vault, &users, ctx, tx, write)?.1
+        }
+        _ => {
             write(tx)?;
             None
         }
@@ -128,16 +135,14 @@ pub(super) fn put(
     if users.is_empty() {
         return Ok((Response::ok(render(&policy, &all, at)), Vec::new()));
     }
-    let schedule = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.schedule.clone());
-    if schedule(&before) != schedule(&after) {
+    if is_another_schedule {
         for mut item in users {
             // The new schedule's first run is the next one: none is due for the time before.
             item.schedule_anew(ctx.now);
             tx.put(&item)?;
         }
     }
-    let retention = |rules: &Option<Rules>| rules.as_ref().map(|rules| rules.retention.clone());
-    if retention(&before) != retention(&after) {
+    if is_another_retention {
         cleanup::want(ctx, tx, &at.key)?;
     }
     let operation = operations::done(tx, ctx, &at.key, None, Some(render(&policy, &all, at)))?;

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Refusal, Request, Response};
 
-/// How many entries a page holds unless `$top` asks for fewer: a vault's machines are on one, so that a client need not ask by itself
-/// whether what is not on it is between two.
-const PAGE: usize = 1000;
+/// How many entries a page holds unless `$top` asks for fewer, as at Azure.
+const PAGE: usize = 200;
+/// The same of lists of machines: all of a vault are on one page, so that a client need not ask by itself whether what is not on it is
+/// between two.
+const MACHINES: usize = 1000;
 
 /// Answers a list in the order of its entries' ids: the page that `$skiptoken` asks for, with a `nextLink` when there is more.
 ///
@@ -22,16 +24,26 @@ pub fn page(
     request: &Request,
     entries: impl IntoIterator<Item = Value>,
 ) -> Result<Response, Refusal> {
-    page_of(request, entries, id_of, |entry| Ok(Some(entry)))
+    by_id(request, PAGE, entries, id_of, |entry| Ok(Some(entry)))
 }
 
-/// The same of a list that may be long: only what is on the page is looked at and rendered. What `render` makes nothing of is not of the
-/// list.
+/// The same of machines, on longer pages: only what is on the page is looked at and rendered. What `render` makes nothing of is not of
+/// the list.
 ///
 /// # Errors
 /// Those of [`page`], and the first of `render`.
 pub fn page_of<T>(
     request: &Request,
+    entries: impl IntoIterator<Item = T>,
+    id: impl Fn(&T) -> String,
+    render: impl Fn(T) -> Result<Option<Value>, Refusal>,
+) -> Result<Response, Refusal> {
+    by_id(request, MACHINES, entries, id, render)
+}
+
+fn by_id<T>(
+    request: &Request,
+    most: usize,
     entries: impl IntoIterator<Item = T>,
     id: impl Fn(&T) -> String,
     render: impl Fn(T) -> Result<Option<Value>, Refusal>,
@@ -46,6 +58,7 @@ pub fn page_of<T>(
     let rest = keyed.into_iter();
     answer(
         request,
+        most,
         rest.map(|(id, entry)| (token_of(&id), entry)),
         render,
     )
@@ -71,7 +84,7 @@ pub fn page_newest_first(
         .into_iter()
         .skip_while(|(place, _)| before.is_some_and(|before| *place >= before))
         .map(|(place, entry)| (place.token(), entry));
-    answer(request, rest, |entry| Ok(Some(entry)))
+    answer(request, PAGE, rest, |entry| Ok(Some(entry)))
 }
 
 impl PageKey {
@@ -116,6 +129,7 @@ fn given<T>(request: &Request, read: impl Fn(&str) -> Option<T>) -> Result<Optio
 /// The first page of the entries, each with the token of the page that would begin after it.
 fn answer<T>(
     request: &Request,
+    most: usize,
     entries: impl Iterator<Item = (String, T)>,
     render: impl Fn(T) -> Result<Option<Value>, Refusal>,
 ) -> Result<Response, Refusal> {
@@ -123,7 +137,7 @@ fn answer<T>(
         let size: Result<usize, _> = text.trim().parse();
         size.map_err(|_| invalid("$top", "a number", text))
     });
-    let size = top.transpose()?.unwrap_or(PAGE).clamp(1, PAGE);
+    let size = top.transpose()?.unwrap_or(most).clamp(1, most);
     let mut last = None;
     let mut value = Vec::new();
     let mut is_whole = true;
