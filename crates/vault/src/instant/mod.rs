@@ -25,11 +25,10 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
-    backup,
     checkpoint::Checkpoint,
     error::{VaultError, describe},
     event::Event,
-    job::{InUse, SnapshotSource, SnapshotTask},
+    job::{InUse, SnapshotSource, SnapshotTask, StraightTask},
     layout,
     meter::{Failure, Meter},
     qemu::{self, Marks},
@@ -82,9 +81,7 @@ pub(crate) fn run(
 ) -> Result<(), VaultError> {
     check_task(task)?;
     clean_up(job, task, emit)?;
-    let vault = task.straight.as_ref().and_then(|_| vault().ok());
-    let straight = vault.as_ref().zip(task.straight.as_deref());
-    let straight = straight.map(|(vault, task)| Straight { vault, task });
+    let straight = task.straight.as_deref().map(|task| (task, vault));
     take(job, task, straight, emit).inspect_err(|_| {
         if let Err(error) = clean_up(job, task, emit) {
             let why = describe(&error);
@@ -163,16 +160,12 @@ fn check_task(task: &SnapshotTask) -> Result<(), VaultError> {
 fn take(
     job: &str,
     task: &SnapshotTask,
-    straight: Option<Straight<'_>>,
+    straight: Option<(&StraightTask, impl FnOnce() -> Result<Vault, VaultError>)>,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     let mut disks = open(job, task, emit)?;
-    let straight = match straight {
-        Some(straight) if straight::is_due(&disks) => backup::enter(straight.vault)
-            .ok()
-            .map(|lock| (straight, lock)),
-        _ => None,
-    };
+    let straight = straight.filter(|_| straight::is_due(&disks));
+    let straight = straight.and_then(|(task, vault)| Straight::enter(task, vault).ok());
     if straight.is_some() {
         emit(Event::Straight { goes: true });
     } else {
@@ -183,15 +176,16 @@ fn take(
     }
     let held = Held::begin(job, task, emit)?;
     let begun = disks.iter_mut().try_for_each(|disk| disk.image.begin());
-    if let (Ok(()), Some((straight, lock))) = (&begun, straight) {
+    if let (Ok(()), Some(straight)) = (&begun, straight) {
         let Err(error) = straight.store(job, &disks, held, emit) else {
             return Ok(());
         };
         tracing::warn!(%job, error = %describe(&error), "the disks did not go straight into the vault and are copied");
         emit(Event::Straight { goes: false });
-        drop((disks, lock));
+        drop((disks, straight));
         clean_up(job, task, emit)?;
-        return take(job, task, None, emit);
+        let copies: Option<(_, fn() -> _)> = None;
+        return take(job, task, copies, emit);
     }
     let copied = begun.and_then(|()| copy_all(&disks, emit));
     held.release(emit);

@@ -16,14 +16,15 @@ use crate::{
     error::VaultError,
     event::{Event, SnapshotMethod},
     job::{BackupTask, DiskSource, StraightTask},
+    lock::Lock,
     repository::Vault,
 };
 
-/// A vault that was opened, and the backup that is to be made in it.
-#[derive(Clone, Copy)]
+/// A vault that was opened and entered, and the backup that is to be made in it.
 pub(super) struct Straight<'a> {
-    pub(super) vault: &'a Vault,
-    pub(super) task: &'a StraightTask,
+    task: &'a StraightTask,
+    vault: Vault,
+    _lock: Lock,
 }
 
 /// Refuses a backup of other disks than those of which snapshots are taken.
@@ -44,10 +45,22 @@ pub(super) fn is_due(disks: &[Disk<'_>]) -> bool {
     !disks.iter().any(moves) && !copy::all_share(&mut pairs)
 }
 
-impl Straight<'_> {
+impl<'a> Straight<'a> {
+    pub(super) fn enter(
+        task: &'a StraightTask,
+        vault: impl FnOnce() -> Result<Vault, VaultError>,
+    ) -> Result<Self, VaultError> {
+        let vault = vault()?;
+        Ok(Self {
+            task,
+            _lock: backup::enter(&vault)?,
+            vault,
+        })
+    }
+
     /// Stores the disks, lets the machine go on as soon as they are read, and tells of them once they are proved.
     pub(super) fn store(
-        self,
+        &self,
         job: &str,
         disks: &[Disk<'_>],
         held: Held<'_>,
@@ -72,7 +85,7 @@ impl Straight<'_> {
                 self.task.about_otherwise.clone()
             })
         };
-        let saved = backup::store(self.vault, job, &task, &mut once_read, emit);
+        let saved = backup::store(&self.vault, job, &task, &mut once_read, emit);
         if let Some(held) = held {
             held.release(emit);
         }
@@ -88,7 +101,7 @@ impl Straight<'_> {
     }
 
     /// The backup, of the images themselves.
-    fn backup(self, disks: &[Disk<'_>]) -> BackupTask {
+    fn backup(&self, disks: &[Disk<'_>]) -> BackupTask {
         let mut task = self.task.backup.clone();
         for stored in &mut task.disks {
             if let Some(disk) = disks.iter().find(|disk| disk.image.name == stored.name) {
