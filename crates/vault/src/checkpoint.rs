@@ -16,7 +16,8 @@ use crate::{error::VaultError, key, layout::CHUNK};
 /// Bytes of a disk that one bit of a bitmap stands for: qcow2's own cluster.
 pub(crate) const GRANULARITY: u64 = 65536;
 
-/// Marks beside that of the disk's last bytes.
+/// Marks beside that of the disk's last bytes, in the chunks before its last: there they would stand in for it, as a bitmap is
+/// read by chunks.
 const AT_RANDOM: usize = 3;
 
 /// An image at the moment at which a dirty bitmap was begun in it.
@@ -117,10 +118,11 @@ pub(crate) fn marks(size: u64) -> Result<Vec<u64>, VaultError> {
 
 fn marks_by(size: u64, random: &[u8]) -> Vec<u64> {
     let granules = size.div_ceil(GRANULARITY).max(1);
+    let before_the_last_chunk = size.saturating_sub(1) / CHUNK * (CHUNK / GRANULARITY);
     let (numbers, _) = random.as_chunks::<8>();
     let numbers = numbers
         .iter()
-        .map(|bytes| u64::from_le_bytes(*bytes) % granules);
+        .filter_map(|bytes| u64::from_le_bytes(*bytes).checked_rem(before_the_last_chunk));
     let mut marks: Vec<u64> = numbers.chain([granules - 1]).collect();
     marks.sort_unstable();
     marks.dedup();
@@ -130,6 +132,19 @@ fn marks_by(size: u64, random: &[u8]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A mark beside the last one would hide that an image was shrunk by less than a chunk and grown back.
+    #[test]
+    fn the_last_chunk_has_no_mark_but_the_last() {
+        for size in [512, CHUNK, CHUNK + 1, 2 * CHUNK, 16 * CHUNK + 512] {
+            for random in 0..=255 {
+                let marks = marks_by(size, &[random; 24]);
+                let last = (size - 1) / CHUNK;
+                let in_last = marks.iter().filter(|mark| *mark / CHUNK == last);
+                assert_eq!(in_last.count(), 1, "{size}: {marks:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_last_bytes_are_always_marked() {
