@@ -49,7 +49,25 @@ pub(crate) fn leashed(program: &Path) -> Command {
 }
 
 /// Runs a program to its end, or to that of its time, and keeps the last of its words, in bytes. It finds an empty environment and the root as its directory.
-pub(crate) fn run(mut command: Command, timeout: Duration, keep: usize) -> io::Result<Ended> {
+pub(crate) fn run(command: Command, timeout: Duration, keep: usize) -> io::Result<Ended> {
+    let mut last = Vec::new();
+    let status = listen(command, timeout, &mut |said| {
+        last.extend_from_slice(said);
+        let surplus = last.len().saturating_sub(keep);
+        last.drain(..surplus);
+    })?;
+    Ok(Ended {
+        status,
+        output: plain(&last),
+    })
+}
+
+/// As [`run`], with all that the program says given to `heard` as it comes. `None` if it took too long and was killed.
+pub(crate) fn listen(
+    mut command: Command,
+    timeout: Duration,
+    heard: &mut dyn FnMut(&[u8]),
+) -> io::Result<Option<ExitStatus>> {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     rustix::fs::fcntl_setfl(&reader, OFlags::NONBLOCK)?;
     command
@@ -65,8 +83,7 @@ pub(crate) fn run(mut command: Command, timeout: Duration, keep: usize) -> io::R
     drop(command);
     let mut words = Words {
         pipe: std::fs::File::from(reader),
-        last: Vec::new(),
-        keep,
+        heard,
         open: true,
     };
     let in_time = wait(&child, Instant::now() + timeout, &mut words);
@@ -76,14 +93,18 @@ pub(crate) fn run(mut command: Command, timeout: Duration, keep: usize) -> io::R
     }
     let status = child.wait()?;
     words.read();
-    Ok(Ended {
-        status: in_time?.then_some(status),
-        output: words.text(),
-    })
+    Ok(in_time?.then_some(status))
+}
+
+/// On one line, with nothing in it that a terminal would obey.
+pub(crate) fn plain(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().map(plain).collect()
 }
 
 /// Waits until a process has ended, listening to it; false if it did not in time.
-fn wait(child: &Child, deadline: Instant, words: &mut Words) -> io::Result<bool> {
+fn wait(child: &Child, deadline: Instant, words: &mut Words<'_>) -> io::Result<bool> {
     let process = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     loop {
         let Some(left) = deadline.checked_duration_since(Instant::now()) else {
@@ -111,15 +132,14 @@ fn wait(child: &Child, deadline: Instant, words: &mut Words) -> io::Result<bool>
     }
 }
 
-/// What a program says, of which the last is kept.
-struct Words {
+/// What a program says.
+struct Words<'a> {
     pipe: std::fs::File,
-    last: Vec<u8>,
-    keep: usize,
+    heard: &'a mut dyn FnMut(&[u8]),
     open: bool,
 }
 
-impl Words {
+impl Words<'_> {
     /// Reads what there is, and does not wait for more.
     fn read(&mut self) {
         let mut buffer = [0; 4096];
@@ -127,9 +147,7 @@ impl Words {
             match self.pipe.read(&mut buffer) {
                 Ok(0) => self.open = false,
                 Ok(length) => {
-                    self.last.extend_from_slice(&buffer[..length]);
-                    let surplus = self.last.len().saturating_sub(self.keep);
-                    self.last.drain(..surplus);
+                    (self.heard)(&buffer[..length]);
                     if length < buffer.len() {
                         return;
                     }
@@ -139,12 +157,5 @@ impl Words {
                 Err(_) => self.open = false,
             }
         }
-    }
-
-    /// On one line, with nothing in it that a terminal would obey.
-    fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.last);
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
-        text.trim().chars().map(plain).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! An open disk image: the disk's bytes, whatever its file is.
 //!
 //! Offsets and lengths are the disk's. Of a raw image they are the file's own, and the file system says where its holes are;
-//! of a qcow2 image both come from qemu-nbd.
+//! of a qcow2 image QEMU says where they lie, and reads what does not lie in the file as it is.
 
 use std::{
     fs::File,
@@ -14,8 +14,11 @@ use std::{
 use rustix::{fs::SeekFrom as Position, io::Errno};
 
 use crate::{
+    cluster_map::ClusterMap,
     error::VaultError,
     layout::{Runs, ZEROS},
+    new_qcow2::NewQcow2,
+    opening::open_image,
     qemu::{Access, Export},
 };
 
@@ -25,26 +28,23 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) enum Image {
     Raw(File),
-    Qcow2(Export),
+    /// An image that is read; the map is missing where the image lies in too many pieces.
+    Qcow2 {
+        map: Option<ClusterMap>,
+        export: Export,
+    },
+    /// An image that is written, and read back meanwhile.
+    NewQcow2(NewQcow2),
 }
 
 impl Image {
     /// A qcow2 image at `path`, to be read; with `bitmap` it can be asked for what changed.
     pub(crate) fn qcow2(path: &Path, bitmap: Option<&str>) -> Result<Self, VaultError> {
-        Export::open(path, Access::Read { bitmap }).map(Self::Qcow2)
-    }
-
-    /// A new and empty qcow2 image at `path`, to be written.
-    pub(crate) fn new_qcow2(path: &Path) -> Result<Self, VaultError> {
-        Export::open(path, Access::Write).map(Self::Qcow2)
-    }
-
-    /// Has all that was written put into the image's file.
-    pub(crate) fn close(self) -> io::Result<()> {
-        match self {
-            Self::Raw(file) => file.sync_all(),
-            Self::Qcow2(export) => export.close(),
-        }
+        let file = open_image(path).map_err(|source| VaultError::io("open", path, source))?;
+        Ok(Self::Qcow2 {
+            export: Export::open(path, Access::Read { bitmap })?,
+            map: ClusterMap::of(path, file)?,
+        })
     }
 
     /// The disk's logical size in bytes.
@@ -52,15 +52,16 @@ impl Image {
         match self {
             // By seeking, which tells a block device's, too.
             Self::Raw(file) => (&mut &*file).seek(SeekFrom::End(0)),
-            Self::Qcow2(export) => Ok(export.size),
+            Self::Qcow2 { export, .. } => Ok(export.size),
+            Self::NewQcow2(new) => Ok(new.size()),
         }
     }
 
     /// The chunks that the image's dirty bitmap, if one was asked for, says were written to.
     pub(crate) fn dirty(&self) -> io::Result<Vec<Range<u64>>> {
         match self {
-            Self::Raw(_) => Err(io::ErrorKind::Unsupported.into()),
-            Self::Qcow2(export) => export.dirty().map(Runs::into_ranges),
+            Self::Raw(_) | Self::NewQcow2(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Qcow2 { export, .. } => export.dirty().map(Runs::into_ranges),
         }
     }
 
@@ -68,7 +69,12 @@ impl Image {
     pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             Self::Raw(file) => file.read_exact_at(buffer, offset),
-            Self::Qcow2(export) => export.read(buffer, offset),
+            Self::Qcow2 { map: None, export } => export.read(buffer, offset),
+            Self::Qcow2 {
+                map: Some(map),
+                export,
+            } => map.read(buffer, offset, |buffer, offset| export.read(buffer, offset)),
+            Self::NewQcow2(new) => new.read(buffer, offset),
         }
     }
 
@@ -94,7 +100,8 @@ impl Image {
     fn write_piece(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         match self {
             Self::Raw(file) => file.write_all_at(bytes, offset),
-            Self::Qcow2(export) => export.write(bytes, offset),
+            Self::Qcow2 { .. } => Err(io::ErrorKind::Unsupported.into()),
+            Self::NewQcow2(new) => new.write(bytes, offset),
         }
     }
 
@@ -110,7 +117,9 @@ impl Image {
                 })?;
                 runs
             }
-            Self::Qcow2(export) => export.data()?,
+            Self::Qcow2 { map: Some(map), .. } => map.data(size),
+            Self::Qcow2 { map: None, export } => export.data()?,
+            Self::NewQcow2(new) => return Ok(new.data()),
         };
         Ok(runs.into_ranges())
     }

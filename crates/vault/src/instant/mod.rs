@@ -39,7 +39,7 @@ use crate::{
 };
 
 use copy::Copied;
-use stopped::Held;
+use stopped::BetweenScripts;
 use straight::Straight;
 
 /// How often, and after how long, a writer is looked for again before it counts as one.
@@ -174,7 +174,7 @@ fn take(
     for disk in &mut disks {
         disk.checkpoint = track(disk, emit)?;
     }
-    let held = Held::begin(job, task, emit)?;
+    let held = BetweenScripts::begin(job, task, emit)?;
     let begun = disks.iter_mut().try_for_each(|disk| disk.image.begin());
     if let (Ok(()), Some(straight)) = (&begun, straight) {
         let Err(error) = straight.store(job, &disks, held, emit) else {

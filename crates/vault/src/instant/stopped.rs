@@ -19,7 +19,7 @@ use crate::{
 
 /// A machine between its two scripts.
 #[derive(Debug)]
-pub(super) struct Held<'a> {
+pub(super) struct BetweenScripts<'a> {
     /// The script that is still to be run.
     post: Option<Script<'a>>,
     stopped: Option<Stopped>,
@@ -27,7 +27,7 @@ pub(super) struct Held<'a> {
     is_well: bool,
 }
 
-impl<'a> Held<'a> {
+impl<'a> BetweenScripts<'a> {
     /// Runs the script before the snapshot, if there is one. The one after it is not run where that could not be started.
     pub(super) fn begin(
         job: &str,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{
     Disk,
     copy::{self, Copied},
-    stopped::Held,
+    stopped::BetweenScripts,
 };
 use crate::{
     backup,
@@ -63,7 +63,7 @@ impl<'a> Straight<'a> {
         &self,
         job: &str,
         disks: &[Disk<'_>],
-        held: Held<'_>,
+        held: BetweenScripts<'_>,
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), VaultError> {
         let task = self.backup(disks);

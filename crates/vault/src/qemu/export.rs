@@ -23,12 +23,10 @@ use rustix::{
     process::{Pid, PidfdFlags},
 };
 
-use serde_json::json;
-
 use super::{
     client::{self, Client},
     directory::Directory,
-    find,
+    find, without_a_lock,
 };
 use crate::{error::VaultError, layout::Runs, meter::workers};
 
@@ -183,17 +181,6 @@ impl Export {
         self.returned.notify_one();
         done
     }
-}
-
-/// The image as QEMU is to open it for reading: without its locks, which would keep the machine from starting for as long as its disk is
-/// read. Whoever reads looks for writers before and at what was written after. `None` for what is no file, or has a name that can't be said.
-fn without_a_lock(image: &Path) -> Option<String> {
-    let path = image.to_str().filter(|_| image.is_file())?;
-    let file = json!({ "driver": "file", "filename": path, "locking": "off" });
-    Some(format!(
-        "json:{}",
-        json!({ "driver": "qcow2", "file": file })
-    ))
 }
 
 /// The child process. Dropped, it is killed: it has nothing that would be lost.

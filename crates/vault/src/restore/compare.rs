@@ -24,16 +24,6 @@ const STRETCH: usize = 8;
 /// Has a disk written out behind its workers, and dropped from the cache, so that it can be read from where it lies.
 pub(super) fn flush(disk: &Disk, failure: &Failure) -> Result<(), VaultError> {
     let target = &disk.target;
-    if !disk.is_raw() {
-        let all = 0..disk.turn_count();
-        if disk.wait(&all, failure) {
-            if target.is_new() {
-                disk.reopen()?;
-            }
-            disk.set_flushed(all.end);
-        }
-        return Ok(());
-    }
     for stretch in stretches(disk) {
         if !disk.wait(&stretch, failure) {
             return Ok(());
@@ -116,6 +106,9 @@ pub(super) fn compare(
     if target.is_new() {
         let synced = target.file.sync_all();
         synced.map_err(|source| VaultError::io("write", &target.path, source))?;
+        if let Some(wrong) = disk.check_format()? {
+            return Err(damaged(wrong));
+        }
     }
     let mut sum = Sha256::new();
     for id in &stored.ids {
@@ -133,9 +126,6 @@ fn stretches(disk: &Disk) -> impl Iterator<Item = Range<usize>> {
 
 /// A wish to the kernel about the bytes of these turns; some file systems do not hear it.
 fn advise(disk: &Disk, turns: &Range<usize>, advice: Advice) {
-    if !disk.is_raw() {
-        return;
-    }
     let mut chunks = disk.chunks(turns).map(|(number, _)| number);
     let Some(first) = chunks.next() else { return };
     let last = chunks.last().unwrap_or(first);
@@ -143,6 +133,10 @@ fn advise(disk: &Disk, turns: &Range<usize>, advice: Advice) {
     if last - first > 8 * (STRETCH * TURN) as u64 && advice == Advice::WillNeed {
         return;
     }
-    let length = NonZeroU64::new((last + 1 - first) * CHUNK);
-    let _ = rustix::fs::fadvise(&disk.target.file, first * CHUNK, length, advice);
+    let (Some(from), Some(last)) = (disk.place_of(first * CHUNK), disk.place_of(last * CHUNK))
+    else {
+        return;
+    };
+    let length = NonZeroU64::new(last + CHUNK - from);
+    let _ = rustix::fs::fadvise(&disk.target.file, from, length, advice);
 }

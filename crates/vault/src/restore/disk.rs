@@ -2,12 +2,14 @@
 
 use std::{
     ops::Range,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+use rustix::fs::Advice;
+
 use crate::{
-    error::VaultError, id::Id, image::Image, job::DiskFormat, meter::Failure, qemu, target::Target,
-    tree::StoredDisk,
+    error::VaultError, id::Id, image::Image, job::DiskFormat, meter::Failure, new_qcow2::NewQcow2,
+    target::Target, tree::StoredDisk,
 };
 
 /// Chunks that a worker takes at a time.
@@ -19,8 +21,8 @@ pub(super) struct Disk {
     pub(super) stored: StoredDisk,
     pub(super) target: Target,
     format: DiskFormat,
-    /// The open target; a qcow2 image is closed in between, and opened again to be read.
-    image: RwLock<Option<Image>>,
+    /// The open target.
+    image: Image,
     /// The chunks that are not zeros: all that is written, and all that is read back.
     data: Vec<u64>,
     /// Whether they are there already, because the file system shares them.
@@ -41,21 +43,22 @@ struct State {
 }
 
 impl Disk {
-    /// Opens the target's image: an empty one, or the finished one for reading.
+    /// Opens the target's image: an empty one with room for the chunks in `data`, or the finished one for reading.
     pub(super) fn new(
         name: &str,
         format: DiskFormat,
         stored: StoredDisk,
         target: Target,
         shared: bool,
+        data: &[Range<u64>],
     ) -> Result<Self, VaultError> {
-        let image = image(format, &target, stored.size)?;
+        let image = image(format, &target, stored.size, data)?;
         let mut disk = Self {
             name: name.to_owned(),
             stored,
             target,
             format,
-            image: RwLock::new(Some(image)),
+            image,
             data: Vec::new(),
             shared,
             state: Mutex::default(),
@@ -74,17 +77,11 @@ impl Disk {
     /// Empties the target, which is new, so that it is written out of the vault.
     pub(super) fn start_over(&mut self, stored: StoredDisk) -> Result<(), VaultError> {
         let io = |source| VaultError::io("empty", &self.target.path, source);
-        let open = self.image.get_mut();
-        let open = open.unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(open @ Image::Qcow2(_)) = open {
-            open.close().map_err(io)?;
-        }
         self.target.file.set_len(0).map_err(io)?;
-        if self.is_raw() {
+        if self.format == DiskFormat::Raw {
             self.target.file.set_len(stored.size).map_err(io)?;
         }
-        let image = image(self.format, &self.target, stored.size)?;
-        self.image = RwLock::new(Some(image));
+        self.image = image(self.format, &self.target, stored.size, &stored.data())?;
         self.stored = stored;
         self.shared = false;
         self.plan(false);
@@ -125,28 +122,27 @@ impl Disk {
         doing: &'static str,
         work: impl FnOnce(&Image) -> std::io::Result<T>,
     ) -> Result<T, VaultError> {
-        let image = self.image.read().unwrap_or_else(PoisonError::into_inner);
-        let image = image.as_ref();
-        let image = image.ok_or(VaultError::Internal("a target that is closed"))?;
-        work(image).map_err(|source| VaultError::io(doing, &self.target.path, source))
+        work(&self.image).map_err(|source| VaultError::io(doing, &self.target.path, source))
     }
 
-    /// Whether the target's file holds the disk's bytes as they are, so that it can be read while it is written.
-    pub(super) fn is_raw(&self) -> bool {
-        self.format == DiskFormat::Raw
-    }
-
-    /// Closes a qcow2 image, so that all of it is in its file, and opens it again to be read.
-    pub(super) fn reopen(&self) -> Result<(), VaultError> {
-        let mut image = self.image.write().unwrap_or_else(PoisonError::into_inner);
-        let io = |source| VaultError::io("write", &self.target.path, source);
-        if let Some(image) = image.take() {
-            image.close().map_err(io)?;
+    /// Where in the target's file a byte of the disk lies, as far as that is known.
+    pub(super) fn place_of(&self, offset: u64) -> Option<u64> {
+        match &self.image {
+            Image::Raw(_) => Some(offset),
+            Image::Qcow2 { .. } => None,
+            Image::NewQcow2(new) => new.place_of(offset),
         }
-        self.target.file.sync_all().map_err(io)?;
-        let _ = rustix::fs::fadvise(&self.target.file, 0, None, rustix::fs::Advice::DontNeed);
-        *image = Some(Image::qcow2(self.target.place(), None)?);
-        Ok(())
+    }
+
+    /// What is wrong with a new image beside the bytes in it, by the word of the image's own tools.
+    pub(super) fn check_format(&self) -> Result<Option<String>, VaultError> {
+        match &self.image {
+            Image::NewQcow2(new) => {
+                let _ = rustix::fs::fadvise(&self.target.file, 0, None, Advice::DontNeed);
+                new.check(self.target.place())
+            }
+            Image::Raw(_) | Image::Qcow2 { .. } => Ok(None),
+        }
     }
 
     /// Lets everybody who waits see that something failed. With the lock held, or one that is about to wait would miss it.
@@ -211,18 +207,22 @@ impl Disk {
     }
 }
 
-/// Opens a target's image: an empty one, or the finished one for reading.
-fn image(format: DiskFormat, target: &Target, size: u64) -> Result<Image, VaultError> {
+/// Opens a target's image: an empty one with room for the chunks in `data`, or the finished one for reading.
+fn image(
+    format: DiskFormat,
+    target: &Target,
+    size: u64,
+    data: &[Range<u64>],
+) -> Result<Image, VaultError> {
+    let io = |source| VaultError::io("open", &target.path, source);
+    let file = || target.file.try_clone().map_err(io);
     match (format, target.is_new()) {
-        (DiskFormat::Raw, _) => {
-            let file = target.file.try_clone();
-            file.map(Image::Raw)
-                .map_err(|source| VaultError::io("open", &target.path, source))
-        }
+        (DiskFormat::Raw, _) => file().map(Image::Raw),
         (DiskFormat::Qcow2, false) => Image::qcow2(target.place(), None),
         (DiskFormat::Qcow2, true) => {
-            qemu::create(target.place(), size)?;
-            Image::new_qcow2(target.place())
+            let new = NewQcow2::lay_out(file()?, size, data);
+            new.map(Image::NewQcow2)
+                .map_err(|source| VaultError::io("lay out", &target.path, source))
         }
     }
 }

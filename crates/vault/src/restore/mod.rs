@@ -162,15 +162,18 @@ fn find(
         room::check(place.parent().unwrap_or(&place), needed)?;
     }
     let work = targets.into_iter().map(|(disk, origin, target, shared)| {
-        let (stored, source, proof) = match origin {
-            Origin::Vault(stored) => (stored, None, None),
+        let (stored, data, source, proof) = match origin {
+            Origin::Vault(stored) => {
+                let data = stored.data();
+                (stored, data, None, None)
+            }
             Origin::Instant { source, proof } => {
                 let zeros = StoredDisk::zeros(source.size, source.mtime);
-                (zeros, Some(*source), proof)
+                (zeros, source.data()?, Some(*source), proof)
             }
         };
         Ok(Work {
-            disk: Disk::new(&disk.name, disk.format, stored, target, shared)?,
+            disk: Disk::new(&disk.name, disk.format, stored, target, shared, &data)?,
             source,
             proof,
         })
