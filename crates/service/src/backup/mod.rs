@@ -59,6 +59,7 @@ mod snapshot;
 mod stale;
 mod status;
 mod transfer;
+mod turned_back;
 mod usage_summaries;
 mod validate;
 
@@ -129,6 +130,7 @@ pub fn redundancy_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreErr
 /// A person has set the service's time by the machine's clock.
 pub fn clock_was_set(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
     scheduler::clock_was_set(ctx, tx)?;
+    turned_back::relabel(ctx, tx)?;
     cleanup::clock_was_set(ctx, tx)
 }
 

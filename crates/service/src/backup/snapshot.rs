@@ -254,7 +254,8 @@ pub(super) fn finished(
         return endings::fail(ctx, tx, job, fault);
     };
     let rules = rules(tx, job.vault.as_str(), work)?;
-    let time = work.taken.unwrap_or(ctx.now);
+    // A person may have turned the time back since.
+    let time = work.taken.unwrap_or(ctx.now).min(ctx.now);
     let days = rules
         .as_ref()
         .map_or(USUAL_DAYS, |rules| rules.instant_days);
@@ -315,7 +316,8 @@ pub(super) fn point(
 ) -> Result<Point, StoreError> {
     let vm = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     let key = crate::store::Row::key(item);
-    let time = work.taken.unwrap_or(ctx.now);
+    // A person may have turned the time back since.
+    let time = work.taken.unwrap_or(ctx.now).min(ctx.now);
     Ok(Point {
         vault: vault.clone(),
         origin: origin(work.cause, time, rules, &key, tx)?,

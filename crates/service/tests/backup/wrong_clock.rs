@@ -198,18 +198,28 @@ fn time_that_a_person_turned_back_schedules_anew() {
     world.now += DAYS(300);
     world.tick();
     world.settle();
-    let seen = world.points();
+    let wrong = world.newest_point();
     world.now = right;
     world.turned_back();
+    assert_eq!(world.newest_point(), wrong, "nothing is newer yet");
+    assert!(world.points().iter().all(|time| at(time) < right));
+    assert!(!world.jobs().contains("2026-12"), "{}", world.jobs());
     world.live(24 * 3);
     let made: Vec<Timestamp> = world.points().iter().map(|time| at(time)).collect();
     let since = made
         .iter()
         .filter(|time| **time > right && **time < right + DAYS(4));
     assert_eq!(since.count(), 3, "a run a day again, of {made:?}");
+    assert_ne!(world.newest_point(), wrong, "what was made since is newer");
+    let last = world.item()["lastRecoveryPoint"].clone();
+    assert_eq!(last.as_str(), Some(world.points()[0].as_str()));
+    // By its policy alone it would go a week after a day that is not there yet.
+    world.live(24 * 20);
+    let page = world.get(&format!("{ITEM}/recoveryPoints"));
+    let stays = page["value"].as_array().unwrap().iter();
     assert!(
-        world.points().contains(&seen[0]),
-        "and what was made by the wrong time stays"
+        stays.map(|point| &point["name"]).any(|name| *name == wrong),
+        "what was made by the wrong time stays"
     );
 }
 
