@@ -1,8 +1,8 @@
 //! Who else has an image open for writing: a copy of what is written meanwhile is no moment of the disk.
 //!
 //! QEMU says so itself, by locks on single bytes of the image that hold across users and containers. Of everybody else the
-//! kernel tells: in the open files of the processes that this user may look at, in the list of loop devices, and of a block
-//! device by what is mounted from it or built on it. A writer that none of these show, such as a machine on another host,
+//! kernel tells: in the open files and the shared memory of the processes that this user may look at, in the list of loop
+//! devices, and of a block device by what is mounted from it or built on it. A writer that none of these show, such as a machine on another host,
 //! isn't found; what it wrote while the image was copied shows in the file's time.
 
 use std::{
@@ -75,11 +75,14 @@ fn process(path: &Path, image: &Metadata) -> Option<String> {
         let Ok(files) = fs::read_dir(entry.path().join("fd")) else {
             continue;
         };
-        if files.flatten().any(|open| {
-            may_be(&open.path(), path, image)
+        let mut files = files.flatten();
+        let opened = files.any(|open| {
+            let about = OpenFile::of(&entry.path().join("fdinfo").join(open.file_name()));
+            about.writes
+                && about.may_be(&open.path(), path, image)
                 && fs::metadata(open.path()).is_ok_and(|found| is_same(&found, image))
-                && writes(&entry.path().join("fdinfo").join(open.file_name()))
-        }) {
+        });
+        if opened || maps(&entry.path().join("maps"), image) {
             let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some(format!("process {id} ({})", command.trim()));
         }
@@ -87,18 +90,61 @@ fn process(path: &Path, image: &Metadata) -> Option<String> {
     None
 }
 
-/// Whether an open file's name leaves it possible: what is on a dead file system is not asked about.
-fn may_be(open: &Path, image: &Path, metadata: &Metadata) -> bool {
-    let Ok(target) = fs::read_link(open) else {
-        return false;
-    };
-    metadata.nlink() > 1
-        || metadata.file_type().is_block_device() && target.starts_with("/dev")
-        || target.file_name()
-            == fs::canonicalize(image)
-                .ok()
-                .as_deref()
-                .and_then(Path::file_name)
+/// What the kernel tells of an open file without asking the file's own file system, which may be dead.
+#[derive(Default)]
+struct OpenFile {
+    writes: bool,
+    /// Kernels before 5.14 do not tell it.
+    inode: Option<u64>,
+}
+
+impl OpenFile {
+    /// The flags are in octal digits; their last two bits are the way the file was opened.
+    fn of(information: &Path) -> Self {
+        let text = fs::read_to_string(information).unwrap_or_default();
+        let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+        let flags = field("flags:").and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        Self {
+            writes: flags.is_some_and(|flags| flags & 0o3 != 0),
+            inode: field("ino:").and_then(|inode| inode.trim().parse().ok()),
+        }
+    }
+
+    /// Whether its inode, or else its name, leaves it possible that it is the image.
+    fn may_be(&self, open: &Path, image: &Path, metadata: &Metadata) -> bool {
+        if let Some(inode) = self.inode
+            && metadata.is_file()
+        {
+            return inode == metadata.ino();
+        }
+        let Ok(target) = fs::read_link(open) else {
+            return false;
+        };
+        metadata.nlink() > 1
+            || metadata.file_type().is_block_device() && target.starts_with("/dev")
+            || target.file_name()
+                == fs::canonicalize(image)
+                    .ok()
+                    .as_deref()
+                    .and_then(Path::file_name)
+    }
+}
+
+/// Whether a process has the image in its memory to write to it: that needs no open file, and moves the file's time late or
+/// never. A line has range, rights, offset, device and inode.
+fn maps(maps: &Path, image: &Metadata) -> bool {
+    let maps = fs::read_to_string(maps).unwrap_or_default();
+    image.is_file()
+        && maps.lines().any(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (Some(rights), _, Some(device), Some(inode)) =
+                (fields.next(), fields.next(), fields.next(), fields.next())
+            else {
+                return false;
+            };
+            let writes = rights.contains('w') && rights.ends_with('s');
+            writes && is_at(&format!("{device}:{inode}"), image)
+        })
 }
 
 fn is_same(a: &Metadata, b: &Metadata) -> bool {
@@ -106,14 +152,6 @@ fn is_same(a: &Metadata, b: &Metadata) -> bool {
         return a.file_type().is_block_device() && a.rdev() == b.rdev();
     }
     (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-/// By the flags that the kernel tells of an open file, in octal digits: the last two bits are the way it was opened.
-fn writes(information: &Path) -> bool {
-    let text = fs::read_to_string(information).unwrap_or_default();
-    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| flags & 0o3 != 0)
 }
 
 /// The loop device that an image is behind, if it may write.

@@ -92,6 +92,43 @@ impl Writer {
         Self::when_it_says_something(child)
     }
 
+    /// Who writes by memory that the file is mapped into, and has no file open.
+    fn mapped(path: &std::path::Path) -> Self {
+        const PROGRAM: &str = "import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+opened = os.open(sys.argv[1], os.O_RDWR)
+assert libc.mmap(None, 4096, 3, 1, opened, 0) not in (None, ctypes.c_void_p(-1).value)
+os.close(opened)
+print('mapped', flush=True)
+sys.stdin.read()";
+        let child = Command::new("python3")
+            .args(["-c", PROGRAM])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self::when_it_says_something(child)
+    }
+
+    /// Who has it open by another name.
+    fn bound(path: &std::path::Path) -> Self {
+        // Where nobody may mount, a link has to do.
+        const SCRIPT: &str = r#"touch "$0.elsewhere"
+mount --bind "$0" "$0.elsewhere" 2>/dev/null || ln -f "$0" "$0.elsewhere"
+exec 5<>"$0.elsewhere"; umount -l "$0.elsewhere" 2>/dev/null; echo open; read -r _"#;
+        let child = Command::new("sh")
+            .args(["-c", SCRIPT])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self::when_it_says_something(child)
+    }
+
     fn when_it_says_something(mut child: Child) -> Self {
         let mut said = [0];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut said).unwrap();
@@ -116,8 +153,10 @@ fn an_image_that_somebody_has_open_for_writing_is_refused_or_read_on_its_owners_
     disk(&raw, 8 * MIB, &[(0, 1, 3 * MIB as usize)]);
     let qcow2 = image(&place.path("image.qcow2"), "8M", "");
     write(&qcow2, &["write -P 7 1M 2M"]);
-    let cases: [Held; 3] = [
+    let cases: [Held; 5] = [
         ("shell", &raw, Writer::shell),
+        ("mapped", &raw, Writer::mapped),
+        ("bound", &raw, Writer::bound),
         ("raw", &raw, |path| Writer::qemu("raw", path)),
         ("qcow2", &qcow2, |path| Writer::qemu("qcow2", path)),
     ];
