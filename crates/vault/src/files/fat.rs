@@ -270,11 +270,12 @@ impl FileSystem for Fat {
             Err(error) => return Err(error),
         };
         self.window.progressed();
-        let (entries, more) = page.finish();
+        let (entries, more, twice) = page.finish();
         Ok(Listed {
             entries,
             more,
             damage,
+            twice,
         })
     }
 

@@ -118,7 +118,7 @@ impl<'a> Mounted<'a> {
         Ok(Page {
             entries: entries.collect(),
             next,
-            damage: listed.damage,
+            damage: listed.damage.or(listed.twice),
         })
     }
 

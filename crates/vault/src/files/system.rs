@@ -1,7 +1,7 @@
 //! What every file system offers to those who browse it: look at a path, list a directory, read a file. Symbolic links are
 //! followed here, for all of them, and never out of the volume.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry as MapEntry};
 
 use jiff::Timestamp;
 
@@ -127,6 +127,8 @@ pub(crate) struct Listed {
     pub(crate) more: bool,
     /// What is wrong with the directory itself: there may be entries that are not told.
     pub(crate) damage: Option<String>,
+    /// That this page leaves entries out, because others have their names.
+    pub(crate) twice: Option<String>,
 }
 
 /// What comes next of a file's content.
@@ -218,6 +220,8 @@ pub(crate) struct Page<'a, T> {
     limit: usize,
     kept: BTreeMap<Vec<u8>, T>,
     more: bool,
+    /// Entries that are left out, because the one before has the same name.
+    twice: u64,
 }
 
 impl<'a, T> Page<'a, T> {
@@ -227,6 +231,7 @@ impl<'a, T> Page<'a, T> {
             limit: limit.max(1),
             kept: BTreeMap::new(),
             more: false,
+            twice: 0,
         }
     }
 
@@ -243,14 +248,26 @@ impl<'a, T> Page<'a, T> {
             self.more = true;
             return;
         }
-        self.kept.insert(name.to_vec(), entry);
+        match self.kept.entry(name.to_vec()) {
+            MapEntry::Vacant(free) => {
+                free.insert(entry);
+            }
+            MapEntry::Occupied(_) => self.twice += 1,
+        }
         if self.kept.len() > self.limit {
             self.kept.pop_last();
             self.more = true;
         }
     }
 
-    pub(crate) fn finish(self) -> (Vec<(Vec<u8>, T)>, bool) {
-        (self.kept.into_iter().collect(), self.more)
+    /// The entries, whether there are more, and what [`Listed::twice`] says.
+    pub(crate) fn finish(self) -> (Vec<(Vec<u8>, T)>, bool, Option<String>) {
+        let twice = (self.twice > 0).then(|| {
+            format!(
+                "entries that have the name of another one: {} of them cannot be reached",
+                self.twice
+            )
+        });
+        (self.kept.into_iter().collect(), self.more, twice)
     }
 }

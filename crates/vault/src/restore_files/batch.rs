@@ -224,7 +224,7 @@ fn mode_of(mode: u32) -> Mode {
     Mode::from_raw_mode(mode & if is_root() { 0o7777 } else { 0o1777 })
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

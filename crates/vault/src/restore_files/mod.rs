@@ -22,12 +22,13 @@ mod tell;
 mod wire;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use crate::{
     error::VaultError, event::Event, files::Explorer, job::RestoreFilesTask, key::MasterKey,
     lock::Lock, meter::Meter,
 };
+use place::remove_tree;
 use reader::{Layout, Reader};
 use writer::{Outermost, Way, Writer};
 
@@ -67,7 +68,7 @@ pub(crate) fn run(
         preflight(&task.to, bytes)?;
     }
     let (meter, told) = (Arc::new(Meter::new(bytes)), Arc::new(Told::default()));
-    let counted = meter.watch(emit, || {
+    let restore = |found: Found| {
         explorer.with(volume, |mounted| {
             let place = match found {
                 Found::Ours => None,
@@ -101,6 +102,17 @@ pub(crate) fn run(
             }
             Ok(counted)
         })
+    };
+    let counted = meter.watch(emit, || match (found, restore(found)) {
+        (Found::Ours, Err(VaultError::Io { source, .. }))
+            if source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            // What was finished has modes by which its owner may not read it.
+            remove_tree(&task.to)?;
+            told.take();
+            restore(Found::Nothing)
+        }
+        (_, restored) => restored,
     })?;
     told.emit(emit);
     let writer::Counted {

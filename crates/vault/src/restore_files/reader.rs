@@ -367,8 +367,9 @@ impl<'a> Reader<'a> {
         };
         level.more = listed.more && !listed.entries.is_empty();
         level.waiting = listed.entries.into();
-        // Told with the first page alone.
+        // Of the directory itself, told with the first page alone.
         let damage = listed.damage.filter(|_| after.is_none());
+        let damage = damage.or(listed.twice);
         self.last = after;
         self.told |= damage.is_some();
         Ok(damage.map(|why| {

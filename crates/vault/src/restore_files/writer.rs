@@ -35,6 +35,9 @@ use crate::{
 /// What is looked at for zeros, and left a hole.
 const PIECE: usize = 64 << 10;
 
+/// The mode's bits by which an owner reads, changes and enters a directory.
+const ALL_OF_OWNER: u32 = 0o700;
+
 /// What was restored. Symbolic links count as files, and directories above what was asked for count, too.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counted {
@@ -63,6 +66,9 @@ pub(crate) struct Writer {
     file: Option<Writing>,
     /// Where files with more names are that are complete, by what those have in common.
     links: HashMap<u64, Linked>,
+    /// Directories that their owner may not enter, list or change: they get their modes last, because further names of files may still
+    /// lead through them. Those within others come first.
+    shut: Vec<(Components, Node)>,
     /// What lies right below the root, whose directories get their modes when it has found its place.
     outermost: Outermost,
     meter: Arc<Meter>,
@@ -122,6 +128,7 @@ impl Writer {
             skipped: 0,
             file: None,
             links: HashMap::new(),
+            shut: Vec::new(),
             outermost,
             meter,
             told,
@@ -179,6 +186,13 @@ impl Writer {
         }
         if self.way == Way::Write {
             self.batch.prove(&self.root, &self.root_path, &self.told)?;
+            for (path, node) in std::mem::take(&mut self.shut) {
+                let (above, name) = self.open_above(&path)?;
+                let shown = self.shown(&path);
+                let itself = rustix::fs::openat(&*above, name, batch::DIRECTORY, Mode::empty())
+                    .map_err(|errno| VaultError::io("open", &shown, errno))?;
+                batch::finish(itself, &shown, &node, &self.told)?;
+            }
             rustix::fs::syncfs(&*self.root)
                 .map_err(|errno| VaultError::io("write", &self.root_path, errno))?;
         }
@@ -227,6 +241,14 @@ impl Writer {
             kept.push((name, Some(node)));
             return Ok(());
         }
+        if !batch::is_root()
+            && node
+                .mode
+                .is_some_and(|mode| mode & ALL_OF_OWNER != ALL_OF_OWNER)
+        {
+            self.shut.push((self.components(&name), node));
+            return Ok(());
+        }
         self.add(Item::Directory { itself, path, node })
     }
 
@@ -248,6 +270,9 @@ impl Writer {
     }
 
     fn symlink(&mut self, name: &[u8], node: &Node) -> Result<(), VaultError> {
+        if node.links > 1 && self.links.contains_key(&node.place) {
+            return self.hard_link(name, node);
+        }
         let (here, target) = (self.here(), node.target.clone().unwrap_or_default());
         if self.way == Way::Write {
             if let Err(errno) = rustix::fs::symlinkat(target.as_slice(), &*here, name) {
@@ -261,7 +286,19 @@ impl Writer {
             return Err(self.differs(name));
         }
         self.made(name);
+        self.remember(name, node);
         Ok(())
+    }
+
+    /// Remembers what may get more names.
+    fn remember(&mut self, name: &[u8], node: &Node) {
+        if node.links > 1 {
+            let linked = Linked {
+                path: self.components(name),
+                left: node.links - 1,
+            };
+            self.links.insert(node.place, linked);
+        }
     }
 
     fn file(&mut self, name: Vec<u8>, node: Node) -> Result<(), VaultError> {
@@ -384,13 +421,7 @@ impl Writer {
         let sum = sum.finish();
         self.made(&name);
         self.counted.bytes += node.size;
-        if node.links > 1 {
-            let linked = Linked {
-                path: self.components(&name),
-                left: node.links - 1,
-            };
-            self.links.insert(node.place, linked);
-        }
+        self.remember(&name, &node);
         if self.way == Way::Write {
             let (at, path) = (self.here(), self.target(&name));
             return self.add(Item::File {
@@ -449,9 +480,9 @@ impl Writer {
         let (name, above) = path
             .split_last()
             .ok_or(VaultError::Internal("a file without a name"))?;
-        for name in above {
+        for (depth, name) in above.iter().enumerate() {
             let opened = rustix::fs::openat(&*at, name.as_slice(), batch::DIRECTORY, Mode::empty())
-                .map_err(|errno| VaultError::io("open", self.target(name), errno))?;
+                .map_err(|errno| VaultError::io("open", self.shown(&above[..=depth]), errno))?;
             at = Rc::new(opened);
         }
         Ok((at, name.as_slice()))
@@ -512,10 +543,12 @@ impl Writer {
 
     /// The same for people.
     fn target(&self, name: &[u8]) -> PathBuf {
-        let components = self.components(name);
-        let below = components
-            .iter()
-            .map(|name| std::ffi::OsStr::from_bytes(name));
+        self.shown(&self.components(name))
+    }
+
+    /// A path from the root on, for people.
+    fn shown(&self, path: &[Vec<u8>]) -> PathBuf {
+        let below = path.iter().map(|name| std::ffi::OsStr::from_bytes(name));
         self.root_path.join(below.collect::<PathBuf>())
     }
 }

@@ -29,9 +29,24 @@ pub(crate) fn start(place: &Place, job: &JobFile) -> Child {
 
 /// A mover in a process of its own, with more in its environment.
 pub(crate) fn start_with(place: &Place, job: &JobFile, environment: &[(&str, &str)]) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    spawn(&mut command, place, job, environment)
+}
+
+/// A mover in a process of its own that is started by `command`, this binary.
+pub(crate) fn start_by(mut command: Command, place: &Place, job: &JobFile) -> Child {
+    spawn(&mut command, place, job, &[])
+}
+
+fn spawn(
+    command: &mut Command,
+    place: &Place,
+    job: &JobFile,
+    environment: &[(&str, &str)],
+) -> Child {
     let path = place.path(&format!("{}.json", job.job));
     fs::write(&path, serde_json::to_vec(job).unwrap()).unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = command
         .args([
             "--exact",
             "crash::be_a_mover",

@@ -7,13 +7,14 @@ use std::{
 };
 
 use kluis_vault::{
-    VaultError,
+    Event, VaultError,
     files::{Explorer, Kind},
 };
 
 use crate::{
     files_images::{back_up, ext, fat, partitioned},
-    support::{MIB, Place, files, noise},
+    files_trees::by_job,
+    support::{MIB, Place, files, noise, notes},
 };
 
 /// Goes through all of a volume that can be reached, and counts what was read.
@@ -111,6 +112,34 @@ fn no_damage_makes_browsing_panic_or_go_on_for_ever() {
             }
         }
     }
+}
+
+#[test]
+fn entries_of_one_name_are_told_of() {
+    let place = Place::new();
+    let content = place.path("content");
+    fs::create_dir_all(content.join("d")).unwrap();
+    // Hundreds before them: they are on no first page.
+    for number in 0..400 {
+        fs::write(content.join(format!("d/before-{number:03}")), "x").unwrap();
+    }
+    fs::write(content.join("d/twice-one"), "first").unwrap();
+    fs::write(content.join("d/twice-two"), "second").unwrap();
+    let image = place.path("image");
+    ext("ext2", &image, 8 * MIB, &content);
+    let bytes = fs::read(&image).unwrap();
+    let name = b"twice-two";
+    let at = bytes.windows(name.len()).position(|found| found == name);
+    let file = File::options().write(true).open(&image).unwrap();
+    file.write_all_at(b"twice-one", at.unwrap() as u64).unwrap();
+
+    let events = by_job(&place, &image, &["/d"], &place.path("to"));
+    assert_eq!(events.last(), Some(&Event::Finished), "{events:?}");
+    let told = notes(&events);
+    let of_names = |note: &&&str| note.contains("have the name of another one: 1 of them");
+    assert_eq!(told.iter().filter(of_names).count(), 1, "{told:?}");
+    let there = fs::read_to_string(place.path("to/d/twice-one")).unwrap();
+    assert_eq!(there, "first");
 }
 
 #[test]

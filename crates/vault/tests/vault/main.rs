@@ -11,6 +11,8 @@ mod damage;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod files_as_nobody;
+#[cfg(test)]
 mod files_damaged;
 #[cfg(test)]
 mod files_images;

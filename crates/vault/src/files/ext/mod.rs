@@ -222,7 +222,7 @@ impl FileSystem for Ext {
     ) -> Result<Listed, SystemError> {
         let mut page = Page::new(after, limit);
         let damage = self.entries(directory, &mut |name, inode| page.offer(name, inode))?;
-        let (found, more) = page.finish();
+        let (found, more, twice) = page.finish();
         let mut entries = Vec::with_capacity(found.len());
         for (name, inode) in found {
             let node = self.named(inode)?;
@@ -233,6 +233,7 @@ impl FileSystem for Ext {
             entries,
             more,
             damage,
+            twice,
         })
     }
 
