@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use kluis_tests::binary::kluis;
@@ -13,8 +13,9 @@ use kluis_tests::disk::{START, of_folder, same, tool};
 use kluis_tests::files::tree;
 use kluis_tests::place::{Scratch, scratch};
 use kluis_tests::portal::Portal;
-use kluis_tests::process::run;
+use kluis_tests::process::{run, signal};
 use kluis_tests::world::{RESOURCE_GROUP, Sizes, VAULT, VM};
+use rustix::process::Signal;
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -190,6 +191,49 @@ fn files_come_as_they_were_and_what_does_not_is_told_by_the_exit_code() {
     assert_eq!(told["special"], 1, "{told}");
 
     nothing_reaches_the_terminal(&site);
+    who_ends_it_finds_the_folder_as_it_was(&site);
+}
+
+/// Ended by a signal in the middle, with the service standing still, nothing is left in the folder.
+fn who_ends_it_finds_the_folder_as_it_was(site: &Site) {
+    let service = site.portal.service.id();
+    let data = &site.portal.service.setup().data;
+    for (name, by) in [("INT", Signal::INT), ("TERM", Signal::TERM)] {
+        // Once in a while all has come before the service stands still.
+        let interrupted = (0..20).any(|round| {
+            let into = site.dir.path().join(format!("ended-{name}-{round}"));
+            fs::create_dir(&into).unwrap();
+            let mut bringing = Command::new(kluis().unwrap())
+                .args(["restore", "--credentials"])
+                .arg(data.join("credentials.json"))
+                .arg(format!("{RESOURCE_GROUP}/{VAULT}/{RESOURCE_GROUP}/{VM}"))
+                .arg("--into")
+                .arg(&into)
+                .args(["--files", "/d", "/n", "/sparse"])
+                .env_remove("KUBECONFIG")
+                .stderr(Stdio::piped())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let has_begun = || fs::read_dir(&into).unwrap().next().is_some();
+            while !has_begun() && bringing.try_wait().unwrap().is_none() {
+                std::thread::yield_now();
+            }
+            signal(service, Signal::STOP).unwrap();
+            // It may have ended by itself.
+            let _ = signal(bringing.id(), by);
+            let ended = bringing.wait_with_output().unwrap();
+            signal(service, Signal::CONT).unwrap();
+            if ended.status.success() {
+                return false;
+            }
+            let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(told.contains("nothing was restored"), "{told}");
+            assert_eq!(fs::read_dir(&into).unwrap().count(), 0, "{name}");
+            true
+        });
+        assert!(interrupted, "{name}");
+    }
 }
 
 /// No output of a list has a byte that a terminal obeys, and each says the same.

@@ -16,9 +16,7 @@ const MAX_MESSAGE: usize = 1024;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
     /// No connection, or one that broke off.
-    #[error(
-        "{endpoint} cannot be reached: check the endpoint, and the network between it and the operator"
-    )]
+    #[error("{endpoint} cannot be reached: check the endpoint, and the network in between")]
     Unreachable {
         endpoint: String,
         #[source]

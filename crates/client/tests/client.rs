@@ -241,7 +241,7 @@ async fn an_endpoint_that_cannot_be_used_says_why() {
     }
     expect![[r#"
         EndpointNotResolved RetryAfter: the name of https://kluis.invalid/ does not resolve: check the endpoint's spelling and the cluster's DNS
-        EndpointUnreachable RetryAfter: https://127.0.0.1:PORT/ cannot be reached: check the endpoint, and the network between it and the operator
+        EndpointUnreachable RetryAfter: https://127.0.0.1:PORT/ cannot be reached: check the endpoint, and the network in between
         Misconfigured Blocked: spec.endpoint cannot be used: it must be https, because requests carry a token
         Misconfigured Blocked: spec.endpoint cannot be used: it must be a scheme, a host and a port, and nothing else
         Misconfigured Blocked: spec.endpoint cannot be used: relative URL without a base"#]].assert_eq(&said.join("\n"));

@@ -4,9 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use kluis_client::{ArmRequest, Failure};
 use kluis_vault::restore_files::{Received, Receiver};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::extension::Browser;
 use super::progress::Progress;
@@ -23,8 +24,22 @@ pub(super) struct Wanted<'a> {
     pub(super) into: &'a Path,
 }
 
-/// Brings what is at the paths into the folder.
+/// Brings what is at the paths into the folder. A person who ends it half-way finds the folder as it was.
 pub(super) async fn bring(browser: &Browser<'_>, wanted: &Wanted<'_>) -> Result<Received> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
+    tokio::select! {
+        brought = brought(browser, wanted) => brought,
+        _ = interrupt.recv() => Err(ended()),
+        _ = terminate.recv() => Err(ended()),
+    }
+}
+
+fn ended() -> anyhow::Error {
+    anyhow!("ended before all had come: nothing was restored, and what had come is removed")
+}
+
+async fn brought(browser: &Browser<'_>, wanted: &Wanted<'_>) -> Result<Received> {
     let mut receiver = Receiver::new(wanted.into)?;
     let progress = Progress::counting();
     let mut after = None;
