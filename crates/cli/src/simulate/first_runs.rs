@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
-use kluis_policy::{Frequency, Strategy};
+use kluis_policy::{DaylightSaving, Frequency, Strategy};
 
 use super::outcome::clock;
 use super::words;
@@ -52,7 +52,16 @@ impl FirstRuns {
     }
 
     /// What a person should know of them; nothing where they are all the same and nobody asked for that.
-    pub(super) fn remark(&self, follows: bool) -> Option<String> {
+    pub(super) fn remark(&self, strategy: &Strategy) -> Option<String> {
+        let follows = strategy.daylight_saving == DaylightSaving::Follow;
+        let run = match &strategy.full {
+            Frequency::Hourly { from, window, .. }
+                if i32::from(from.hour()) + i32::from(*window) >= 24 =>
+            {
+                "a window's first run"
+            }
+            _ => "a day's first run",
+        };
         let usual: Vec<(Offset, Time)> = self
             .times
             .iter()
@@ -64,17 +73,17 @@ impl FirstRuns {
         let usual = match (is_one, follows, others.is_empty()) {
             (true, false, true) => return None,
             (true, true, true) => format!(
-                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run \
+                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and {run} \
                  stays at {}.",
                 first.strftime("%H:%M")
             ),
             (true, true, false) => format!(
-                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and a day's first run \
+                "The policy follows the clock on the wall (daylightSaving: Follow): it is edited at each change, and {run} \
                  is at {}.",
                 first.strftime("%H:%M")
             ),
             (true, false, false) => format!(
-                "By the clock on the wall a day's first run is at {}.",
+                "By the clock on the wall {run} is at {}.",
                 first.strftime("%H:%M")
             ),
             (false, follows, _) => {
@@ -88,16 +97,19 @@ impl FirstRuns {
                         )
                     })
                     .collect();
-                let why = match follows {
-                    true => {
+                let why = match (follows, &strategy.full) {
+                    (true, _) => {
                         "The policy follows the clock on the wall where it can (daylightSaving: Follow)."
                     }
-                    false => {
+                    (false, Frequency::Daily { .. }) => {
                         "Azure adjusts nothing when the clocks change: runs stay 24 hours apart."
+                    }
+                    (false, _) => {
+                        "Azure adjusts nothing when the clocks change: runs stay as far apart as they are."
                     }
                 };
                 format!(
-                    "{why} By the clock on the wall a day's first run is at {}.",
+                    "{why} By the clock on the wall {run} is at {}.",
                     times.join(" and ")
                 )
             }

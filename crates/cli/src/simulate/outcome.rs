@@ -147,9 +147,8 @@ impl Outcome {
     /// What a person should know beside the numbers.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        let follows = self.policy.strategy.daylight_saving == DaylightSaving::Follow;
-        remarks.extend(self.first_runs.remark(follows));
         let strategy = &self.policy.strategy;
+        remarks.extend(self.first_runs.remark(strategy));
         if let Some(limit) = limits::points(strategy.workload, strategy.instant_days)
             && let Some(beyond) = self.beyond
         {

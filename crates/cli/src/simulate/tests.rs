@@ -241,7 +241,7 @@ fn a_database_with_its_logs() {
             From 2026-01-01 on 1,043 made and 967 gone again; never more than 77 at once, on 2032-01-28 first.
             Beside them 1,448 logs of 350,216 that were made.
             About 7.08 TiB for an item of 100.00 GiB that changes by 2% a day (a full is the size, a differential what changed since its full, an incremental since the backup before it, a log all that was written; no compression); as copies it would be 7.42 TiB.
-            Azure adjusts nothing when the clocks change: runs stay 24 hours apart. By the clock on the wall a day's first run is at 22:00 while the zone is at UTC+01:00 and 23:00 while the zone is at UTC+02:00.
+            Azure adjusts nothing when the clocks change: runs stay as far apart as they are. By the clock on the wall a day's first run is at 22:00 while the zone is at UTC+01:00 and 23:00 while the zone is at UTC+02:00.
             Between its oldest and its newest log a database can be restored to any second.
 
             TIER           KEEPS       POINTS   OLDEST                    NEWEST
