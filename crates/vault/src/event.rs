@@ -140,6 +140,8 @@ pub enum Event {
         /// Bytes of packs that were read.
         bytes: u64,
     },
+    /// A snapshot that a backup was to be relative to is not in the vault.
+    SnapshotGone { snapshot: String },
     /// A scrub has read its share. What it found is told by [`Event::Damage`].
     Scrubbed {
         packs: u64,

@@ -72,4 +72,4 @@ pub use job::{
 pub use key::MasterKey;
 pub use opening::open_image;
 pub use qemu::remove_our_bitmaps as remove_bitmaps;
-pub use survey::{Survey, Unknown, survey};
+pub use survey::{Survey, Unknown, snapshot_names, survey};

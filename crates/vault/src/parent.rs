@@ -55,6 +55,11 @@ impl<'a> Parent<'a> {
         let found = task.parent.as_deref().and_then(|id| {
             let unusable = |error: VaultError| {
                 let why = describe(&error);
+                if matches!(error, VaultError::SnapshotNotFound(_)) {
+                    emit(Event::SnapshotGone {
+                        snapshot: id.to_owned(),
+                    });
+                }
                 emit(Event::Note {
                     message: format!(
                         "The parent snapshot cannot be used, so the disks are read whole: {why}."

@@ -36,6 +36,16 @@ pub struct Unknown {
     pub disks: Vec<(String, u64)>,
 }
 
+/// The ids of the snapshots that are in the vault at `path`. Nobody is waited for, and no snapshot is read.
+///
+/// # Errors
+/// When the vault can't be opened or listed.
+pub fn snapshot_names(path: &Path, key: &MasterKey) -> Result<BTreeSet<String>, VaultError> {
+    let vault = Vault::open(path, key.clone())?;
+    let all = vault.store().list(FileType::Snapshot)?;
+    Ok(all.into_iter().map(|(id, _)| id.to_string()).collect())
+}
+
 /// Lists the snapshots of the vault at `path`, and reads and proves those that are not `known`, without reading their data.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! State and vaults compared: after each start, and when a vault that could not be used is back. A state that is older than a
+//! State and vaults compared: after each start, when a vault that could not be used is back, every hour, after each scrub, and
+//! when a job does not find a snapshot that is to be there. A state that is older than a
 //! vault (an earlier one was put back) knows less than the vault holds, and believes what the vault has no more.
 //!
 //! A complete snapshot that no row knows becomes the recovery point that it carries; one of an item that the state does not
@@ -16,7 +17,7 @@ use super::rows::{Hardened, Item, Job, Kind, Point};
 use super::{carried, queue};
 use crate::core::{Context, Effect, VaultKey};
 use crate::store::{Row, StoreError, Tx};
-use crate::vaults;
+use crate::vaults::{self, VaultRow};
 
 /// How long nothing goes by its age after state and vault were found to differ: for a person to look.
 const HELD: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -92,17 +93,74 @@ pub fn want(tx: &mut Tx<'_>, vault: &VaultKey) -> Result<(), StoreError> {
     tx.put(&Comparison { due: true, ..known })
 }
 
+/// The same, at once.
+pub(super) fn want_now(
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+    vault: &VaultKey,
+) -> Result<Vec<Effect>, StoreError> {
+    // One that is being moved or removed is compared when it is back.
+    let row = tx.get::<VaultRow>(vault.as_str())?;
+    let Some(row) = row.filter(|row| row.state() == "Succeeded") else {
+        return Ok(Vec::new());
+    };
+    want(tx, vault)?;
+    Ok(vec![Effect::CompareVault {
+        path: ctx.vault_path(&row.resource_group, &row.name),
+        vault: vault.clone(),
+    }])
+}
+
 /// How a vault and the state agreed.
 pub fn comparison(tx: &Tx<'_>, vault: &VaultKey) -> Result<Comparison, StoreError> {
     Comparison::of(tx, vault)
 }
 
-/// The snapshots that the state knows of: to be asked before a vault is surveyed, for what is saved meanwhile is no stranger.
-pub fn known_snapshots(tx: &Tx<'_>, vault: &VaultKey) -> Result<BTreeSet<String>, StoreError> {
-    let points = tx.list::<Point>(vault.as_str())?.into_iter();
-    Ok(points
-        .filter_map(|point| Some(point.hardened?.snapshot))
-        .collect())
+/// What the state knows of a vault's snapshots.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// All of them.
+    pub all: BTreeSet<String>,
+    /// Of these, those that the vault did not have when it was last compared.
+    lost: BTreeSet<String>,
+    /// And those whose removal has begun: they may be there or not.
+    removing: BTreeSet<String>,
+}
+
+impl Known {
+    /// Whether a vault that has these snapshots is as the state believes; `strangers` are those that were looked at before and
+    /// are nobody's. Where it is not, a survey says what it is.
+    #[must_use]
+    pub fn agrees(&self, present: &BTreeSet<String>, strangers: &BTreeSet<String>) -> bool {
+        let is_as_told =
+            |snapshot: &&String| present.contains(*snapshot) != self.lost.contains(*snapshot);
+        let mut settled = self.all.difference(&self.removing);
+        settled.all(|snapshot| is_as_told(&snapshot))
+            && present
+                .difference(&self.all)
+                .eq(strangers.difference(&self.all))
+    }
+}
+
+/// What the state knows of a vault's snapshots: to be asked before they are listed, for what is saved meanwhile is no stranger.
+///
+/// # Errors
+/// When the store fails.
+pub fn known(tx: &Tx<'_>, vault: &VaultKey) -> Result<Known, StoreError> {
+    let mut known = Known::default();
+    for point in tx.list::<Point>(vault.as_str())? {
+        let Some(hardened) = point.hardened else {
+            continue;
+        };
+        if point.lost.is_some() {
+            known.lost.insert(hardened.snapshot.clone());
+        }
+        if point.removing {
+            known.removing.insert(hardened.snapshot.clone());
+        }
+        known.all.insert(hardened.snapshot);
+    }
+    Ok(known)
 }
 
 /// Whether a removal has to wait for the comparison. A vault that can't be opened holds nobody up: its removals fail.
@@ -112,6 +170,14 @@ pub(super) fn holds_up(tx: &Tx<'_>, job: &Job) -> Result<bool, StoreError> {
     }
     let trouble = vaults::trouble_of(tx, &job.vault)?;
     Ok(!trouble.is_some_and(|trouble| trouble.closed))
+}
+
+/// Lets go on what waited for the comparison of a vault that can't be opened.
+///
+/// # Errors
+/// When the store fails.
+pub fn given_up(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<Vec<Effect>, StoreError> {
+    queue::dispatch(ctx, tx)
 }
 
 /// Until when nothing of a vault goes by its age.
@@ -145,7 +211,7 @@ pub fn take_in(
         .into_iter()
         .map(|item| (item.key(), item))
         .collect();
-    let now_known = known_snapshots(tx, vault)?;
+    let now_known = self::known(tx, vault)?.all;
     let (mut taken_in, mut of_strangers, mut strangers) = (0, 0, BTreeSet::new());
     for found in &survey.unknown {
         let job = found.snapshot.tag("job").unwrap_or_default();
@@ -258,4 +324,37 @@ fn settle(tx: &mut Tx<'_>, item: &Item) -> Result<(), StoreError> {
         tx.put(&item)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn names_alone_tell_whether_a_vault_has_to_be_surveyed() {
+        let known = Known {
+            all: set(&["a", "b", "gone", "going"]),
+            lost: set(&["gone"]),
+            removing: set(&["going"]),
+        };
+        for (present, strangers, agrees) in [
+            (&["a", "b"][..], &[][..], true),
+            (&["a", "b", "going"], &[], true),
+            (&["a"], &[], false),
+            (&["a", "b", "gone"], &[], false),
+            (&["a", "b", "new"], &[], false),
+            (&["a", "b", "other"], &["other"], true),
+            (&["a", "b", "other", "new"], &["other"], false),
+            (&["a", "b"], &["other"], false),
+            // What was nobody's is a point's now.
+            (&["a", "b"], &["b"], true),
+        ] {
+            let found = known.agrees(&set(present), &set(strangers));
+            assert_eq!(found, agrees, "{present:?} beside {strangers:?}");
+        }
+    }
 }

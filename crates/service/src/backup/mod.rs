@@ -75,7 +75,8 @@ use crate::vaults::VaultRow;
 pub use browse::{FilesPoint, FilesSource, files_source, restore_files};
 pub(crate) use comparison::held;
 pub use comparison::{
-    Comparison, comparison, is_settled, known_snapshots, take_in, want as want_comparison,
+    Comparison, Known, comparison, given_up as go_on_without_comparison, is_settled,
+    known as known_of, take_in, want as want_comparison,
 };
 pub use gauges::gauges;
 pub use questions::asked;

@@ -1,13 +1,13 @@
 //! What movers report, and what it means: rows appear and vanish on a mover's evidence and on nothing else.
 
-use kluis_vault::Event;
+use kluis_vault::{Event, FailureCode};
 
 use super::rows::{
     BackupWork, Copied, Fault, FilesMade, Item, Job, Kind, Phase, Saved, Stage, Work,
 };
 use super::{
-    bitmaps, endings, failure, instants, queue, restore, scheduler, scrubs, snapshot, stale,
-    transfer,
+    bitmaps, comparison, endings, failure, instants, queue, restore, scheduler, scrubs, snapshot,
+    stale, transfer,
 };
 use crate::core::{Context, Effect, MoverReport, What};
 use crate::store::{StoreError, Tx};
@@ -156,7 +156,13 @@ fn heard(
         }
         Event::Compared { .. } | Event::Diverged { .. } => stale::heard(event, job),
         Event::Disk { .. } | Event::Checked { .. } => {}
-        Event::Scrubbed { total, oldest, .. } => scrubs::read(*total, *oldest, ctx, tx, job)?,
+        Event::Scrubbed { total, oldest, .. } => {
+            scrubs::read(*total, *oldest, ctx, tx, job)?;
+            effects.extend(comparison::want_now(ctx, tx, &job.vault)?);
+        }
+        Event::SnapshotGone { .. } => {
+            effects.extend(comparison::want_now(ctx, tx, &job.vault)?);
+        }
         Event::Damage { .. } => scrubs::damage(event, ctx, tx, job)?,
         Event::Failed {
             code,
@@ -164,6 +170,10 @@ fn heard(
             recommendation,
         } => {
             let fault = failure::reported(*code, message, recommendation);
+            if *code == FailureCode::SnapshotNotFound {
+                // What the job was to read is not there: nor, perhaps, is more.
+                effects.extend(comparison::want_now(ctx, tx, &job.vault)?);
+            }
             if job.stage == Stage::Cancelling {
                 endings::cancel(ctx, tx, job)?;
             } else {

@@ -41,6 +41,13 @@ pub enum Effect {
         /// Their folder.
         folder: PathBuf,
     },
+    /// Compare a vault with the state, soon. Nothing is removed from it before.
+    CompareVault {
+        /// The vault.
+        vault: VaultKey,
+        /// The folder of its repository.
+        path: PathBuf,
+    },
     /// Run a job in a mover. Ends in [`MoverReport`]s for `file.job`.
     StartMover(JobFile),
     /// Remove what a restore had made before it was given up. Asked again until the files are gone.

@@ -51,6 +51,7 @@ fn name(what: &What) -> &'static str {
             Event::Forgotten { .. } => "Forgotten",
             Event::Checked { .. } => "Checked",
             Event::Scrubbed { .. } => "Scrubbed",
+            Event::SnapshotGone { .. } => "SnapshotGone",
             Event::Damage { .. } => "Damage",
             Event::Failed { .. } => "Failed",
             Event::Finished => "Finished",

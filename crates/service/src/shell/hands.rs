@@ -121,6 +121,7 @@ impl Hands {
                         tracing::warn!(%job, error = %kluis_vault::error::describe(&error), "a restore that was given up left files behind");
                     }
                 }
+                Order::Do(Effect::CompareVault { path, .. }) => self.keys.look_at(&path),
                 Order::Do(Effect::RemoveBitmaps { image }) => lanes.bitmaps.push(image),
                 Order::Do(Effect::RemoveSnapshots { folder }) => snapshots::remove(&folder),
                 Order::Do(Effect::StartMover(file)) => {
@@ -335,8 +336,8 @@ fn openable(what: What, keys: &Keys, vault: &Path) -> What {
     if !matches!(what, What::Event(Event::Saved { .. })) {
         return what;
     }
-    match keys.checked(vault) {
-        Ok(_) => what,
+    match keys.would_open(vault) {
+        Ok(()) => what,
         Err(error) => What::Event(failed(&error)),
     }
 }
@@ -376,6 +377,7 @@ fn repository(engine: &Engine, keys: &Keys, vaults: &Path, effect: Effect) {
         } => (vault, back, repositories::relocate(keys, &from, &to)),
         Effect::RemoveSnapshots { .. }
         | Effect::RemoveBitmaps { .. }
+        | Effect::CompareVault { .. }
         | Effect::StartMover(_)
         | Effect::RemoveFiles { .. }
         | Effect::KillMover { .. } => return,

@@ -11,7 +11,7 @@ use kluis_vault::{Header, MasterKey, VaultError, repository};
 use tokio::sync::Notify;
 
 use super::ServiceError;
-use super::passphrase::Passphrase;
+use super::passphrase::{Passphrase, Trouble};
 
 /// How many keys are derived at once.
 const AT_ONCE: usize = 2;
@@ -26,8 +26,21 @@ pub(super) struct Keys {
     derived: Condvar,
     /// The vaults that could not be opened when that was tried last.
     closed: Mutex<HashSet<PathBuf>>,
-    /// Told when one of them is news, or is open again.
+    /// What was wrong with the passphrase's file when it was looked at last.
+    trouble: Mutex<Option<Trouble>>,
+    /// What is to be looked at before its hour.
+    news: Mutex<News>,
+    /// Told when there is some.
     pub(super) changed: Notify,
+}
+
+/// What is to be looked at.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Every vault.
+    pub(super) all: bool,
+    /// Or these.
+    pub(super) vaults: HashSet<PathBuf>,
 }
 
 impl Keys {
@@ -42,6 +55,8 @@ impl Keys {
             deriving: Mutex::default(),
             derived: Condvar::new(),
             closed: Mutex::default(),
+            trouble: Mutex::default(),
+            news: Mutex::default(),
             changed: Notify::new(),
         };
         let mut closed = Vec::new();
@@ -86,9 +101,10 @@ impl Keys {
         Ok(key)
     }
 
-    /// The key of the vault at this path, once both copies of what opens it have been read back. What was lost or damaged is
-    /// written again; what can't be is an error, for nobody could open the vault after a restart.
+    /// The key of the vault at this path, once both copies of what opens it have been read back, and of the passphrase. What was
+    /// lost or damaged is written again; what of the vault can't be is an error, for nobody could open it after a restart.
     pub(super) fn checked(&self, vault: &Path) -> Result<MasterKey, VaultError> {
+        self.check_passphrase();
         let checked = self.check(vault);
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = match &checked {
@@ -96,9 +112,52 @@ impl Keys {
             Err(_) => closed.insert(vault.to_owned()),
         };
         if is_news {
-            self.changed.notify_one();
+            self.look_at(vault);
         }
         checked
+    }
+
+    /// Has a vault looked at soon.
+    pub(super) fn look_at(&self, vault: &Path) {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.vaults.insert(vault.to_owned());
+        drop(news);
+        self.changed.notify_one();
+    }
+
+    /// What is to be looked at now, once.
+    pub(super) fn news(&self) -> News {
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut news)
+    }
+
+    /// Reads the passphrase's file and its copy back, and writes again what is missing; what is wrong all the same is told of
+    /// every vault.
+    pub(super) fn check_passphrase(&self) -> Option<Trouble> {
+        // Held while it is written: one writes at a time.
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.passphrase.check();
+        if *known != found {
+            *known = found;
+            let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+            news.all = true;
+            drop(news);
+            self.changed.notify_one();
+        }
+        found
+    }
+
+    /// Whether what opens the vault at this path would open it after a restart.
+    pub(super) fn would_open(&self, vault: &Path) -> Result<(), VaultError> {
+        self.checked(vault)?;
+        if self.passphrase.is_kept() {
+            return Ok(());
+        }
+        Err(VaultError::Io {
+            doing: "write the passphrase of the vaults, which is in no file any more, to",
+            path: self.passphrase.file().to_owned(),
+            source: std::io::Error::other("what is there can't be read or replaced"),
+        })
     }
 
     fn check(&self, vault: &Path) -> Result<MasterKey, VaultError> {

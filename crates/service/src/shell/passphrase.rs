@@ -91,6 +91,17 @@ impl Passphrase {
         })
     }
 
+    /// Whether a file holds it from which the next start would have it. A person's file is that person's to keep.
+    pub(super) fn is_kept(&self) -> bool {
+        let Some(copy) = &self.copy else {
+            return true;
+        };
+        [&self.file, copy].into_iter().any(|file| {
+            let found = read(file).ok().flatten();
+            found.is_some_and(|text| *text == *self.text)
+        })
+    }
+
     /// Writes the file and its copy, where they are missing; a copy that holds another passphrase when this one is `proved`,
     /// for it has opened a vault.
     pub(super) fn keep(&self, proved: bool) -> std::io::Result<()> {

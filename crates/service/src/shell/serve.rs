@@ -215,7 +215,7 @@ impl Server {
             lock,
             ..
         } = self.ready;
-        let keys = Arc::clone(&hands.keys);
+        let (keys, kept) = (Arc::clone(&hands.keys), Arc::clone(&hands.keys));
         let (orders, engine) = (hands.orders.clone(), Arc::clone(&app.engine));
         let (alive, gone) = oneshot::channel::<()>();
         let working = std::thread::Builder::new()
@@ -282,6 +282,13 @@ impl Server {
                 .is_err()
         {
             tracing::error!("the thread that carries out effects could not be waited for");
+        }
+        // The last moment at which it is in memory.
+        if tokio::task::spawn_blocking(move || kept.check_passphrase())
+            .await
+            .is_err()
+        {
+            tracing::error!("the passphrase's file could not be looked at");
         }
         drop(lock);
         match ended {

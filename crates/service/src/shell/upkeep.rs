@@ -1,18 +1,21 @@
-//! Upkeep: once the service runs, every hour from then on, and when a job finds that a vault can't be opened or can be again,
-//! each vault is opened, both copies of what opens it are read back, and so is the passphrase's file. What is wrong with one
+//! Upkeep: once the service runs, and every hour from then on, each vault is opened, both copies of what opens it are read
+//! back, and so is the passphrase's file; and the names of its snapshots are compared with the state's. A vault of which a job
+//! finds that it can't be opened, or can be again, or has not what it is to have, is looked at at once. What is wrong with one
 //! vault is written down as that vault's trouble.
 //!
 //! On the machine's clock, whatever the service's is: files rot by it.
 
-use std::path::{Component, Path};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kluis_vault::{MasterKey, VaultError};
+use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::kept_files::KeptFiles;
-use super::keys::Keys;
+use super::keys::{Keys, News};
 use super::passphrase::Trouble;
 use super::snapshots;
 use crate::backup;
@@ -23,14 +26,26 @@ use crate::vaults::{self, RepositoryTrouble};
 /// How often everything is looked at.
 const EVERY: Duration = Duration::from_secs(3600);
 
+/// The names of snapshots that were looked at and are no recovery point's, by vault: they are not read again each hour.
+type Strangers = HashMap<PathBuf, BTreeSet<String>>;
+
 /// Looks after the vaults until the service stops.
 pub(super) async fn look_after(engine: Arc<Engine>, keys: Arc<Keys>) {
     let files = Arc::new(KeptFiles::of(&engine.data_dir));
+    let strangers = Arc::new(Mutex::new(Strangers::new()));
+    let everything = || News {
+        all: true,
+        ..News::default()
+    };
+    let mut news = everything();
+    let mut next = Instant::now() + EVERY;
     loop {
         let (at, with, files) = (Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&files));
+        let strangers = Arc::clone(&strangers);
         let looked = tokio::task::spawn_blocking(move || {
             files.check(&at);
-            all(&at, &with)
+            let mut strangers = strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            look(&at, &with, &news, &mut strangers)
         })
         .await;
         match looked {
@@ -40,16 +55,24 @@ pub(super) async fn look_after(engine: Arc<Engine>, keys: Arc<Keys>) {
             }
             Err(error) => tracing::error!(%error, "the vaults could not be looked after"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = keys.changed.notified() => {}
-        }
+        news = tokio::select! {
+            () = tokio::time::sleep_until(next) => {
+                next = Instant::now() + EVERY;
+                everything()
+            }
+            () = keys.changed.notified() => keys.news(),
+        };
     }
 }
 
-/// Looks at every vault, one after the other.
-fn all(engine: &Engine, keys: &Keys) -> Result<(), StoreError> {
-    let passphrase = keys.passphrase().check();
+/// Looks at the vaults, one after the other.
+fn look(
+    engine: &Engine,
+    keys: &Keys,
+    news: &News,
+    strangers: &mut Strangers,
+) -> Result<(), StoreError> {
+    let passphrase = keys.check_passphrase();
     if let Some(trouble) = passphrase {
         tracing::error!(file = %keys.passphrase().file().display(), "{}", words(trouble).1);
     }
@@ -57,9 +80,13 @@ fn all(engine: &Engine, keys: &Keys) -> Result<(), StoreError> {
         if engine.is_stopping() {
             return Ok(());
         }
-        let opened = keys
-            .checked(&path)
-            .and_then(|key| compare(engine, &vault, &path, &key));
+        if !news.all && !news.vaults.contains(&path) {
+            continue;
+        }
+        let opened = keys.checked(&path).and_then(|key| {
+            let strangers = strangers.entry(path.clone()).or_default();
+            compare(engine, &vault, &path, &key, strangers)
+        });
         told(engine, keys, &vault, &path, &opened, passphrase)?;
         sweep(engine, &vault, &path)?;
     }
@@ -88,29 +115,35 @@ fn sweep(engine: &Engine, vault: &VaultKey, repository: &Path) -> Result<(), Sto
     Ok(())
 }
 
-/// Compares a vault with the state, where that is due. Nothing holds the state up while the vault is read.
+/// Compares a vault with the state: by the names of its snapshots alone, unless they differ or more is due. Nothing holds the
+/// state up while the vault is read.
 fn compare(
     engine: &Engine,
     vault: &VaultKey,
     path: &Path,
     key: &MasterKey,
+    strangers: &mut BTreeSet<String>,
 ) -> Result<(), VaultError> {
     let failed = |error: &StoreError| {
         tracing::error!(vault = %vault, error = %crate::store::chain(error), "the vault could not be compared with the state");
     };
     let known = engine.read(|_, tx| {
-        let due = backup::comparison(tx, vault)?.due;
-        due.then(|| backup::known_snapshots(tx, vault)).transpose()
+        let is_due = backup::comparison(tx, vault)?.due;
+        Ok::<_, StoreError>((is_due, backup::known_of(tx, vault)?))
     });
-    let known = match known {
-        Ok(Some(known)) => known,
-        Ok(None) => return Ok(()),
+    let (is_due, known) = match known {
+        Ok(known) => known,
         Err(error) => {
             failed(&error);
             return Ok(());
         }
     };
+    if !is_due && known.agrees(&kluis_vault::snapshot_names(path, key)?, strangers) {
+        return Ok(());
+    }
+    let known = known.all;
     let survey = kluis_vault::survey(path, key, &known)?;
+    *strangers = survey.present.difference(&known).cloned().collect();
     for (snapshot, why) in &survey.unusable {
         tracing::warn!(vault = %vault, snapshot, why, "the vault has a snapshot that nobody knows and that can't be used; it is left alone");
     }
@@ -161,12 +194,14 @@ fn told(
         (Ok(()), None) => None,
     };
     let is_over = trouble.is_none();
-    let is_news = engine.write(|_, tx| {
+    let is_news = engine.write(|ctx, tx| {
         let is_news = vaults::found(tx, vault, trouble.clone())?;
+        let mut effects = Vec::new();
         if trouble.as_ref().is_some_and(|trouble| trouble.closed) {
             backup::want_comparison(tx, vault)?;
+            effects = backup::go_on_without_comparison(ctx, tx)?;
         }
-        Ok::<_, StoreError>((is_news, Vec::new()))
+        Ok::<_, StoreError>((is_news, effects))
     })?;
     match trouble {
         Some(trouble) if is_news => {
@@ -208,5 +243,35 @@ fn words(trouble: Trouble) -> (&'static str, &'static str, &'static str) {
             "The passphrase's file can't be read or written: after the next start no vault could be opened.",
             "Check the file, its permissions and its volume.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The table says what is sent.
+    #[test]
+    fn every_title_is_in_the_table_of_lost_files_md() {
+        let table = include_str!("../../../../docs/lost-files.md");
+        let vault = PathBuf::from("/vault");
+        let errors = [
+            VaultError::WrongPassphrase(vault.clone()),
+            VaultError::KeyMissing(vault.clone()),
+            VaultError::KeyDamaged(vault.clone()),
+            VaultError::ConfigMissing(vault.clone()),
+            VaultError::ConfigDamaged(vault.clone()),
+            VaultError::NotAVault(vault.clone()),
+            VaultError::NewerFormat(vault),
+        ];
+        let troubles = [Trouble::Missing, Trouble::Replaced, Trouble::Unreadable];
+        let titles = errors.iter().map(code_of);
+        for title in titles.chain(troubles.map(|trouble| words(trouble).0.to_owned())) {
+            let mut cells = table.lines().filter_map(|line| line.split(" | ").next());
+            let is_there = cells.any(|cell| cell.contains(&format!("`{title}`")));
+            assert!(is_there, "{title} is not in docs/lost-files.md");
+        }
     }
 }

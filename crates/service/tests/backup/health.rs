@@ -190,3 +190,45 @@ fn the_health_of_a_vault_is_a_document_of_its_own() {
     let answer = world.request(Method::PUT, &format!("/kluis/v1{VAULT}/health"), None);
     assert_eq!(answer.status, 405);
 }
+
+#[test]
+fn a_restore_that_does_not_find_its_snapshot_has_the_vault_compared() {
+    let mut world = protected();
+    let first = world.backup_to_the_vault();
+    world.succeed(&first);
+    world.settle();
+    let point = world.newest_point();
+    world.now += SignedDuration::from_hours(1);
+    let second = world.backup_to_the_vault();
+    world.succeed(&second);
+    world.settle();
+    let vault = std::path::Path::new("/data/vaults/shop-rg/shop-weu");
+    let kept = world.snapshots[vault].clone();
+    let vault = world.snapshots.get_mut(vault).unwrap();
+    vault.retain(|_, job| *job != first);
+    world.files.snapshots.borrow_mut().clear();
+    let path = format!("{ITEM}/recoveryPoints/{point}/restore");
+    let request = super::world::restore_request("shop-restored");
+    let restore = world.accept(Method::POST, &path, Some(&request));
+    world.fail(&restore, FailureCode::SnapshotNotFound);
+    let titles = |world: &mut World| {
+        let problems = of_vault(world)["problems"].as_array().unwrap().clone();
+        let title = |problem: &Value| problem["title"].as_str().unwrap().to_owned();
+        problems.iter().map(title).collect::<Vec<_>>()
+    };
+    let told = titles(&mut world);
+    assert!(
+        told.contains(&"RecoveryPointsMissing".to_owned()),
+        "{told:?}"
+    );
+    assert_eq!(of_item(&mut world).1, ["RecoveryPointsMissing"]);
+    let status = world.get(&format!("{ITEM}/recoveryPoints/{point}"))["properties"]["recoveryPointTierDetails"]
+        .clone();
+    assert!(status.to_string().contains("Deleted"), "{status}");
+
+    let vault = std::path::PathBuf::from("/data/vaults/shop-rg/shop-weu");
+    world.snapshots.insert(vault, kept);
+    world.scrub = Scrub::default();
+    world.live(24 * 31);
+    assert_eq!(of_item(&mut world).1, ["IaasVmHealthGreenDefault"]);
+}

@@ -255,6 +255,17 @@ impl World {
                     let before = self.movers.insert(file.job.clone(), file);
                     assert!(before.is_none(), "a job was given a second mover");
                 }
+                Effect::CompareVault { vault, path } => {
+                    let there = self.snapshots.get(&path).into_iter().flatten();
+                    let survey = kluis_vault::Survey {
+                        present: there.map(|(snapshot, _)| snapshot.clone()).collect(),
+                        ..kluis_vault::Survey::default()
+                    };
+                    self.run(|ctx, tx| {
+                        let known = backup::known_of(tx, &vault)?.all;
+                        backup::take_in(ctx, tx, &vault, &known, &survey)
+                    });
+                }
                 Effect::RemoveFiles { paths, .. } => {
                     let mut there = self.files.there.borrow_mut();
                     there.retain(|path| !paths.contains(path));

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kluis_service::Movers;
 use kluis_service::shell::Threads;
+use kluis_service::{Config, Movers, Scrub, start};
 use serde_json::{Value, json};
 
 use crate::movers::Site;
-use crate::shell::call;
+use crate::shell::{call, config};
 
 /// The comparison is made once the service runs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -139,6 +139,67 @@ fn points_that_the_vault_has_no_more_are_marked_and_given_back() {
         status(&third).as_deref() == Some("Valid")
     });
     third.running.shutdown().unwrap();
+}
+
+/// Moves all that is in a folder to another.
+fn move_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::rename(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn points_that_the_vault_loses_while_the_service_runs_are_marked_and_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("web-2-os.raw"), vec![1; 1 << 20]).unwrap();
+    let running = start(Config {
+        movers: Movers::Own(Box::new(Threads)),
+        scrub: Scrub::default(),
+        ..config(dir)
+    });
+    let site = Site::of(running.unwrap(), dir);
+    site.protect();
+    assert_eq!(site.back_up()["status"], "Completed");
+    let first = points(&site)[0]["name"].as_str().unwrap().to_owned();
+    let status = || {
+        let points = points(&site);
+        let first = points.iter().find(|point| point["name"] == first.as_str());
+        tier(first.unwrap(), "HardenedRP").unwrap()
+    };
+    let titles = || {
+        let path = format!("/kluis/v1{}/health", site.vault);
+        let headers = [("Authorization", site.token.as_str())];
+        let told = call(&site.running, dir, "GET", &path, &headers, "").body;
+        let problems = told["problems"].as_array().unwrap().clone();
+        let title = |problem: &Value| problem["title"].as_str().unwrap().to_owned();
+        problems.iter().map(title).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (status(), titles()),
+        ("Valid".to_owned(), Vec::<String>::new())
+    );
+    let there = dir.join("data/vaults/shop-rg/v1/snapshots");
+    let away = dir.join("away");
+
+    // A backup does not find what it was to lean on.
+    move_all(&there, &away);
+    let job = site.back_up();
+    assert!(job["status"].as_str().unwrap().starts_with("Completed"));
+    until("a backup did not notice", || status() == "Deleted");
+    assert_eq!(titles(), ["RecoveryPointsMissing", "StateDiffersFromVault"]);
+    let item = site.get(&site.item());
+    assert_eq!(
+        item["properties"]["healthStatus"], "ActionRequired",
+        "{item}"
+    );
+    // It is put back, and the next scrub sees it.
+    move_all(&away, &there);
+    advance(&site, dir, "P2D");
+    until("it was not given back", || status() == "Valid");
+    site.running.shutdown().unwrap();
 }
 
 #[test]

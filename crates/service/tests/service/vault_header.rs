@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use kluis_service::shell::Threads;
-use kluis_service::{Movers, ServiceError, start};
+use kluis_service::{Config, Movers, ServiceError, start};
 use serde_json::Value;
 
 use crate::movers::Site;
-use crate::shell::config;
+use crate::shell::{call, config};
+
+/// What is wrong is told soon, not at once.
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn site(dir: &Path) -> Site<'_> {
     Site::start(dir, Movers::Own(Box::new(Threads)))
@@ -179,4 +183,93 @@ fn the_passphrase_has_a_copy_and_a_replaced_one_is_told_with_the_place_of_the_ri
     assert_eq!(copy.as_ref(), Some(&twin));
     assert!(error.to_string().contains("copies/passphrase"), "{error}");
     assert_eq!(fs::read(&twin).unwrap(), right, "the right one stays");
+}
+
+/// The titles of what is wrong with the vault.
+fn problems(site: &Site<'_>, dir: &Path) -> Vec<String> {
+    let path = format!("/kluis/v1{}/health", site.vault);
+    let headers = [("Authorization", site.token.as_str())];
+    let told = call(&site.running, dir, "GET", &path, &headers, "").body;
+    let problems = told["problems"].as_array().unwrap().iter();
+    let titles = problems.map(|problem| problem["title"].as_str().unwrap().to_owned());
+    titles.filter(|title| title != "ScrubOff").collect()
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_passphrase_that_is_lost_while_the_service_runs_is_back_before_the_next_backup_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    disk(dir);
+    let running = site(dir);
+    running.protect();
+    assert_eq!(running.back_up()["status"], "Completed");
+    let file = dir.join("data/passphrase");
+    let twin = dir.join("data/copies/passphrase");
+    let right = fs::read(&file).unwrap();
+    let lose = || {
+        fs::remove_file(&file).unwrap();
+        fs::remove_file(&twin).unwrap();
+    };
+    let is_back = || fs::read(&file).unwrap() == right && fs::read(&twin).unwrap() == right;
+    lose();
+    assert_eq!(running.back_up()["status"], "Completed");
+    assert!(is_back(), "before a backup is complete");
+    // It can't be put back: a backup that nobody could read after a restart is none.
+    lose();
+    fs::create_dir(&file).unwrap();
+    fs::create_dir(&twin).unwrap();
+    let job = running.back_up();
+    assert_eq!(job["status"], "Failed", "{job}");
+    let is_told = || problems(&running, dir).contains(&"VaultPassphraseUnreadable".to_owned());
+    until("the vault did not say so", is_told);
+    fs::remove_dir(&file).unwrap();
+    fs::remove_dir(&twin).unwrap();
+    assert!(is_complete(&running.back_up()));
+    until("it was not over", || !is_told());
+    // The last moment at which it is in memory is the service's end.
+    lose();
+    running.running.shutdown().unwrap();
+    assert!(is_back(), "at the end");
+    let again = site(dir);
+    assert!(is_complete(&again.back_up()));
+    again.running.shutdown().unwrap();
+}
+
+#[test]
+fn a_passphrase_of_a_person_that_is_lost_is_told_at_the_next_job_and_written_by_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    disk(dir);
+    let file = dir.join("passphrase of ours");
+    fs::write(&file, "a passphrase").unwrap();
+    let running = start(Config {
+        movers: Movers::Own(Box::new(Threads)),
+        passphrase_file: Some(file.clone()),
+        ..config(dir)
+    });
+    let running = Site::of(running.unwrap(), dir);
+    running.protect();
+    assert_eq!(running.back_up()["status"], "Completed");
+    assert_eq!(problems(&running, dir), [String::new(); 0]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(running.back_up()["status"], "Completed");
+    let expected = ["VaultPassphraseMissing"];
+    until("the vault did not say so", || {
+        problems(&running, dir) == expected
+    });
+    assert!(!file.exists());
+    fs::write(&file, "a passphrase").unwrap();
+    assert!(is_complete(&running.back_up()));
+    until("it was not over", || problems(&running, dir).is_empty());
+    fs::remove_file(&file).unwrap();
+    running.running.shutdown().unwrap();
+    assert!(!file.exists());
 }
