@@ -44,11 +44,14 @@ fn look(
     if !always && Damage::load(&vault).is_empty() {
         return Ok(());
     }
+    let before = Damage::load(&vault);
     if let Some(alone) = Lock::alone(vault.path())? {
         repair::repair(&vault, &alone)?;
     }
     let _lock = Lock::shared(vault.path())?;
     let damage = Damage::load(&vault);
+    let mut repaired = before.packs.keys().collect::<Vec<_>>();
+    repaired.retain(|pack| !damage.packs.contains_key(pack));
     let points = damaged_points::find(&vault, &Index::for_reading(&vault)?)?;
     let packs = damage.packs.iter().map(|(pack, damaged)| {
         let lost = match &damaged.blobs {
@@ -68,6 +71,12 @@ fn look(
         packs: damage.packs.len() as u64,
         first: packs.chain(unreadable).take(MOST_TOLD).collect(),
         snapshots: points.snapshots,
+        repaired: repaired.len() as u64,
+        repaired_packs: repaired
+            .into_iter()
+            .take(MOST_TOLD)
+            .map(ToString::to_string)
+            .collect(),
     });
     Ok(())
 }

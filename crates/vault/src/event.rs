@@ -163,6 +163,12 @@ pub enum Event {
         first: Vec<String>,
         /// The snapshots that can't be restored whole.
         snapshots: Vec<DamagedSnapshot>,
+        /// Damaged packs that this job has repaired: what was sound of them is elsewhere, and they are gone.
+        #[serde(default)]
+        repaired: u64,
+        /// Some of these, by name: at most ten.
+        #[serde(default)]
+        repaired_packs: Vec<String>,
     },
     /// The job failed and left nothing half done behind.
     Failed {

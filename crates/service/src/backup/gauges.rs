@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use kluis_policy::State;
 
-use super::rows::{BitmapRemoval, ItemGlance, Job, OlderData, Point, Scrubs, Stage, VaultDamage};
+use super::rows::{
+    BitmapRemoval, DamageTotals, ItemGlance, Job, OlderData, Point, Scrubs, Stage, VaultDamage,
+};
 use super::stale;
 use crate::core::{ClockVerdict, Context, Gauge};
 use crate::store::{StoreError, Tx};
@@ -21,11 +23,12 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
         began.map_or(0.0, |began| seconds(began, ctx.now))
     };
     let scrubs = Scrubs::all(tx)?;
-    let unread = scrubs.iter().filter_map(|scrubs| scrubs.oldest).min();
+    let unread = scrubs.iter().filter_map(Scrubs::unread_since).min();
     let damaged = |count: &dyn Fn(&VaultDamage) -> u64| {
         let damage = scrubs.iter().filter_map(|scrubs| scrubs.damage.as_ref());
         damage.map(count).sum::<u64>() as f64
     };
+    let totals = DamageTotals::of(tx)?;
     let older = OlderData::all(tx)?;
     let older = older.iter().map(|told| stale::points(tx, told));
     let older = older.collect::<Result<Vec<_>, _>>()?.concat();
@@ -79,7 +82,7 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
         ),
         Gauge::one(
             "oldest_unread_seconds",
-            "How long ago the byte of all vaults was read that was read longest ago; 0 before the first scrub",
+            "How long ago the byte of all vaults was read that was read longest ago; of a vault that nobody has read yet, how long ago its first data came; 0 without any",
             unread.map_or(0.0, |oldest| seconds(oldest, ctx.now)),
         ),
         Gauge::by(
@@ -95,6 +98,26 @@ pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> 
                 ),
             ],
         ),
+        Gauge::by(
+            "damage_found",
+            "What of all vaults was found damaged since the service was first started: packs, and blobs without a whole copy",
+            "what",
+            [
+                ("Packs", totals.found_packs as f64),
+                ("Blobs", totals.found_blobs as f64),
+            ],
+        )
+        .total(),
+        Gauge::by(
+            "damage_repaired",
+            "What of that is damaged no more: stored anew, given back by its disk, or wanted by nobody any more",
+            "what",
+            [
+                ("Packs", totals.repaired_packs as f64),
+                ("Blobs", totals.repaired_blobs as f64),
+            ],
+        )
+        .total(),
         Gauge::one(
             "scrubs_failing",
             "Vaults whose last scrub could not read them",

@@ -11,7 +11,7 @@ use kluis_vault::{DamagedSnapshot, Event, ScrubTask, Task};
 
 use super::prepare::Next;
 use super::rows::{
-    Fault, Item, Job, Kind, Point, PointDamage, ScrubWork, Scrubs, VaultDamage, Work,
+    DamageTotals, Fault, Item, Job, Kind, Point, PointDamage, ScrubWork, Scrubs, VaultDamage, Work,
 };
 use super::{cleanup, jobs};
 use crate::core::{Context, Effect, VaultKey};
@@ -30,10 +30,18 @@ pub(super) fn begin(
     tx: &mut Tx<'_>,
     vault: &VaultKey,
 ) -> Result<(), StoreError> {
-    if Scrubs::find(tx, vault)?.is_none() {
-        tx.put(&new(ctx, vault))?;
+    let known = Scrubs::find(tx, vault)?;
+    if known.as_ref().is_some_and(|known| known.began.is_some()) {
+        return Ok(());
     }
-    Ok(())
+    // A vault of an earlier version may have data already.
+    let points = tx.list::<Point>(vault.as_str())?.into_iter();
+    let made = points
+        .filter(|point| point.hardened.is_some())
+        .map(|point| point.time);
+    let mut scrubs = known.unwrap_or_else(|| new(ctx, vault));
+    scrubs.began = made.chain([ctx.now]).min();
+    tx.put(&scrubs)
 }
 
 /// The same for every vault that has items.
@@ -50,6 +58,7 @@ fn new(ctx: &Context<'_>, vault: &VaultKey) -> Scrubs {
         next: after(ctx.now, interval(ctx).unwrap_or_default()),
         last: None,
         total: 0,
+        began: Some(ctx.now),
         oldest: None,
         failing: None,
         damage: None,
@@ -210,6 +219,8 @@ pub(super) fn damage(
         packs,
         first,
         snapshots,
+        repaired,
+        repaired_packs,
     } = event
     else {
         return Ok(());
@@ -224,6 +235,33 @@ pub(super) fn damage(
         first: first.clone(),
         snapshots: snapshots.iter().map(disks).collect(),
     };
+    let (packs_before, blobs_before) = before
+        .as_ref()
+        .map_or((0, 0), |before| (before.packs, before.blobs));
+    // What a job repaired of what it found was never told as damaged.
+    let with_repaired = packs.saturating_add(*repaired);
+    let news = DamageTotals {
+        found_packs: with_repaired.saturating_sub(packs_before),
+        found_blobs: blobs.saturating_sub(blobs_before),
+        repaired_packs: repaired.saturating_add(packs_before.saturating_sub(with_repaired)),
+        repaired_blobs: blobs_before.saturating_sub(*blobs),
+    };
+    if news.found_packs > 0 || news.found_blobs > 0 {
+        tracing::warn!(
+            vault = %job.vault, job = %job.id, packs = news.found_packs, blobs = news.found_blobs, points = snapshots.len(),
+            what = first.join(" "), repaired = repaired_packs.join(", "), "damage was found in the vault"
+        );
+    }
+    if news.repaired_packs > 0 || news.repaired_blobs > 0 {
+        tracing::warn!(
+            vault = %job.vault, job = %job.id, packs = news.repaired_packs, blobs = news.repaired_blobs,
+            repaired = repaired_packs.join(", "), left = *packs, points = snapshots.len(), "damage of the vault is repaired"
+        );
+    }
+    if news != DamageTotals::default() {
+        let totals = DamageTotals::of(tx)?;
+        tx.put(&totals.plus(&news))?;
+    }
     let more = before.as_ref().is_none_or(|before| before.packs < *packs);
     if *packs > 0 && more && job.kind != Kind::Scrub {
         // Where one byte is damaged, others may be.

@@ -225,6 +225,7 @@ pub fn holds_data(tx: &Tx<'_>) -> Result<bool, StoreError> {
 pub fn gauges(ctx: &Context<'_>, tx: &Tx<'_>) -> Result<Vec<Gauge>, StoreError> {
     let mut gauges = vaults::gauges(tx)?;
     gauges.extend(backup::gauges(ctx, tx)?);
+    gauges.extend(health::gauges(ctx, tx)?);
     Ok(gauges)
 }
 

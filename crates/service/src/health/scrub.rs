@@ -44,7 +44,7 @@ pub(super) fn problems(
     let late = |oldest: &jiff::Timestamp| {
         ctx.now.duration_since(*oldest) > period.saturating_add(PATIENCE)
     };
-    if let Some(oldest) = scrubs.oldest.filter(late) {
+    if let Some(oldest) = scrubs.unread_since().filter(late) {
         let message = format!(
             "Some of the vault has not been read since {oldest}; all of it is to be read within {} days.",
             period.as_hours() / 24
@@ -79,7 +79,7 @@ pub(super) fn to_json(
         "last": scrubs.and_then(|scrubs| scrubs.last).map(|at| at.to_string()),
         "next": next.map(|scrubs| scrubs.next.to_string()),
         "bytes": scrubs.map(|scrubs| scrubs.total),
-        "oldestUnread": scrubs.and_then(|scrubs| scrubs.oldest).map(|at| at.to_string()),
+        "oldestUnread": scrubs.and_then(Scrubs::unread_since).map(|at| at.to_string()),
         "damagedPacks": damage.map_or(0, |damage| damage.packs),
         "lostBlobs": damage.map_or(0, |damage| damage.blobs),
         "damagedPoints": damage.map_or(0, |damage| damage.snapshots.len()),

@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, prometheus_text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -254,11 +254,19 @@ impl Collector for Process {
 }
 
 fn encode(encoder: &mut DescriptorEncoder<'_>, gauge: &Gauge) -> fmt::Result {
-    let mut metric = encoder.encode_descriptor(gauge.name, gauge.help, None, MetricType::Gauge)?;
+    let kind = match gauge.is_total {
+        true => MetricType::Counter,
+        false => MetricType::Gauge,
+    };
+    let mut metric = encoder.encode_descriptor(gauge.name, gauge.help, None, kind)?;
     for (labels, value) in &gauge.values {
-        match labels.is_empty() {
-            true => metric.encode_gauge(value)?,
-            false => metric.encode_family(labels)?.encode_gauge(value)?,
+        match (labels.is_empty(), gauge.is_total) {
+            (true, false) => metric.encode_gauge(value)?,
+            (false, false) => metric.encode_family(labels)?.encode_gauge(value)?,
+            (true, true) => metric.encode_counter::<NoLabelSet, _, u64>(value, None)?,
+            (false, true) => metric
+                .encode_family(labels)?
+                .encode_counter::<NoLabelSet, _, u64>(value, None)?,
         }
     }
     Ok(())

@@ -8,6 +8,8 @@ pub(super) fn no_damage() -> Event {
         packs: 0,
         first: Vec::new(),
         snapshots: Vec::new(),
+        repaired: 0,
+        repaired_packs: Vec::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a vault holds is read again in time and in nobody's way, and what is found damaged is said until it is whole again.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use jiff::SignedDuration;
-use kluis_service::{OnDemand, Scrub};
+use kluis_service::{OnDemand, Scrub, core};
 use kluis_vault::{DamagedSnapshot, Event};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -40,7 +42,19 @@ fn damaged(jobs: &[String], disks: &[&str]) -> Event {
                 disks: disks.clone(),
             })
             .collect(),
+        repaired: 0,
+        repaired_packs: Vec::new(),
     }
+}
+
+/// The values of a gauge, by the words of its label.
+fn counts(world: &mut World, name: &str) -> BTreeMap<String, f64> {
+    let told = world.run(|ctx, tx| Ok((core::gauges(ctx, tx)?, Vec::new())));
+    let found = told.into_iter().find(|gauge| gauge.name == name).unwrap();
+    let values = found.values.into_iter();
+    values
+        .map(|(mut labels, value)| (labels.pop().unwrap().1, value))
+        .collect()
 }
 
 fn scrubs(world: &World) -> usize {
@@ -199,6 +213,99 @@ fn a_scrub_that_fails_says_so_and_tries_again() {
     );
     world.live(48);
     assert_eq!(health(&mut world)["problems"], json!([]));
+}
+
+#[test]
+fn damage_that_was_found_and_healed_leaves_a_trace() {
+    let mut world = scrubbed();
+    let first = world.backup_now();
+    world.succeed(&first);
+    let told = |world: &mut World| {
+        ["damage_found", "damage_repaired"].map(|name| {
+            let counts = counts(world, name);
+            (counts["Packs"], counts["Blobs"])
+        })
+    };
+    assert_eq!(told(&mut world), [(0.0, 0.0), (0.0, 0.0)]);
+    world.damage = Some(damaged(&[first], &["web-1-lun0"]));
+    let scrub = until_a_scrub(&mut world);
+    world.succeed(&scrub);
+    assert_eq!(told(&mut world), [(1.0, 1.0), (0.0, 0.0)]);
+    // The next backup stores the blob again and has the pack repaired; of another it was never told.
+    let next = world.backup_to_the_vault();
+    world.evidence(&next);
+    world.hear(
+        &next,
+        Event::Damage {
+            blobs: 0,
+            packs: 0,
+            first: Vec::new(),
+            snapshots: Vec::new(),
+            repaired: 2,
+            repaired_packs: vec!["1".to_owned(), "2".to_owned()],
+        },
+    );
+    world.hear(&next, Event::Finished);
+    world.exit(&next, Some(0));
+    assert_eq!(told(&mut world), [(2.0, 1.0), (2.0, 1.0)]);
+    // A disk that gives back what it had lost.
+    world.damage = Some(damaged(&["nobody".to_owned()], &[]));
+    let scrub = until_a_scrub(&mut world);
+    world.succeed(&scrub);
+    world.damage = None;
+    let scrub = until_a_scrub(&mut world);
+    world.succeed(&scrub);
+    assert_eq!(told(&mut world), [(3.0, 2.0), (3.0, 2.0)]);
+}
+
+#[test]
+fn what_nobody_has_ever_read_is_as_old_as_its_vault() {
+    const DAY: f64 = 86_400.0;
+    let mut world = World::new();
+    assert_eq!(unread(&mut world), 0.0, "there is nothing to be read");
+    world.protect();
+    let backup = world.backup_now();
+    world.succeed(&backup);
+    // Scrubs are off.
+    world.live(24 * 60);
+    assert_eq!(unread(&mut world), 60.0 * DAY);
+    // They begin, and never get a place.
+    world.scrub = Scrub::default();
+    let problems = health(&mut world)["problems"].clone();
+    assert_eq!(titles(&problems, "title"), ["ScrubBehind"]);
+    assert_eq!(problems[0]["since"], "2026-03-02T09:00:00Z");
+    let scrub = until_a_scrub(&mut world);
+    world.succeed(&scrub);
+    assert_eq!(unread(&mut world), 0.0);
+    assert_eq!(health(&mut world)["problems"], json!([]));
+}
+
+fn unread(world: &mut World) -> f64 {
+    let told = world.run(|ctx, tx| Ok((core::gauges(ctx, tx)?, Vec::new())));
+    let found = told
+        .iter()
+        .find(|gauge| gauge.name == "oldest_unread_seconds");
+    found.unwrap().values[0].1
+}
+
+#[test]
+fn the_problems_of_vaults_are_counted_by_their_titles() {
+    let mut world = World::new();
+    world.make_vault("shop-neu");
+    let problems = counts(&mut world, "vault_problems");
+    assert_eq!(problems["ScrubOff"], 2.0);
+    assert_eq!(problems["VaultKeyMissing"], 0.0, "there before it is one");
+    world.scrub = Scrub::default();
+    world.protect();
+    assert!(
+        counts(&mut world, "vault_problems")
+            .values()
+            .all(|count| *count == 0.0)
+    );
+    let scrub = until_a_scrub(&mut world);
+    world.fail(&scrub, kluis_vault::FailureCode::Io);
+    let problems = counts(&mut world, "vault_problems");
+    assert_eq!((problems["ScrubFailed"], problems["ScrubOff"]), (1.0, 0.0));
 }
 
 /// What becomes of a machine's points and of the vault that they are in.

@@ -103,6 +103,8 @@ fn one_damaged_chunk_is_found_takes_its_points_and_is_healed_by_the_next_backup(
     assert_eq!(read, MIB);
     assert!(stored > MIB, "{stored}");
     assert_eq!(damage(&events), Some((0, 0, BTreeMap::new())), "{events:?}");
+    let is_repair = |event: &Event| matches!(event, Event::Damage { repaired: 1, repaired_packs, .. } if repaired_packs.len() == 1);
+    assert!(events.iter().any(is_repair), "{events:?}");
     place.assert_clean();
     for (job, snapshot) in [("r3", first), ("r4", second)] {
         let (restored, _) = place.restore(job, &snapshot, &["os", "data"]);

@@ -29,5 +29,5 @@ pub(crate) use policy::Policy;
 pub(crate) use restore_work::{
     FilesMade, FilesWork, Goal, InPlace, Paper, Papers, RestoreDisk, RestoreWork,
 };
-pub(crate) use scrub_work::{ScrubWork, Scrubs, VaultDamage};
+pub(crate) use scrub_work::{DamageTotals, ScrubWork, Scrubs, VaultDamage};
 pub(crate) use tracked_image::{BitmapRemoval, TrackedImage};

@@ -28,7 +28,9 @@ pub(crate) struct Scrubs {
     pub(crate) last: Option<Timestamp>,
     /// Bytes of the vault's packs, as of then.
     pub(crate) total: u64,
-    /// Since when the byte that was read longest ago has not been.
+    /// Since when the vault can have had anything to be read.
+    pub(crate) began: Option<Timestamp>,
+    /// Since when the byte that was read longest ago has not been; nothing where the vault was empty, or was never read.
     pub(crate) oldest: Option<Timestamp>,
     /// Why the last scrub failed, and since when they do.
     pub(crate) failing: Option<(Timestamp, Fault)>,
@@ -48,6 +50,47 @@ pub(crate) struct VaultDamage {
     pub(crate) first: Vec<String>,
     /// The snapshots that can't be restored whole, each with its damaged disks; none are named where all are in doubt.
     pub(crate) snapshots: BTreeMap<String, Vec<String>>,
+}
+
+/// What of all vaults was ever found damaged, and what became whole again: stored anew, given back by the disk, or wanted by
+/// nobody any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DamageTotals {
+    pub(crate) found_packs: u64,
+    pub(crate) found_blobs: u64,
+    pub(crate) repaired_packs: u64,
+    pub(crate) repaired_blobs: u64,
+}
+
+impl Row for DamageTotals {
+    const TABLE: &'static str = "meta";
+
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+
+    fn vault(&self) -> String {
+        String::new()
+    }
+}
+
+impl DamageTotals {
+    const KEY: &'static str = "damageTotals";
+
+    /// Until now.
+    pub(crate) fn of(tx: &Tx<'_>) -> Result<Self, StoreError> {
+        Ok(tx.get(Self::KEY)?.unwrap_or_default())
+    }
+
+    pub(crate) fn plus(&self, more: &Self) -> Self {
+        Self {
+            found_packs: self.found_packs.saturating_add(more.found_packs),
+            found_blobs: self.found_blobs.saturating_add(more.found_blobs),
+            repaired_packs: self.repaired_packs.saturating_add(more.repaired_packs),
+            repaired_blobs: self.repaired_blobs.saturating_add(more.repaired_blobs),
+        }
+    }
 }
 
 impl Row for Scrubs {
@@ -72,6 +115,11 @@ impl Scrubs {
     /// Those of a vault, if they have begun.
     pub(crate) fn find(tx: &Tx<'_>, vault: &VaultKey) -> Result<Option<Self>, StoreError> {
         tx.get(&Self::key_of(vault))
+    }
+
+    /// Since when nobody has read some of the vault: also where nobody ever has.
+    pub(crate) fn unread_since(&self) -> Option<Timestamp> {
+        self.oldest.or(self.last).or(self.began)
     }
 
     /// Those of all vaults.
