@@ -223,7 +223,7 @@ pub struct VaultHealth {
     /// How many recovery points cannot be restored whole, because something that they need is damaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damaged_points: Option<u32>,
-    /// How many recovery points are kept beyond their end, until a person lets them go.
+    /// How many recovery points are kept beyond their end, until a person confirms the clock or their time has certainly passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_back_expiries: Option<u32>,
 }
