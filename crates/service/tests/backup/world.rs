@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use kluis_service::backup::{self, Saved};
 use kluis_service::core::{
     self, ClockTrust, Context, Effect, Facts, Ids, InstantRestore, MoverReport, OnDemand,
-    Principal, Query, RepositoryReport, Request, Response, Role, Scrub, What,
+    Principal, Query, RepositoryReport, Request, Response, Role, Scrub, VaultKey, What,
 };
 use kluis_service::extension;
 use kluis_service::inventory::{
@@ -222,33 +222,21 @@ impl World {
         done
     }
 
+    fn repository(&mut self, vault: VaultKey, made: bool) {
+        let report = RepositoryReport {
+            vault,
+            made,
+            result: Ok(()),
+        };
+        self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::CreateRepository { vault, .. } => {
-                    let report = RepositoryReport {
-                        vault,
-                        made: true,
-                        result: Ok(()),
-                    };
-                    self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
-                }
-                Effect::RemoveRepository { vault, .. } => {
-                    let report = RepositoryReport {
-                        vault,
-                        made: false,
-                        result: Ok(()),
-                    };
-                    self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
-                }
-                Effect::MoveRepository { vault, back, .. } => {
-                    let report = RepositoryReport {
-                        vault,
-                        made: back,
-                        result: Ok(()),
-                    };
-                    self.run(|ctx, tx| Ok(((), core::on_repository(&report, ctx, tx)?)));
-                }
+                Effect::CreateRepository { vault, .. } => self.repository(vault, true),
+                Effect::RemoveRepository { vault, .. } => self.repository(vault, false),
+                Effect::MoveRepository { vault, back, .. } => self.repository(vault, back),
                 Effect::StartMover(file) => {
                     self.started
                         .push(format!("{} {}", word(&file.task), file.job));

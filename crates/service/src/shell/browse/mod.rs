@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::engine::Engine;
 use super::http::App;
 use super::keys::Keys;
-use crate::backup;
+use crate::backup::{self, FilesSource};
 use crate::core::{Refusal, Request};
 use crate::extension::{self, Asked, Verb};
 use shelf::Shelf;
@@ -66,6 +66,12 @@ impl Browser {
         let refusal = |error: VaultError| {
             if error.code() == FailureCode::VaultDamaged {
                 suspect(engine, &asked);
+            }
+            if let (VaultError::SnapshotNotFound(_), FilesSource::Vault { path, .. }) =
+                (&error, &source)
+            {
+                // What is not there is told at once.
+                self.keys.look_at(path);
             }
             refusal(error)
         };
