@@ -161,7 +161,7 @@ impl NewQcow2 {
             while placed.next_if(|placed| placed.bytes.end <= at).is_some() {}
             let placed = placed.peek()?;
             let host = at.checked_sub(placed.bytes.start);
-            Some(host.map_or(0, |within| placed.host + within | COPIED))
+            Some(host.map_or(0, |within| (placed.host + within) | COPIED))
         })
     }
 
