@@ -4,18 +4,7 @@ use kluis_arm::error::code;
 use serde_json::{Value, json};
 
 use crate::core::Refusal;
-use crate::vaults::{put_over, refuse_keys, spell};
-
-/// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
-const OURS: [&str; 7] = [
-    "provisioningState",
-    "resourceMoveState",
-    "resourceMoveDetails",
-    "isVaultProtectedByResourceGuard",
-    "secureScore",
-    "bcdrSecurityLevel",
-    "replicatedRegions",
-];
+use crate::vaults::{Only, copy_settings, only_settings, refuse_keys, spell, take_settings};
 
 /// The properties that a vault has whose body says nothing but where it keeps its data.
 pub(super) fn of_a_new_vault() -> Value {
@@ -35,10 +24,17 @@ pub(super) fn of_a_new_vault() -> Value {
     })
 }
 
+/// A vault's settings without what an older version took of those that it does nothing by: they are as they are in a new vault.
+fn settled(stored: &Value) -> Value {
+    let mut all = of_a_new_vault();
+    copy_settings(&mut all, stored, &SETTINGS);
+    all
+}
+
 /// What follows from a vault's settings, beside them: how well it is guarded against those who would destroy what is in it, and
 /// where else its data are, which is nowhere.
 pub(super) fn with_consequences(properties: &Value) -> Value {
-    let mut all = properties.clone();
+    let mut all = settled(properties);
     let (score, level) = match () {
         () if is(&all, SOFT_DELETE, "Off") => ("None", "Poor"),
         () if is(&all, SOFT_DELETE, "AlwaysOn") && is_immutable(&all) => ("Adequate", "Good"),
@@ -48,12 +44,7 @@ pub(super) fn with_consequences(properties: &Value) -> Value {
     all["bcdrSecurityLevel"] = json!(level);
     all["replicatedRegions"] = json!([]);
     spell(&mut all, &WORDS);
-    if let Some(security) = all["securitySettings"].as_object_mut() {
-        // What an older version took of a key that did nothing.
-        security.shift_remove("encryptionSettings");
-        let approval = security.entry("multiUserAuthorization");
-        approval.or_insert_with(|| json!("Disabled"));
-    }
+    all["securitySettings"]["multiUserAuthorization"] = json!("Disabled");
     all
 }
 
@@ -63,23 +54,37 @@ fn is_immutable(properties: &Value) -> bool {
 
 /// Puts what a body's `properties` say over what there is, and refuses what is not understood or can't be undone.
 pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal> {
-    let old = properties.clone();
-    let said = match said {
-        Value::Null => return check(&old, properties),
-        Value::Object(said) => said,
-        _ => {
-            return Err(Refusal::bad_request(
-                code::INVALID_REQUEST_CONTENT,
-                "'properties' must be a JSON object.",
-            ));
-        }
-    };
-    let security = said.get("securitySettings").unwrap_or(&Value::Null);
-    refuse_keys(&security["encryptionSettings"])?;
-    for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
-        put_over(&mut properties[key.as_str()], value);
+    let old = settled(properties);
+    *properties = old.clone();
+    if said.is_null() {
+        return check(&old, properties);
     }
-    check(&old, properties)
+    if !said.is_object() {
+        return Err(Refusal::bad_request(
+            code::INVALID_REQUEST_CONTENT,
+            "'properties' must be a JSON object.",
+        ));
+    }
+    refuse_keys(&said["securitySettings"]["encryptionSettings"])?;
+    only_settings(said, &ONLY, "UserErrorOperationNotSupported")?;
+    take_settings(properties, said, &SETTINGS)?;
+    check(&old, properties)?;
+    only_what_is_known_of_stores(properties);
+    Ok(())
+}
+
+/// What would be shown and do nothing.
+const ONLY: [Only; 1] = [Only {
+    pointer: "/featureSettings/crossRegionRestoreSettings/state",
+    value: "Disabled",
+    because: "keeps a vault in its one region, and restores there alone. Leave it out; copies elsewhere are made of the vault's own folder",
+}];
+
+fn only_what_is_known_of_stores(properties: &mut Value) {
+    let stores = properties["storageSettings"].as_array_mut();
+    for store in stores.into_iter().flatten() {
+        *store = json!({ "datastoreType": store["datastoreType"], "type": store["type"] });
+    }
 }
 
 fn check(old: &Value, new: &Value) -> Result<(), Refusal> {
@@ -127,14 +132,9 @@ fn check(old: &Value, new: &Value) -> Result<(), Refusal> {
             "The vault's immutability is locked: it can't be changed any more.",
         ));
     }
-    let geo = |settings: &[Value]| settings.iter().any(|one| is(one, "/type", "GeoRedundant"));
-    // The published example has cross region restore beside local redundancy; it is taken when the vault is made.
-    let turned_on = is(new, CROSS_REGION, "Enabled") && is(old, CROSS_REGION, "Disabled");
-    let is_new = old["storageSettings"].is_null();
-    if left(CROSS_REGION, "Enabled") || turned_on && !is_new && !geo(settings) {
-        return Err(Refusal::bad_request(
-            "UserErrorCrossRegionRestoreStateChangeNotAllowed",
-            "Cross region restore needs a vault that is GeoRedundant, and stays on once it is.",
+    if left(CROSS_SUBSCRIPTION, "PermanentlyDisabled") {
+        return Err(refused(
+            "Restores of this vault into other subscriptions are permanently disabled: that can't be changed any more.",
         ));
     }
     Ok(())
@@ -143,15 +143,23 @@ fn check(old: &Value, new: &Value) -> Result<(), Refusal> {
 const SOFT_DELETE: &str = "/securitySettings/softDeleteSettings/state";
 const DAYS: &str = "/securitySettings/softDeleteSettings/retentionDurationInDays";
 const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";
-const CROSS_REGION: &str = "/featureSettings/crossRegionRestoreSettings/state";
 const CROSS_SUBSCRIPTION: &str = "/featureSettings/crossSubscriptionRestoreSettings/state";
 const ALERTS: &str = "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures";
 
+/// Every setting that a client can choose.
+const SETTINGS: [&str; 6] = [
+    ALERTS,
+    "/storageSettings",
+    SOFT_DELETE,
+    DAYS,
+    IMMUTABILITY,
+    CROSS_SUBSCRIPTION,
+];
+
 /// The settings that are one of a few words, with those. "Enabled" is the published example's word for a soft delete that is on.
-const WORDS: [(&str, &[&str]); 5] = [
+const WORDS: [(&str, &[&str]); 4] = [
     (SOFT_DELETE, &["On", "Off", "AlwaysOn", "Enabled"]),
     (IMMUTABILITY, &["Disabled", "Unlocked", "Locked"]),
-    (CROSS_REGION, &["Enabled", "Disabled"]),
     (
         CROSS_SUBSCRIPTION,
         &["Enabled", "Disabled", "PermanentlyDisabled"],

@@ -1,9 +1,11 @@
 //! What is configured below a vault: storage and soft delete. Each is a view of the vault's own properties.
 
 use http::Method;
+use kluis_arm::error::code;
 use serde_json::{Value, json};
 
 use super::identity::Left;
+use super::settings::{Only, only};
 use super::{KIND, VaultRow, encryption, extended_info, properties, usages};
 use crate::backup;
 use crate::core::{Answer, Context, Refusal, Request, Response, VaultPath};
@@ -49,11 +51,9 @@ fn storage(
         let redundancy = [&said["storageModelType"], &said["storageType"]]
             .into_iter()
             .find(|value| !value.is_null());
-        let crossing = said["crossRegionRestoreFlag"]
-            .as_bool()
-            .map(|on| if on { "Enabled" } else { "Disabled" });
+        not_offered(&said)?;
         let body = json!({ "properties": { "redundancySettings": {
-            "standardTierStorageRedundancy": redundancy, "crossRegionRestore": crossing,
+            "standardTierStorageRedundancy": redundancy,
         } } });
         save(&mut vault, &body, locked, ctx, tx)?;
     }
@@ -61,7 +61,6 @@ fn storage(
         return Ok(Response::empty(204));
     }
     let redundancy = vault.redundancy();
-    let crossing = vault.properties["redundancySettings"]["crossRegionRestore"] == "Enabled";
     Ok(Response::ok(part(
         at,
         "backupstorageconfig",
@@ -69,10 +68,38 @@ fn storage(
         &json!({
             "storageModelType": redundancy, "storageType": redundancy,
             "storageTypeState": if locked { "Locked" } else { "Unlocked" },
-            "crossRegionRestoreFlag": crossing, "dedupState": "Disabled", "xcoolState": "Disabled",
+            "crossRegionRestoreFlag": false, "dedupState": "Disabled", "xcoolState": "Disabled",
         }),
     )))
 }
+
+/// Refuses what would be answered as done and is not.
+fn not_offered(said: &Value) -> Result<(), Refusal> {
+    let crossing = &said["crossRegionRestoreFlag"];
+    if !crossing.is_null() && *crossing != json!(false) {
+        return Err(Refusal::bad_request(
+            code::NOT_SUPPORTED,
+            format!(
+                "'crossRegionRestoreFlag' is {crossing}; this service keeps a vault in its one region, and restores there alone. It can only \
+                 be false: leave it out; copies elsewhere are made of the vault's own folder."
+            ),
+        ));
+    }
+    only(said, &STORES, code::NOT_SUPPORTED)
+}
+
+const STORES: [Only; 2] = [
+    Only {
+        pointer: "/dedupState",
+        value: "Disabled",
+        because: "keeps what is alike once in every vault, and has no switch for it",
+    },
+    Only {
+        pointer: "/xcoolState",
+        value: "Disabled",
+        because: "has no colder storage",
+    },
+];
 
 fn soft_delete(
     request: &Request,

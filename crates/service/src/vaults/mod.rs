@@ -13,6 +13,7 @@ mod one;
 mod properties;
 mod repository;
 mod row;
+mod settings;
 mod trouble;
 mod usages;
 
@@ -30,9 +31,12 @@ pub use gauges::gauges;
 pub(crate) use identity::{Left, merged as identity};
 pub(crate) use one::etag;
 pub use one::one;
-pub(crate) use properties::{name as vault_name, put_over, spell, tags};
+pub(crate) use properties::{name as vault_name, spell, tags};
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
+pub(crate) use settings::{
+    Only, copy as copy_settings, only as only_settings, take as take_settings,
+};
 pub use trouble::{RepositoryTrouble, found, repositories, trouble_of};
 pub(crate) use usages::count;
 

@@ -356,15 +356,16 @@ impl VaultRow {
         left: Left,
         ctx: &Context<'_>,
     ) -> Result<(), Refusal> {
-        let mut properties = self.properties.clone();
+        let before = properties::settled(&self.properties);
+        let mut properties = before.clone();
         properties::merge(&mut properties, &body["properties"])?;
-        properties::check(&self.properties, &properties, locked)?;
+        properties::check(&before, &properties, locked)?;
         self.properties = properties;
         if let Some(tags) = body.get("tags").filter(|tags| !tags.is_null()) {
             self.tags = properties::tags(tags)?;
         }
         if let Some(sku) = body.get("sku").filter(|sku| sku["name"].is_string()) {
-            self.sku = sku.clone();
+            self.sku = properties::sku(sku);
         }
         if let Some(identity) = body.get("identity") {
             self.identity = identity::merged(self.identity.as_ref(), identity, left, ctx)?;

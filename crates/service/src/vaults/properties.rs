@@ -3,23 +3,9 @@
 use kluis_arm::error::code;
 use serde_json::{Value, json};
 
+use super::settings::{Only, copy, only, take};
 use super::{VaultRow, encryption};
 use crate::core::Refusal;
-
-/// What the service alone decides; a body that names them is not wrong, since clients send back what they read.
-const OURS: [&str; 10] = [
-    // What it may say is what is so.
-    "encryption",
-    "provisioningState",
-    "backupStorageVersion",
-    "privateEndpointStateForBackup",
-    "privateEndpointStateForSiteRecovery",
-    "privateEndpointConnections",
-    "secureScore",
-    "bcdrSecurityLevel",
-    "moveState",
-    "regionOfChoiceSettings",
-];
 
 /// The properties that Azure gives a vault whose body says nothing.
 pub(super) fn of_a_new_vault() -> Value {
@@ -51,9 +37,21 @@ pub(super) fn of_a_new_vault() -> Value {
     })
 }
 
+/// A vault's settings without what an older version took of those that it does nothing by: they are as they are in a new vault.
+pub(super) fn settled(stored: &Value) -> Value {
+    let mut all = of_a_new_vault();
+    copy(
+        &mut all,
+        stored,
+        &["/provisioningState", "/backupStorageVersion"],
+    );
+    copy(&mut all, stored, &SETTINGS);
+    all
+}
+
 /// What follows from a vault's settings, beside them: how well it is guarded against those who would destroy what is in it.
 pub(super) fn with_consequences(vault: &VaultRow) -> Value {
-    let mut all = vault.properties.clone();
+    let mut all = settled(&vault.properties);
     let always = is(&all, SOFT_DELETE, "AlwaysON");
     let (score, level) = match (vault.is_immutable(), always) {
         (true, true) => ("Adequate", "Good"),
@@ -70,10 +68,6 @@ pub(super) fn with_consequences(vault: &VaultRow) -> Value {
         && let Some(days) = all.pointer_mut(SOFT_DELETE_DAYS)
     {
         *days = json!(0);
-    }
-    if let Some(all) = all.as_object_mut() {
-        // What an older version took of a key that did nothing.
-        all.shift_remove("encryption");
     }
     all
 }
@@ -109,23 +103,27 @@ pub(crate) fn tags(tags: &Value) -> Result<Value, Refusal> {
     ))
 }
 
-/// Puts what a body's `properties` say over what there is, member by member.
+/// The members of a price tier that ARM knows.
+pub(super) fn sku(said: &Value) -> Value {
+    let known = ["name", "tier", "family", "size", "capacity"].into_iter();
+    let known = known.filter(|name| said[name].is_string());
+    known.map(|name| (name, said[name].clone())).collect()
+}
+
+/// Puts what a body's `properties` say over what there is, setting by setting.
 pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal> {
-    let Some(said) = said.as_object() else {
-        return if said.is_null() {
-            Ok(())
-        } else {
-            Err(Refusal::bad_request(
-                code::INVALID_REQUEST_CONTENT,
-                "'properties' must be a JSON object.",
-            ))
-        };
-    };
-    encryption::of_a_vault(said.get("encryption").unwrap_or(&Value::Null))?;
-    not_offered(said)?;
-    for (key, value) in said.iter().filter(|(key, _)| !OURS.contains(&key.as_str())) {
-        put_over(&mut properties[key.as_str()], value);
+    if said.is_null() {
+        return Ok(());
     }
+    if !said.is_object() {
+        return Err(Refusal::bad_request(
+            code::INVALID_REQUEST_CONTENT,
+            "'properties' must be a JSON object.",
+        ));
+    }
+    encryption::of_a_vault(&said["encryption"])?;
+    only(said, &ONLY, code::NOT_SUPPORTED)?;
+    take(properties, said, &SETTINGS)?;
     // A vault without soft delete shows 0 days; a client that sends them back asks for nothing.
     if is(properties, SOFT_DELETE, "Disabled")
         && properties.pointer(SOFT_DELETE_DAYS) == Some(&json!(0))
@@ -136,37 +134,30 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Refuses what would be shown and do nothing: nobody looks for threats in what is backed up, and a vault protects what is in its region.
-fn not_offered(said: &serde_json::Map<String, Value>) -> Result<(), Refusal> {
-    let member = |name: &str| said.get(name).unwrap_or(&Value::Null);
-    let scan = &member("securitySettings")["sourceScanConfiguration"]["state"];
-    let region = &member("regionOfChoiceSettings")["status"];
-    for (name, value, what) in [
-        (
-            "securitySettings.sourceScanConfiguration.state",
-            scan,
-            "looks for threats in no source",
-        ),
-        (
-            "regionOfChoiceSettings.status",
-            region,
-            "backs up what is in a vault's own region alone",
-        ),
-    ] {
-        let is_off = value
-            .as_str()
-            .is_some_and(|word| word.eq_ignore_ascii_case("Disabled"));
-        if !is_off && !value.is_null() {
-            return Err(Refusal::bad_request(
-                code::NOT_SUPPORTED,
-                format!(
-                    "'properties.{name}' is {value}; this service {what}, so that it can only be 'Disabled'."
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
+/// What would be shown and do nothing.
+const ONLY: [Only; 4] = [
+    Only {
+        pointer: "/securitySettings/sourceScanConfiguration/state",
+        value: "Disabled",
+        because: "looks for threats in no source",
+    },
+    Only {
+        pointer: "/regionOfChoiceSettings/status",
+        value: "Disabled",
+        because: "backs up what is in a vault's own region alone",
+    },
+    Only {
+        pointer: "/redundancySettings/crossRegionRestore",
+        value: "Disabled",
+        because: "keeps a vault in its one region, and restores there alone. Leave it out; copies elsewhere are made of the vault's own folder",
+    },
+    Only {
+        pointer: "/publicNetworkAccess",
+        value: "Enabled",
+        because: "has no private endpoints: it answers at its one address whoever reaches that. Leave it out, and let the network in front of it \
+                  (a firewall, a NetworkPolicy) say who does",
+    },
+];
 
 /// Writes words as Azure spells them, however they were sent: clients compare what they read by letter.
 pub(crate) fn spell(all: &mut Value, words: &[(&str, &[&str])]) {
@@ -185,19 +176,6 @@ pub(crate) fn spell(all: &mut Value, words: &[(&str, &[&str])]) {
 fn is(of: &Value, pointer: &str, word: &str) -> bool {
     let found = of.pointer(pointer).and_then(Value::as_str);
     found.is_some_and(|found| found.eq_ignore_ascii_case(word))
-}
-
-/// Puts a value over another, member by member; a null says nothing.
-pub(crate) fn put_over(old: &mut Value, new: &Value) {
-    match (old.as_object_mut(), new) {
-        (_, Value::Null) => {}
-        (Some(old), Value::Object(new)) => {
-            for (key, value) in new {
-                put_over(old.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        _ => *old = new.clone(),
-    }
 }
 
 /// Refuses properties that are not understood, and changes that Azure does not allow. `locked`: something was protected.
@@ -255,17 +233,20 @@ pub(super) fn check(old: &Value, new: &Value, locked: bool) -> Result<(), Refusa
             "The vault's immutability is locked: it can't be changed any more.",
         ));
     }
-    if text(new, CROSS_REGION) == "enabled" && text(new, REDUNDANCY) != "georedundant" {
+    if text(old, CROSS_SUBSCRIPTION) == "permanentlydisabled"
+        && text(new, CROSS_SUBSCRIPTION) != "permanentlydisabled"
+    {
         return Err(Refusal::bad_request(
-            "UserErrorCrossRegionRestoreStateChangeNotAllowed",
-            "Cross region restore needs a vault whose redundancy is GeoRedundant.",
+            code::INVALID_INPUT,
+            "Restores of this vault into other subscriptions are permanently disabled: that can't be changed any more.",
         ));
     }
     Ok(())
 }
 
 const REDUNDANCY: &str = "/redundancySettings/standardTierStorageRedundancy";
-const CROSS_REGION: &str = "/redundancySettings/crossRegionRestore";
+const CROSS_SUBSCRIPTION: &str =
+    "/restoreSettings/crossSubscriptionRestoreSettings/crossSubscriptionRestoreState";
 /// The days of a soft delete that nobody set.
 const SOFT_DELETE_DEFAULT_DAYS: u32 = 14;
 /// The storage that a vault gets with its first registered machine; before, it is `Unassigned`.
@@ -279,34 +260,46 @@ const IMMUTABILITY: &str = "/securitySettings/immutabilitySettings/state";
 const SWITCH: &[&str] = &["Enabled", "Disabled"];
 const SOFT_DELETE_STATES: &[&str] = &["Enabled", "Disabled", "AlwaysON"];
 
+const ENHANCED_SECURITY: &str = "/securitySettings/softDeleteSettings/enhancedSecurityState";
+const ALERTS: [&str; 5] = [
+    "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures",
+    "/monitoringSettings/azureMonitorAlertSettings/alertsForAllReplicationIssues",
+    "/monitoringSettings/azureMonitorAlertSettings/alertsForAllFailoverIssues",
+    "/monitoringSettings/classicAlertSettings/alertsForCriticalOperations",
+    "/monitoringSettings/classicAlertSettings/emailNotificationsForSiteRecovery",
+];
+
+/// Every setting that a client can choose.
+const SETTINGS: [&str; 11] = [
+    REDUNDANCY,
+    SOFT_DELETE,
+    SOFT_DELETE_DAYS,
+    ENHANCED_SECURITY,
+    IMMUTABILITY,
+    CROSS_SUBSCRIPTION,
+    ALERTS[0],
+    ALERTS[1],
+    ALERTS[2],
+    ALERTS[3],
+    ALERTS[4],
+];
+
 /// The settings that are one of a few words, with those.
 const WORDS: [(&str, &[&str]); 10] = [
     (
         REDUNDANCY,
         &["GeoRedundant", "LocallyRedundant", "ZoneRedundant"],
     ),
-    (CROSS_REGION, SWITCH),
     (SOFT_DELETE, SOFT_DELETE_STATES),
-    (
-        "/securitySettings/softDeleteSettings/enhancedSecurityState",
-        SOFT_DELETE_STATES,
-    ),
+    (ENHANCED_SECURITY, SOFT_DELETE_STATES),
     (IMMUTABILITY, &["Disabled", "Unlocked", "Locked"]),
-    ("/publicNetworkAccess", SWITCH),
     (
-        "/restoreSettings/crossSubscriptionRestoreSettings/crossSubscriptionRestoreState",
+        CROSS_SUBSCRIPTION,
         &["Enabled", "Disabled", "PermanentlyDisabled"],
     ),
-    (
-        "/monitoringSettings/azureMonitorAlertSettings/alertsForAllJobFailures",
-        SWITCH,
-    ),
-    (
-        "/monitoringSettings/azureMonitorAlertSettings/alertsForAllReplicationIssues",
-        SWITCH,
-    ),
-    (
-        "/monitoringSettings/classicAlertSettings/alertsForCriticalOperations",
-        SWITCH,
-    ),
+    (ALERTS[0], SWITCH),
+    (ALERTS[1], SWITCH),
+    (ALERTS[2], SWITCH),
+    (ALERTS[3], SWITCH),
+    (ALERTS[4], SWITCH),
 ];

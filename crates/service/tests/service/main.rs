@@ -33,6 +33,7 @@ mod store;
 mod system_clock;
 mod upgrade;
 mod vault_header;
+mod vault_settings;
 mod vaults;
 mod wire_answers;
 mod world;

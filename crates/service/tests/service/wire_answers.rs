@@ -105,7 +105,7 @@ fn a_word_is_answered_as_azure_spells_it_however_it_was_sent() {
             "immutabilitySettings": {"state": "unlocked"},
             "softDeleteSettings": {"softDeleteState": "AlwaysOn", "enhancedSecurityState": "ALWAYSON"},
         },
-        "publicNetworkAccess": "disabled",
+        "publicNetworkAccess": "enabled",
         "redundancySettings": {"standardTierStorageRedundancy": "locallyredundant"},
     }});
     assert_eq!(world.call("PATCH", VAULT, Some(sent)).status, 202);
@@ -118,7 +118,7 @@ fn a_word_is_answered_as_azure_spells_it_however_it_was_sent() {
     let soft_delete = &security["softDeleteSettings"];
     assert_eq!(soft_delete["softDeleteState"], "AlwaysON");
     assert_eq!(soft_delete["enhancedSecurityState"], "AlwaysON");
-    assert_eq!(told["publicNetworkAccess"], "Disabled");
+    assert_eq!(told["publicNetworkAccess"], "Enabled");
     assert_eq!(
         told["redundancySettings"]["standardTierStorageRedundancy"],
         "LocallyRedundant"
