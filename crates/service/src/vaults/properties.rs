@@ -123,13 +123,13 @@ pub(super) fn merge(properties: &mut Value, said: &Value) -> Result<(), Refusal>
     }
     encryption::of_a_vault(&said["encryption"])?;
     only(said, &ONLY, code::NOT_SUPPORTED)?;
+    let before = properties.clone();
     take(properties, said, &SETTINGS)?;
-    // A vault without soft delete shows 0 days; a client that sends them back asks for nothing.
-    if is(properties, SOFT_DELETE, "Disabled")
-        && properties.pointer(SOFT_DELETE_DAYS) == Some(&json!(0))
-        && let Some(days) = properties.pointer_mut(SOFT_DELETE_DAYS)
-    {
-        *days = json!(SOFT_DELETE_DEFAULT_DAYS);
+    // A vault without soft delete shows 0 days; a client that sends them back asks for nothing, and has the days again that there
+    // were when it turns soft delete on.
+    let off = is(&before, SOFT_DELETE, "Disabled") || is(properties, SOFT_DELETE, "Disabled");
+    if off && properties.pointer(SOFT_DELETE_DAYS) == Some(&json!(0)) {
+        copy(properties, &before, &[SOFT_DELETE_DAYS]);
     }
     Ok(())
 }

@@ -21,6 +21,21 @@ fn properties(world: &mut World, vault: &str) -> Value {
     world.get(vault).body.unwrap()["properties"].clone()
 }
 
+fn protect(world: &mut World) {
+    let machine = "iaasvmcontainerv2;shop-rg;web-1";
+    let item = format!(
+        "{VAULT}/backupFabrics/Azure/protectionContainers/IaasVMContainer;{machine}/protectedItems/VM;{machine}"
+    );
+    let group = VAULT.split("/providers").next().unwrap();
+    let body = json!({"properties": {
+        "protectedItemType": "Microsoft.Compute/virtualMachines",
+        "sourceResourceId": format!("{group}/providers/Microsoft.Compute/virtualMachines/web-1"),
+        "policyId": format!("{VAULT}/backupPolicies/DefaultPolicy"),
+    }});
+    let answer = world.call("PUT", &item, Some(body));
+    assert_eq!(answer.status, 202, "{:?}", answer.body);
+}
+
 #[test]
 fn a_setting_that_does_nothing_is_refused_by_name_with_the_way_out() {
     let mut world = World::with_vaults();
@@ -179,4 +194,58 @@ fn what_is_permanent_stays() {
         let told = properties(&mut world, vault);
         assert_eq!(told.pointer(pointer), Some(&json!("PermanentlyDisabled")));
     }
+}
+
+/// A vault shows no days while its soft delete is off. They are there again when it is turned on, however a client does that.
+#[test]
+fn the_days_of_soft_delete_outlive_its_being_off() {
+    let settings = |state: &str, days: Value| {
+        json!({"properties": {"securitySettings": {"softDeleteSettings": {
+            "softDeleteState": state, "softDeleteRetentionPeriodInDays": days,
+        }}}})
+    };
+    let on = |days: Value| json!({"properties": {"softDeleteFeatureState": "Enabled", "softDeleteRetentionPeriodInDays": days}});
+    let config = format!("{VAULT}/backupconfig/vaultconfig");
+    // Azure shows 0 of a vault that has had something in it.
+    let turned_off = || {
+        let mut world = World::with_vault();
+        protect(&mut world);
+        world.call("PATCH", VAULT, Some(settings("Enabled", json!(30))));
+        world.call("PATCH", VAULT, Some(settings("Disabled", Value::Null)));
+        assert_eq!(days(&mut world), 0);
+        world
+    };
+    let mut own = turned_off().get(VAULT).body.unwrap();
+    let mut world = turned_off();
+    assert_eq!(world.call("PUT", VAULT, Some(own.clone())).status, 200);
+    assert_eq!(days(&mut world), 0);
+    world.call("PATCH", VAULT, Some(settings("Enabled", Value::Null)));
+    assert_eq!(days(&mut world), 30, "its own body, then the state");
+
+    own["properties"]["securitySettings"]["softDeleteSettings"]["softDeleteState"] =
+        json!("Enabled");
+    for (what, method, path, body) in [
+        ("its own body, with another state", "PUT", VAULT, own),
+        ("its config, with 0 days", "PUT", &config, on(json!(0))),
+        (
+            "its config, without days",
+            "PATCH",
+            &config,
+            on(Value::Null),
+        ),
+    ] {
+        let mut world = turned_off();
+        let answer = world.call(method, path, Some(body));
+        assert_eq!(answer.status, 200, "{what}: {:?}", answer.body);
+        assert_eq!(days(&mut world), 30, "{what}");
+    }
+    // Nobody asks for 0 days of a soft delete that is on.
+    let mut world = World::with_vault();
+    let refused = world.call("PATCH", VAULT, Some(settings("Enabled", json!(0))));
+    assert_eq!(refused.status, 400);
+}
+
+fn days(world: &mut World) -> Value {
+    let told = properties(world, VAULT);
+    told["securitySettings"]["softDeleteSettings"]["softDeleteRetentionPeriodInDays"].clone()
 }
