@@ -183,7 +183,7 @@ fn remarks(point: &Point) -> String {
 }
 
 /// Where the keys of an encrypted machine are. Azure keeps copies of them besides; this service has none to give.
-fn key_and_secret(keys: &Keys, ctx: &Context<'_>) -> Value {
+pub(super) fn key_and_secret(keys: &Keys, ctx: &Context<'_>) -> Value {
     let (vault, secret, key) = inventory::in_vault(keys, ctx);
     let mut found = json!({ "bekDetails": { "secretUrl": secret, "secretVaultId": vault } });
     if let Some(key) = key {

@@ -168,6 +168,59 @@ fn points_tell_what_the_machine_was() {
     );
 }
 
+/// A point says where its keys are, and clients send that along. Another key would not be used, and is refused by its name.
+#[test]
+fn row_31_a_restore_that_names_keys_names_those_of_its_point() {
+    let (mut world, path) = of(keyed);
+    let points = world.get(&format!("{ITEM}/recoveryPoints"));
+    let shown = &points["value"][0]["properties"]["keyAndSecret"];
+    let (kek, bek) = (&shown["kekDetails"], &shown["bekDetails"]);
+    let details = json!({
+        "encryptionEnabled": true,
+        "kekUrl": kek["keyUrl"], "kekVaultId": kek["keyVaultId"],
+        "secretKeyUrl": bek["secretUrl"], "secretKeyVaultId": bek["secretVaultId"],
+    });
+    let said = |details: Value| {
+        with(
+            restore_request("shop-restored"),
+            "encryptionDetails",
+            details,
+        )
+    };
+    for (name, value) in [
+        (
+            "kekUrl",
+            "https://other-kv.vault.azure.net/keys/web-1-kek/1",
+        ),
+        ("kekUrl", "https://shop-kv.vault.azure.net/keys/web-1-kek2"),
+        (
+            "secretKeyUrl",
+            "https://shop-kv.vault.azure.net/secrets/other",
+        ),
+        ("kekVaultId", "/x"),
+        ("secretKeyVaultId", "/x"),
+    ] {
+        let mut other = details.clone();
+        other[name] = json!(value);
+        let refused = world.refused(Method::POST, &path, Some(&said(other)));
+        assert!(
+            refused.starts_with("400 BMSUserErrorInvalidInput"),
+            "{refused}"
+        );
+        let told = [format!("'encryptionDetails.{name}'"), value.to_owned()];
+        assert!(told.iter().all(|told| refused.contains(told)), "{refused}");
+    }
+    // A version of the key is the key.
+    let mut versioned = details.clone();
+    versioned["kekUrl"] =
+        json!("https://SHOP-kv.vault.azure.net/keys/web-1-kek/0767b348bb1a4c07baa6c4ec0055d2b3");
+    for details in [details, versioned, json!({"encryptionEnabled": true})] {
+        let job = world.accept(Method::POST, &path, Some(&said(details)));
+        world.settle();
+        assert_eq!(world.job(&job)["status"], "Completed");
+    }
+}
+
 /// Azure says "partial" of every machine with a premium disk that was recorded, also where all its disks are.
 #[test]
 fn points_tell_of_premium_disks_and_go_on_to_when_those_are_others() {

@@ -348,6 +348,122 @@ fn what_a_restore_names_outside_of_the_vault_has_to_be_there() {
     world.accept(Method::POST, &path, Some(&body));
 }
 
+/// What would be asked for and silently not given.
+#[test]
+fn what_a_restore_asks_for_besides_is_refused_by_name_where_it_is_not_done() {
+    let (mut world, path) = with_a_point();
+    let account = |name: &str| {
+        let group = group("shop-rg");
+        json!({"targetStorageAccountId": format!("{group}/providers/Microsoft.Storage/storageAccounts/{name}")})
+    };
+    let access = format!(
+        "{}/providers/Microsoft.Compute/diskAccesses/nope",
+        group("shop-rg")
+    );
+    let network = |option: &str, access: &str| json!({"targetDiskNetworkAccessOption": option, "targetDiskAccessId": access});
+    let wrong = [
+        (
+            "identityBasedRestoreDetails",
+            account("nope"),
+            "targetStorageAccountId",
+        ),
+        (
+            "identityBasedRestoreDetails",
+            json!({"targetStorageAccountId": "nope"}),
+            "targetStorageAccountId",
+        ),
+        (
+            "targetDiskNetworkAccessSettings",
+            network("EnablePrivateAccessForAllDisks", &access),
+            "targetDiskAccessId",
+        ),
+        (
+            "targetDiskNetworkAccessSettings",
+            network("EnablePrivateAccessForAllDisks", ""),
+            "targetDiskNetworkAccessOption",
+        ),
+        (
+            "targetDiskNetworkAccessSettings",
+            network("SameAsOnSourceDisks", &access),
+            "targetDiskAccessId",
+        ),
+        (
+            "targetDiskNetworkAccessSettings",
+            network("EnableSomeAccess", ""),
+            "targetDiskNetworkAccessOption",
+        ),
+        (
+            "extendedLocation",
+            json!({"name": "losangeles", "type": "EdgeZone"}),
+            "extendedLocation",
+        ),
+        ("extendedLocation", json!("losangeles"), "extendedLocation"),
+        (
+            "encryptionDetails",
+            json!({"encryptionEnabled": true, "kekUrl": "https://kv.vault.azure.net/keys/k/1"}),
+            "encryptionEnabled",
+        ),
+        (
+            "encryptionDetails",
+            json!({"kekUrl": "https://kv.vault.azure.net/keys/k/1"}),
+            "kekUrl",
+        ),
+        (
+            "encryptionDetails",
+            json!({"secretKeyVaultId": "/x"}),
+            "secretKeyVaultId",
+        ),
+        ("targetDomainNameId", json!("/x"), "targetDomainNameId"),
+        ("affinityGroup", json!("x"), "affinityGroup"),
+        (
+            "originalStorageAccountOption",
+            json!(true),
+            "originalStorageAccountOption",
+        ),
+    ];
+    for (field, value, name) in wrong {
+        for body in [
+            restore_request("shop-restored"),
+            new_machine("web-9"),
+            in_place(None),
+        ] {
+            let body = with(body, field, value.clone());
+            let refused = world.refused(Method::POST, &path, Some(&body));
+            assert!(refused.starts_with("400 "), "{field}: {refused}");
+            assert!(refused.contains(name), "{name}: {refused}");
+            let way_out = ["eave it out", "orrect '", "one of", "must be the id of"];
+            assert!(
+                way_out.iter().any(|word| refused.contains(word)),
+                "{refused}"
+            );
+        }
+    }
+    let mut said = String::new();
+    for (field, value) in [
+        ("identityBasedRestoreDetails", account("nope")),
+        (
+            "targetDiskNetworkAccessSettings",
+            network("EnablePrivateAccessForAllDisks", &access),
+        ),
+        (
+            "extendedLocation",
+            json!({"name": "losangeles", "type": "EdgeZone"}),
+        ),
+        ("encryptionDetails", json!({"encryptionEnabled": true})),
+    ] {
+        let body = with(restore_request("shop-restored"), field, value);
+        let refused = world.refused(Method::POST, &path, Some(&body));
+        writeln!(said, "{refused}").unwrap();
+    }
+    expect![[r#"
+        400 UserErrorStorageAccountNotFound: The storage account 'nope' of resource group 'shop-rg' does not exist; a restore is staged in one that does. Correct 'identityBasedRestoreDetails.targetStorageAccountId', or list it in the inventory under storageAccounts.
+        400 UserErrorDiskAccessNotFound: There is no disk access '/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shop-rg/providers/Microsoft.Compute/diskAccesses/nope', which 'targetDiskNetworkAccessSettings.targetDiskAccessId' names: the inventory has none, and what is restored would not be private by it. Leave it out.
+        400 BMSUserErrorNotSupported: 'extendedLocation' is {"name":"losangeles","type":"EdgeZone"}; this service restores in the vault's region alone, which has no edge zones. Leave it out.
+        400 BMSUserErrorInvalidInput: 'encryptionDetails.encryptionEnabled' is true, but 'web-1' was not encrypted when the recovery point was made, and nothing is encrypted by a restore. Leave it out.
+    "#]]
+    .assert_eq(&said);
+}
+
 #[test]
 fn what_newer_clients_say_besides_is_taken() {
     let (mut world, path) = with_a_point();

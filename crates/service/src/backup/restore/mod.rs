@@ -4,6 +4,7 @@
 //! A restore that fails or is cancelled leaves nothing: no row was written, and its files are removed.
 
 pub(super) mod abandon;
+mod besides;
 mod choice;
 mod evidence;
 pub(super) mod files;
@@ -55,6 +56,9 @@ pub(super) fn trigger(
     preflight::point(&point, tx)?;
     let source = estate::vm(ctx, tx, &item.resource_group, &item.vm)?;
     preflight::encryption(&wanted, &point, source.as_ref(), ctx)?;
+    if let Some(details) = &wanted.encryption {
+        besides::encryption(details, &point, source.as_ref(), ctx)?;
+    }
     zone::there(&wanted.zone, &vault.location)?;
     let asked = Asked {
         item: &item,

@@ -8,7 +8,7 @@ use super::abandon;
 use super::wanted::{Luns, Target, Wanted};
 use crate::core::{Context, Refusal};
 use crate::estate;
-use crate::inventory::{self, Encryption, VirtualMachine, same};
+use crate::inventory::{self, Encryption, Keys, VirtualMachine, same};
 use crate::store::{Row as _, StoreError, Tx};
 
 /// The item can be restored from, and no other operation holds it. One that transfers a newer point to the vault is in
@@ -124,11 +124,7 @@ fn keys_are_there(
     source: Option<&VirtualMachine>,
     ctx: &Context<'_>,
 ) -> Result<(), Refusal> {
-    let keys = match &point.shape {
-        Some(shape) => shape.keys.as_ref(),
-        None => source.and_then(|vm| vm.keys.as_ref()),
-    };
-    match keys.and_then(|keys| inventory::missing(ctx.inventory, keys)) {
+    match keys(point, source).and_then(|keys| inventory::missing(ctx.inventory, keys)) {
         None => Ok(()),
         Some(what) => Err(Refusal::bad_request(
             "UserErrorKeyVaultSecretOrKeyNotFound",
@@ -137,6 +133,14 @@ fn keys_are_there(
                 point.vm
             ),
         )),
+    }
+}
+
+/// Where the machine's keys were when the point was made; where nobody wrote that down, where they are now.
+pub(super) fn keys<'a>(point: &'a Point, source: Option<&'a VirtualMachine>) -> Option<&'a Keys> {
+    match &point.shape {
+        Some(shape) => shape.keys.as_ref(),
+        None => source.and_then(|vm| vm.keys.as_ref()),
     }
 }
 

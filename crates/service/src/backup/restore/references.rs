@@ -1,6 +1,8 @@
 //! What a restore names outside of the vault: Azure looks each of it up before it takes the request, and so does this service. What is
 //! green here and refused there would be found out in the hour in which it is needed.
 
+use kluis_arm::id::StorageAccountId;
+
 use super::super::discovery;
 use super::wanted::{Identity, Wanted};
 use crate::core::{Context, Refusal};
@@ -10,9 +12,11 @@ use crate::vaults::VaultRow;
 /// The kinds of storage account that have page blobs, which disks are staged in.
 const STAGING_KINDS: [&str; 2] = ["Storage", "StorageV2"];
 
-/// The storage account, the identity and the encryption set are there.
+/// The storage accounts, the identity and the encryption set are there.
 pub(super) fn exist(wanted: &Wanted, vault: &VaultRow, ctx: &Context<'_>) -> Result<(), Refusal> {
-    staging(wanted, vault, ctx)?;
+    for (name, account) in &wanted.accounts {
+        staging(name, account, vault, ctx)?;
+    }
     if let Some(identity) = &wanted.identity {
         is_of_the_vault(identity, vault)?;
     }
@@ -28,17 +32,20 @@ pub(super) fn exist(wanted: &Wanted, vault: &VaultRow, ctx: &Context<'_>) -> Res
     }
 }
 
-fn staging(wanted: &Wanted, vault: &VaultRow, ctx: &Context<'_>) -> Result<(), Refusal> {
-    let (group, name) = (
-        wanted.staging.resource_group.as_str(),
-        wanted.staging.name.as_str(),
-    );
+/// `member` names it.
+fn staging(
+    member: &str,
+    named: &StorageAccountId,
+    vault: &VaultRow,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
+    let (group, name) = (named.resource_group.as_str(), named.name.as_str());
     let Some((account, region)) = ctx.inventory.storage_account(group, name) else {
         return Err(Refusal::bad_request(
             "UserErrorStorageAccountNotFound",
             format!(
                 "The storage account '{name}' of resource group '{group}' does not exist; a restore is staged in one that does. \
-                 Correct 'storageAccountId', or list it in the inventory under storageAccounts."
+                 Correct '{member}', or list it in the inventory under storageAccounts."
             ),
         ));
     };

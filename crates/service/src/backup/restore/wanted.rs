@@ -2,10 +2,11 @@
 
 use kluis_arm::error::code;
 use kluis_arm::id::{Name, ResourceGroupId, StorageAccountId, SubnetId, VirtualNetworkId, VmId};
-use kluis_arm::restore::{RecoveryType, RestoreRequest, VmRestoreRequest};
+use kluis_arm::restore::{EncryptionDetails, RecoveryType, RestoreRequest, VmRestoreRequest};
 
 use super::super::items::Named;
 use super::super::{discovery, refusals};
+use super::besides;
 use crate::core::{Context, Refusal};
 use crate::vaults::VaultRow;
 
@@ -13,14 +14,21 @@ use crate::vaults::VaultRow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) staging: StorageAccountId,
+    /// Every storage account that is named, with the member that names it.
+    pub(super) accounts: Accounts,
     /// As whom the vault is to write, where that is said.
     pub(super) identity: Option<Identity>,
     /// The disk encryption set whose key is to encrypt what is made.
     pub(super) encryption_set: Option<String>,
+    /// How the machine is encrypted inside, where something is said of that.
+    pub(super) encryption: Option<EncryptionDetails>,
     pub(super) luns: Luns,
     pub(super) zone: ZoneChoice,
     pub(super) target: Target,
 }
+
+/// Storage accounts, each with the member that names it.
+type Accounts = Vec<(&'static str, StorageAccountId)>;
 
 /// Where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +84,13 @@ pub(super) fn read(
 ) -> Result<Wanted, Refusal> {
     let wanted = of_a_machine(request)?;
     consistent(&wanted, named, point, vault)?;
+    besides::done(&wanted)?;
     let luns = wanted.restore_disk_lun_list.clone();
+    let (staging, accounts) = accounts(&wanted, ctx)?;
     Ok(Wanted {
-        staging: staging(&wanted, ctx)?,
+        staging,
+        accounts,
+        encryption: wanted.encryption_details.clone(),
         identity: identity(&wanted),
         encryption_set: encryption_set(&wanted),
         luns: luns.map_or(Luns::All, Luns::These),
@@ -146,20 +158,36 @@ fn consistent(
     }
 }
 
-/// The staging account: where it always was, or where clients that restore as the vault's identity put it.
-fn staging(wanted: &VmRestoreRequest, ctx: &Context<'_>) -> Result<StorageAccountId, Refusal> {
+/// The staging account, where it always was, or where clients that restore as the vault's identity put it; and both where both are
+/// named.
+fn accounts(
+    wanted: &VmRestoreRequest,
+    ctx: &Context<'_>,
+) -> Result<(StorageAccountId, Accounts), Refusal> {
+    const FIRST: &str = "storageAccountId";
     let by_identity = wanted.identity_based_restore_details.as_ref();
     let by_identity = by_identity.and_then(|details| details.target_storage_account_id.as_deref());
-    let text = said(wanted.storage_account_id.as_deref())
-        .or(said(by_identity))
-        .unwrap_or_default();
-    let id: StorageAccountId = text.parse().map_err(|_| {
-        refusals::invalid_input(format!(
-            "'storageAccountId' must be the id of the storage account to stage in; it is '{text}'."
-        ))
-    })?;
-    here(&id.subscription, "storageAccountId", ctx)?;
-    Ok(id)
+    let mut accounts = Vec::new();
+    for (name, text) in [
+        (FIRST, wanted.storage_account_id.as_deref()),
+        (
+            "identityBasedRestoreDetails.targetStorageAccountId",
+            by_identity,
+        ),
+    ] {
+        if let Some(text) = said(text) {
+            let id: StorageAccountId =
+                required(Some(text), name, "the storage account to stage in")?;
+            here(&id.subscription, name, ctx)?;
+            accounts.push((name, id));
+        }
+    }
+    match accounts.first() {
+        Some((_, staging)) => Ok((staging.clone(), accounts)),
+        None => {
+            required(None, FIRST, "the storage account to stage in").map(|none| (none, accounts))
+        }
+    }
 }
 
 fn identity(wanted: &VmRestoreRequest) -> Option<Identity> {
@@ -299,6 +327,6 @@ fn here(subscription: &Name, field: &str, ctx: &Context<'_>) -> Result<(), Refus
 }
 
 /// A text that says something: clients write the empty one for none.
-fn said(text: Option<&str>) -> Option<&str> {
+pub(super) fn said(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }
