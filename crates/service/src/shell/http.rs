@@ -21,7 +21,7 @@ use super::engine::Engine;
 use super::guesses::Guesses;
 use super::limits::Limits;
 use super::metrics::Counters;
-use super::recorded::{Asked, Caller, Code, Id, recorded};
+use super::recorded::{self, Asked, Caller, Code, Id, recorded};
 use super::shares::{Full, Share, Shares};
 use super::sign_in::{SignIn, Told};
 use super::throttle::Throttle;
@@ -87,7 +87,7 @@ pub(super) fn secure(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(healthy))
         .route("/metadata/endpoints", get(metadata))
-        .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route(recorded::TOKEN, post(token))
         .route(
             "/{tenant}/v2.0/.well-known/openid-configuration",
             get(openid),
@@ -101,7 +101,7 @@ pub(super) fn secure(app: Arc<App>) -> Router {
 pub(super) fn plain(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(healthy))
-        .route("/msi/token", get(managed))
+        .route(recorded::MANAGED, get(managed))
         .fallback(nothing)
         .layer(from_fn_with_state(Arc::clone(&app), recorded))
         .with_state(app)
@@ -164,7 +164,7 @@ async fn token(
         }
         Err(refusal) => {
             app.signed_in(&asked, None, refusal.status, Some(refusal.code.clone()));
-            app.respond(refusal.response())
+            told(app.respond(refusal.response()))
         }
     }
 }
@@ -314,7 +314,7 @@ impl App {
             .guesses
             .wait(peer.ip(), identity, failed, Instant::now());
         tokio::time::sleep(wait).await;
-        self.json(told.status, &told.body)
+        self::told(self.json(told.status, &told.body))
     }
 
     async fn request(
@@ -432,6 +432,12 @@ impl App {
         }
         wire
     }
+}
+
+/// Says of an answer that the trail has it.
+fn told(mut response: Response) -> Response {
+    response.extensions_mut().insert(recorded::Told);
+    response
 }
 
 /// Why a caller is not served just now.

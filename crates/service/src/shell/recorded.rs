@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
@@ -26,6 +26,14 @@ pub(super) struct Code(pub(super) String);
 /// A request's own id, in an answer's extensions.
 #[derive(Debug, Clone)]
 pub(super) struct Id(pub(super) String);
+
+/// Of an answer that the trail has already: an attempt to sign in.
+#[derive(Debug, Clone)]
+pub(super) struct Told;
+
+/// Where clients sign in with a secret or a token of another's, and where a machine's own does.
+pub(super) const TOKEN: &str = "/{tenant}/oauth2/v2.0/token";
+pub(super) const MANAGED: &str = "/msi/token";
 
 /// The longest path and id of a client's that a line repeats, in characters.
 const LONGEST: usize = 2048;
@@ -70,9 +78,18 @@ impl Asked {
         }
     }
 
+    fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// Whether it asks whether the service is there, and what it is.
+    fn is_probe(&self) -> bool {
+        self.is_read() && ["/healthz", "/metadata/endpoints"].contains(&self.path.as_str())
+    }
+
     /// Whether the trail tells of it whatever comes of it.
     fn is_told(&self, reads: bool) -> bool {
-        let is_read = matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let is_read = self.is_read();
         // What is read out of a recovery point is a copy of somebody's data.
         let takes_data = extension::is_of(&self.path) && self.path.contains("/recoveryPoints/");
         !is_read || takes_data || reads
@@ -88,10 +105,11 @@ pub(super) async fn recorded(
     next: Next,
 ) -> Response {
     let asked = Asked::new(&request, peer);
-    if signs_in(&asked.path) {
-        // It tells the trail by itself, before an answer that waits.
+    if signs_in(&request) {
+        // It tells the trail by itself, before an answer that waits, and waits for nobody who has gone.
         let response = next.run(request).await;
         app.counters.answered(response.status().as_u16());
+        tell(&app, &asked, &response);
         return response;
     }
     let answering = Arc::clone(&app);
@@ -107,18 +125,20 @@ pub(super) async fn recorded(
     }
 }
 
-fn signs_in(path: &str) -> bool {
-    path.ends_with("/oauth2/v2.0/token") || path == "/msi/token"
+/// By the route that was found, not by the path: below others there may be anything of that name.
+fn signs_in(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    route.is_some_and(|route| [TOKEN, MANAGED].contains(&route.as_str()))
 }
 
 fn tell(app: &App, asked: &Asked, response: &Response) {
     let status = response.status().as_u16();
-    let is_probe = ["/healthz", "/metadata/endpoints"].contains(&asked.path.as_str());
-    if is_probe || !(asked.is_told(app.trail.has_reads()) || matches!(status, 401 | 403)) {
+    let about = response.extensions();
+    let has_it = about.get::<Told>().is_some() || asked.is_probe();
+    if has_it || !(asked.is_told(app.trail.has_reads()) || matches!(status, 401 | 403)) {
         return;
     }
     let mut line = asked.line(app, Event::Request);
-    let about = response.extensions();
     if let Some(Caller(caller)) = about.get::<Caller>() {
         line.by(caller);
     }

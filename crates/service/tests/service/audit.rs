@@ -7,7 +7,7 @@ use kluis_service::{Audit, Config, Movers, Running, start};
 use serde_json::Value;
 
 use crate::movers::Site;
-use crate::shell::{bearer, call, config, vault};
+use crate::shell::{bearer, call, call_at, config, vault};
 use crate::world::INVENTORY;
 
 const READER: &str =
@@ -139,6 +139,84 @@ fn the_trail_tells_of_sign_ins_and_changes_and_of_no_secret() {
             .parse::<jiff::Timestamp>()
             .unwrap();
     }
+    trailed.service.shutdown().unwrap();
+}
+
+/// Which requests tell the trail by themselves is a matter of who answers them, not of how their path ends.
+#[test]
+fn what_only_looks_like_a_sign_in_is_told_as_any_other() {
+    let trailed = Trailed::new(false, false);
+    let owner = bearer(&trailed.service, trailed.dir());
+    let secure = trailed.service.endpoint.clone();
+    let plain = trailed.service.http_endpoint.clone().unwrap();
+    let tenant = trailed.service.credentials.tenant_id.clone();
+    let sign_in = format!("/{tenant}/oauth2/v2.0/token");
+    let below = format!("{}/oauth2/v2.0/token", vault(&trailed.service));
+    let before = trailed.lines().len();
+    let stranger = "Bearer made-up-token";
+    let owner = owner.as_str();
+    let asked = [
+        (&secure, "GET", "/msi/token", stranger, 401),
+        (&secure, "POST", "/msi/token", stranger, 401),
+        (&secure, "GET", below.as_str(), stranger, 401),
+        (&secure, "PUT", below.as_str(), stranger, 401),
+        (&secure, "PUT", below.as_str(), owner, 404),
+        (&secure, "PUT", sign_in.as_str(), stranger, 405),
+        (&secure, "PUT", "/healthz", stranger, 405),
+        (&secure, "POST", "/metadata/endpoints", stranger, 405),
+        (&plain, "POST", "/msi/token", stranger, 405),
+        (&plain, "DELETE", "/healthz", stranger, 405),
+        (&plain, "POST", "/anywhere", stranger, 404),
+    ];
+    for (at, method, path, token, status) in asked {
+        let target = format!("{path}?api-version=2024-04-01");
+        let headers = [("Authorization", token), ("X-Identity-Header", "a guess")];
+        let answer = call_at(
+            &trailed.service,
+            trailed.dir(),
+            at,
+            (method, &target),
+            &headers,
+        );
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+    let text = std::fs::read_to_string(&trailed.file).unwrap();
+    let told: Vec<(String, String, u64)> = text
+        .lines()
+        .skip(before)
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["event"], "Request", "{line}");
+            let word = |name: &str| line[name].as_str().unwrap().to_owned();
+            (
+                word("method"),
+                word("path"),
+                line["status"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let expected = asked.map(|(_, method, path, _, status)| {
+        (method.to_owned(), path.to_owned(), u64::from(status))
+    });
+    assert_eq!(told, expected);
+    // What asks whether the service is there is told nowhere, and a sign-in once.
+    let before = trailed.lines().len();
+    for (at, path, status) in [
+        (&secure, "/healthz", 200),
+        (&plain, "/healthz", 200),
+        (&secure, "/metadata/endpoints", 200),
+        (&plain, "/msi/token?resource=x", 401),
+    ] {
+        let headers = [("X-Identity-Header", "a guess")];
+        let answer = call_at(&trailed.service, trailed.dir(), at, ("GET", path), &headers);
+        assert_eq!(answer.status, status, "{path}");
+    }
+    let told = trailed.lines().split_off(before);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("SignIn null null oauth2/token/action 401"),
+        "{told:?}"
+    );
     trailed.service.shutdown().unwrap();
 }
 

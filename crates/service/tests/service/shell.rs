@@ -74,6 +74,23 @@ pub(crate) fn call(
     exchange(stream, &address, method, target, headers, body)
 }
 
+/// The same at one of the service's addresses, over TLS or not.
+pub(crate) fn call_at(
+    service: &Running,
+    dir: &Path,
+    at: &str,
+    (method, target): (&str, &str),
+    headers: &[(&str, &str)],
+) -> Answer {
+    match at.strip_prefix("http://") {
+        None => call(service, dir, method, target, headers, ""),
+        Some(host) => {
+            let stream = TcpStream::connect(host).unwrap();
+            exchange(stream, host, method, target, headers, "")
+        }
+    }
+}
+
 /// The head and the bytes of an answer that is no JSON.
 pub(crate) fn bytes_of(
     service: &Running,
