@@ -127,8 +127,8 @@ pub(crate) struct ServiceArgs {
     #[arg(long)]
     pub(crate) max_jobs: Option<NonZeroU16>,
     /// How many backups on demand a machine may have within 24 hours; more are refused, as in Azure.
-    #[arg(long, value_name = "N", default_value_t = 9)]
-    pub(crate) on_demand_per_day: u16,
+    #[arg(long, value_name = "N", default_value = "9")]
+    pub(crate) on_demand_per_day: NonZeroU16,
     /// Beyond how many of them a job warns.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) on_demand_advised: u16,
@@ -179,4 +179,29 @@ pub(crate) enum ClockKind {
     System,
     /// A clock that stands still until it is told to advance: for tests and demonstrations.
     Virtual,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_limit_of_the_service_is_zero() {
+        let service = ["kluis", "service", "--data-dir", "d", "--inventory", "i"];
+        let limits = [
+            "--max-jobs",
+            "--on-demand-per-day",
+            "--compared-within",
+            "--stalled-after",
+            "--scrub-rate",
+            "--job-reads-per-hour",
+        ];
+        for limit in limits {
+            let given = |number: &'static str| service.into_iter().chain([limit, number]);
+            assert!(Args::try_parse_from(given("1")).is_ok(), "{limit}");
+            let refused = Args::try_parse_from(given("0")).unwrap_err().to_string();
+            let (named, why) = (refused.contains(limit), "number would be zero");
+            assert!(named && refused.contains(why), "{refused}");
+        }
+    }
 }

@@ -97,7 +97,7 @@ fn service(args: ServiceArgs) -> Result<()> {
             .map_or_else(cores, |jobs| usize::from(jobs.get())),
         on_demand: OnDemand {
             advised: usize::from(args.on_demand_advised),
-            most: usize::from(args.on_demand_per_day),
+            most: usize::from(args.on_demand_per_day.get()),
         },
         compared_within: args.compared_within,
         stalled_after: Duration::from_secs(60 * u64::from(args.stalled_after.get())),
