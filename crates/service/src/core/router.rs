@@ -39,25 +39,12 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     permitted(request)?;
     request.json()?;
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-    routed(request, &segments, &words, ctx, tx).map_err(|refusal| match words.as_slice() {
-        // Of what is not there in a group that is not there, Azure names the group.
-        [_, _, "resourcegroups", group, ..]
-            if refusal.code == "ResourceNotFound"
-                && ctx.inventory.resource_group(group).is_none() =>
-        {
-            Refusal::no_group(&segments[3])
-        }
-        _ => refusal,
-    })
+    subscription(&segments, &words, ctx)?;
+    group(&segments, &words, ctx, tx)?;
+    routed(request, &segments, &words, ctx, tx)
 }
 
-fn routed(
-    request: &Request,
-    segments: &[String],
-    words: &[&str],
-    ctx: &Context<'_>,
-    tx: &mut Tx<'_>,
-) -> Answer {
+fn subscription(segments: &[String], words: &[&str], ctx: &Context<'_>) -> Result<(), Refusal> {
     match words {
         ["subscriptions", subscription, ..] if *subscription != ctx.subscription.to_lowercase() => {
             Err(Refusal::not_found(
@@ -68,6 +55,47 @@ fn routed(
                 ),
             ))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Whatever is asked below a resource group that is not there, Azure says of the group. A vault outlives its group in the inventory,
+/// which a person edits: it stays where it is.
+fn group(
+    segments: &[String],
+    words: &[&str],
+    ctx: &Context<'_>,
+    tx: &Tx<'_>,
+) -> Result<(), Refusal> {
+    let ["subscriptions", _, "resourcegroups", group, below @ ..] = words else {
+        return Ok(());
+    };
+    if below.is_empty() || ctx.inventory.resource_group(group).is_some() {
+        return Ok(());
+    }
+    let is_there = match below {
+        ["providers", PROVIDER, "vaults", name, ..] => tx
+            .get::<VaultRow>(ctx.vault_key(group, name).as_str())?
+            .is_some(),
+        ["providers", protection::PROVIDER, "backupvaults", name, ..] => {
+            protection::is_there(group, name, tx)?
+        }
+        _ => false,
+    };
+    if is_there {
+        return Ok(());
+    }
+    Err(Refusal::no_group(&segments[3]))
+}
+
+fn routed(
+    request: &Request,
+    segments: &[String],
+    words: &[&str],
+    ctx: &Context<'_>,
+    tx: &mut Tx<'_>,
+) -> Answer {
+    match words {
         [
             _,
             _,

@@ -16,7 +16,7 @@ use crate::core::{Answer, Context, Refusal, Request, Response, page};
 use crate::inventory::same;
 use crate::offer::{self, Base};
 use crate::operations;
-use crate::store::Tx;
+use crate::store::{StoreError, Tx};
 
 use row::BackupVault;
 
@@ -41,6 +41,15 @@ pub fn route(
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
     answer(request, group, below, &words, ctx, tx)
         .map_err(|refusal| refusal.of_data_protection(&request.id))
+}
+
+/// Whether there is a backup vault of these names.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_there(group: &str, name: &str, tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let vault = tx.get::<BackupVault>(BackupVault::key_of(group, name).as_str())?;
+    Ok(vault.is_some())
 }
 
 /// Answers a request that is about no vault: what the provider offers, and what protects a resource. `words` are the whole

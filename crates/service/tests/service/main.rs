@@ -5,6 +5,7 @@
     reason = "a test says by failing that something was not there"
 )]
 
+mod absent_group;
 mod arm;
 mod audit;
 #[path = "../backup/mod.rs"]
