@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -21,7 +22,7 @@ pub enum InventoryError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It is not YAML, or says something that means nothing here.
     #[error("{path}:{line}: {message}")]
@@ -36,17 +37,17 @@ pub enum InventoryError {
 }
 
 impl Inventory {
-    /// Reads an inventory's file. Paths in it are relative to its folder.
+    /// Understands an inventory's file, `text` being what was read of it. Paths in it are relative to its folder.
     ///
     /// # Errors
     /// When the file can't be read, and with the line of what is wrong in it. Images that don't exist are no error here:
     /// the backup of that machine says so.
-    pub fn read(path: &Path) -> Result<Self, InventoryError> {
+    pub fn of_file(path: &Path, text: io::Result<String>) -> Result<Self, InventoryError> {
         let failed = |source| InventoryError::Read {
             path: path.to_owned(),
             source,
         };
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = text.map_err(failed)?;
         let absolute = std::path::absolute(path).map_err(failed)?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
         Self::parse(&text, folder).map_err(|(line, message)| InventoryError::Wrong {

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::ServiceError;
+use super::{ServiceError, owner};
 use crate::core::{AuditGap, Nearer, Principal, Role};
 
 /// How the trail is kept.
@@ -207,7 +207,7 @@ impl State {
     }
 }
 
-/// Opens the file to append to it, made for its owner alone. What is no file is refused without waiting for it.
+/// Opens the file to append to it, made for its owner alone; others are kept from one that is there. What is no file is refused without waiting for it.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .append(true)
@@ -220,6 +220,7 @@ fn open(path: &Path) -> io::Result<File> {
             "it is no file; the log has the same lines",
         ));
     }
+    owner::trail(&file, path)?;
     Ok(file)
 }
 

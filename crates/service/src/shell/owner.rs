@@ -11,6 +11,7 @@ use std::path::Path;
 /// Group and others.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
+const WORLD: u32 = 0o007;
 const WORLD_WRITES: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
@@ -49,6 +50,38 @@ pub(super) fn secret(file: &File, path: &Path) -> io::Result<()> {
 /// As [`secret`].
 pub(super) fn believed(file: &File, path: &Path) -> io::Result<()> {
     narrowed(file, path, OTHERS_WRITE)
+}
+
+/// What is told to us and to whoever looks after us: its group may read it, and nobody else may use it.
+///
+/// # Errors
+/// As [`secret`].
+pub(super) fn trail(file: &File, path: &Path) -> io::Result<()> {
+    narrowed(file, path, OTHERS_WRITE | WORLD)
+}
+
+/// What a person wrote, and all is believed of: it stays as it is, and is refused where others can write it.
+///
+/// # Errors
+/// As [`secret`].
+pub(super) fn persons(file: &File, path: &Path) -> io::Result<()> {
+    let about = file.metadata()?;
+    let others = match owner(&about) {
+        Owner::Another(uid) => return Err(anothers(uid)),
+        // Root chose who is in the group that may.
+        Owner::Root => WORLD_WRITES,
+        // Many systems make a group of the same number for each user, with nobody else in it.
+        Owner::Us if about.uid() != 0 && about.gid() == about.uid() => WORLD_WRITES,
+        Owner::Us => OTHERS_WRITE,
+    };
+    if about.mode() & others == 0 {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "others than its owner can write it (mode {}), and the service believes what it says; take that away with chmod go-w {}",
+        mode(&about),
+        path.display()
+    )))
 }
 
 /// The service's own folder, and the way to it.

@@ -37,6 +37,11 @@ pub(super) fn read_believed(path: &Path) -> io::Result<Option<String>> {
     read_if(path, owner::believed)
 }
 
+/// Reads what a person wrote, which must not be others' to write, and stays as it is; `None` when there is none.
+pub(super) fn read_persons(path: &Path) -> io::Result<Option<String>> {
+    read_if(path, owner::persons)
+}
+
 fn read_if(path: &Path, fit: fn(&File, &Path) -> io::Result<()>) -> io::Result<Option<String>> {
     // Whatever it is: opening a pipe would wait for a writer.
     let mut file = match OpenOptions::new()

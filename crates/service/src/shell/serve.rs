@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
@@ -19,7 +20,7 @@ use super::identity::Credentials;
 use super::limits::Limits;
 use super::renewal::{self, Renewal};
 use super::startup::{self, Ready};
-use super::{Config, ServiceError, certificates, http, metrics, ticker, upkeep};
+use super::{Config, ServiceError, certificates, http, metrics, private, ticker, upkeep};
 use crate::inventory::Inventory;
 
 /// How long requests under way may take once the service is told to stop.
@@ -88,10 +89,7 @@ pub fn run(config: Config) -> Result<(), ServiceError> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         said => said,
     };
-    said.map_err(ServiceError::io(
-        "write to",
-        std::path::Path::new("standard output"),
-    ))?;
+    said.map_err(ServiceError::io("write to", Path::new("standard output")))?;
     drop(out);
     runtime.block_on(server.serve(async {
         use tokio::signal::unix::{SignalKind, signal};
@@ -174,7 +172,7 @@ impl Server {
         {
             return Err(ServiceError::NotLoopback(address));
         }
-        let inventory = Inventory::read(&config.inventory)?;
+        let inventory = inventory(&config.inventory)?;
         let lock = startup::claim(&config.data_dir)?;
         let (secure, address) = bind(config.listen, "listen")?;
         let plain = config
@@ -330,6 +328,16 @@ fn patient(builder: &mut hyper_util::server::conn::auto::Builder<TokioExecutor>,
         .timer(TokioTimer::new())
         .max_buf_size(LARGEST_HEAD)
         .header_read_timeout(limits.idle);
+}
+
+/// What there is to be protected, and who may do so: from a file that nobody but its owner can have written.
+fn inventory(path: &Path) -> Result<Inventory, ServiceError> {
+    let text = private::read_persons(path);
+    let absent = || rustix::io::Errno::NOENT.into();
+    Ok(Inventory::of_file(
+        path,
+        text.and_then(|text| text.ok_or_else(absent)),
+    )?)
 }
 
 fn bind(address: SocketAddr, option: &'static str) -> Result<Bound, ServiceError> {

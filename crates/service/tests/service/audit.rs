@@ -220,6 +220,51 @@ fn what_only_looks_like_a_sign_in_is_told_as_any_other() {
     trailed.service.shutdown().unwrap();
 }
 
+/// Who did what is not for others to write, nor for every user to read.
+#[test]
+fn a_file_of_the_trail_that_others_can_use_is_narrowed_and_anothers_is_refused() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.log");
+    let with = |required: bool| Config {
+        audit: Audit {
+            file: Some(file.clone()),
+            required,
+            reads: false,
+        },
+        ..config(dir.path())
+    };
+    for (before, after) in [
+        (0o666, 0o640),
+        (0o640, 0o640),
+        (0o644, 0o640),
+        (0o600, 0o600),
+    ] {
+        std::fs::write(&file, "").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(before)).unwrap();
+        start(with(false)).unwrap().shutdown().unwrap();
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, after, "{before:o}");
+    }
+    // Only root can give files away.
+    if chown(&file, Some(12345), None).is_err() {
+        return;
+    }
+    let error = kluis_service::store::chain(&start(with(true)).unwrap_err());
+    assert!(
+        error.contains("the user 12345") && error.contains("chown"),
+        "{error}"
+    );
+    let service = start(with(false)).unwrap();
+    bearer(&service, dir.path());
+    service.shutdown().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        "",
+        "nothing is told to it"
+    );
+}
+
 #[test]
 fn reads_are_told_when_they_are_asked_for() {
     let trailed = Trailed::new(false, true);

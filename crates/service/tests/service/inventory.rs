@@ -133,10 +133,11 @@ fn what_contradicts_itself_is_an_error_with_its_line() {
 fn the_error_names_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("inventory.yaml");
-    let error = Inventory::read(&path).unwrap_err();
+    let read = |path: &Path| Inventory::of_file(path, std::fs::read_to_string(path));
+    let error = read(&path).unwrap_err();
     assert!(matches!(error, InventoryError::Read { .. }), "{error}");
     std::fs::write(&path, "resourceGroups: {}\nextra: 1\n").unwrap();
-    let error = Inventory::read(&path).unwrap_err().to_string();
+    let error = read(&path).unwrap_err().to_string();
     assert!(
         error.contains("inventory.yaml:2:") && error.contains("extra"),
         "{error}"

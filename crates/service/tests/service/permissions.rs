@@ -96,3 +96,93 @@ fn what_belongs_to_another_user_is_refused() {
     let error = kluis_service::store::chain(&start(given).unwrap_err());
     assert!(error.contains("the user 12345"), "{error}");
 }
+
+/// It says who is Owner, and which files are read as disks.
+#[test]
+fn an_inventory_that_others_can_write_is_refused_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let inventory = config(dir.path()).inventory;
+    for mode in [0o666, 0o646, 0o777] {
+        set(&inventory, mode);
+        let error = kluis_service::store::chain(&start(config(dir.path())).unwrap_err());
+        assert!(error.contains(inventory.to_str().unwrap()), "{error}");
+        assert!(error.contains("chmod go-w"), "{mode:o}: {error}");
+        assert_eq!(
+            self::mode(&inventory),
+            mode,
+            "it is a person's, and stays as it is"
+        );
+    }
+    for mode in [0o644, 0o640, 0o600, 0o400, 0o555] {
+        set(&inventory, mode);
+        let other = tempfile::tempdir().unwrap();
+        let given = Config {
+            inventory: inventory.clone(),
+            ..config(other.path())
+        };
+        start(given).unwrap().shutdown().unwrap();
+    }
+    set(&inventory, 0o644);
+    // Only root can give files away.
+    if chown(&inventory, Some(12345), None).is_err() {
+        return;
+    }
+    let error = kluis_service::store::chain(&start(config(dir.path())).unwrap_err());
+    assert!(
+        error.contains("the user 12345") && error.contains("chown"),
+        "{error}"
+    );
+    chown(&inventory, Some(0), None).unwrap();
+    // Root alone is in its group by right; others are in any other that may write.
+    for group in [0, 12345] {
+        chown(&inventory, None, Some(group)).unwrap();
+        set(&inventory, 0o664);
+        let error = kluis_service::store::chain(&start(config(dir.path())).unwrap_err());
+        assert!(error.contains("chmod go-w"), "{group}: {error}");
+    }
+}
+
+/// As a ConfigMap or a Secret is mounted: a link to a link, and folders that everyone can write to on the way.
+#[test]
+fn an_inventory_behind_links_is_looked_at_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = dir.path().join("mounted");
+    fs::create_dir_all(mounted.join("..2026_12_01")).unwrap();
+    set(&mounted, 0o1777);
+    let text = fs::read(config(dir.path()).inventory).unwrap();
+    let real = mounted.join("..2026_12_01/inventory.yaml");
+    fs::write(&real, text).unwrap();
+    symlink("..2026_12_01", mounted.join("..data")).unwrap();
+    symlink("..data/inventory.yaml", mounted.join("inventory.yaml")).unwrap();
+    let given = || Config {
+        inventory: mounted.join("inventory.yaml"),
+        ..config(dir.path())
+    };
+    start(given()).unwrap().shutdown().unwrap();
+    set(&real, 0o666);
+    let error = kluis_service::store::chain(&start(given()).unwrap_err());
+    assert!(error.contains("chmod go-w"), "{error}");
+}
+
+#[test]
+fn an_inventory_that_is_no_file_is_refused_without_waiting_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = config(dir.path());
+    fs::remove_file(&base.inventory).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &base.inventory,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(start(base).map(drop).unwrap_err()));
+    let patience = std::time::Duration::from_secs(60);
+    let error = heard
+        .recv_timeout(patience)
+        .expect("it does not wait for a writer");
+    let error = kluis_service::store::chain(&error);
+    assert!(error.contains("no file"), "{error}");
+}
