@@ -22,14 +22,18 @@ struct Carried {
     form: u32,
     vm_id: String,
     resource_group: String,
+    /// Whether the vault's immutability was locked: a state that is older must not take that back.
+    #[serde(default)]
+    locked: bool,
     /// Where the point is, is not in it.
     point: Point,
 }
 
 /// What the snapshot of this point is to carry.
-pub(super) fn of(item: &Item, point: &Point) -> Option<Value> {
+pub(super) fn of(item: &Item, point: &Point, locked: bool) -> Option<Value> {
     let carried = Carried {
         form: FORM,
+        locked,
         vm_id: item.vm_id.clone(),
         resource_group: item.resource_group.clone(),
         point: Point {
@@ -39,6 +43,11 @@ pub(super) fn of(item: &Item, point: &Point) -> Option<Value> {
         },
     };
     serde_json::to_value(carried).ok()
+}
+
+/// Whether a snapshot says that its vault was locked.
+pub(super) fn is_of_locked(found: &Unknown) -> bool {
+    read(found).is_some_and(|carried| carried.locked)
 }
 
 /// The machine that a snapshot is of: its resource group and its name.

@@ -239,7 +239,9 @@ pub fn take_in(
         settle(tx, item)?;
     }
     let before = Comparison::of(tx, vault)?;
-    let differs = taken_in > 0 || lost > 0;
+    let was_locked = survey.unknown.iter().any(carried::is_of_locked);
+    let locked_again = was_locked && vaults::lock(tx, vault)?;
+    let differs = taken_in > 0 || lost > 0 || locked_again;
     let comparison = Comparison {
         due: false,
         differs: differs || of_strangers > 0,

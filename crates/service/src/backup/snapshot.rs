@@ -18,7 +18,7 @@ use crate::estate;
 use crate::inventory::Os;
 use crate::operations;
 use crate::store::{StoreError, Tx};
-use crate::vaults::VaultRow;
+use crate::vaults::{self, VaultRow};
 
 /// Azure's limit of recovery points an item.
 const MOST_POINTS: usize = 9_999;
@@ -125,7 +125,7 @@ pub(super) fn next(
             };
             Some(Box::new(StraightTask {
                 backup: transfer::task(ctx, tx, &item, &planned, &work.shots)?,
-                about_otherwise: carried::of(&item, &least),
+                about_otherwise: carried::of(&item, &least, vaults::is_locked(tx, &least.vault)?),
             }))
         }
     };

@@ -12,6 +12,7 @@ use super::rows::{Hardened, Item, Job, Phase, Point, Saved, Shot, Work};
 use super::{carried, failure, scrubs, snapshot, stale};
 use crate::core::Context;
 use crate::store::{Row as _, StoreError, Tx};
+use crate::vaults;
 
 /// A backup under a daily policy has to be over by then.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -77,7 +78,7 @@ pub(super) fn task(
         time: point.time,
         tags: vec![format!("rp={}", point.name)],
         description: format!("{} in {}", item.vm_id, point.vault),
-        about: carried::of(item, point),
+        about: carried::of(item, point, vaults::is_locked(tx, &point.vault)?),
         parent: parent
             .as_ref()
             .and_then(|parent| parent.hardened.as_ref())

@@ -47,7 +47,8 @@ pub(super) fn of_vault(
             "StateDiffersFromVault",
             message,
             &[
-                "Look at the vault's policies and items: they may be older ones, too. Correct them before that time.",
+                "Look at the vault's policies and items: they may be older ones, too. Correct them before that time. (A lock of its immutability that \
+                 the vault's snapshots know of is put back.)",
             ],
         );
         found.push(problem.since(compared.differed));

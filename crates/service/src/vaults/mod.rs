@@ -34,6 +34,7 @@ pub use one::one;
 pub(crate) use properties::{name as vault_name, spell, tags};
 pub use repository::{on_repository, resume};
 pub use row::{SoftDelete, VaultRow};
+pub(crate) use row::{is_locked, lock};
 pub(crate) use settings::{
     Only, copy as copy_settings, only as only_settings, take as take_settings,
 };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::properties::ASSIGNED_STORAGE;
 use crate::core::VaultKey;
-use crate::store::Row;
+use crate::store::{Row, StoreError, Tx};
 
 /// A vault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,23 @@ impl Row for VaultRow {
     }
 }
 
+/// Whether a vault's immutability is locked; a vault that is not there has none.
+pub(crate) fn is_locked(tx: &Tx<'_>, vault: &VaultKey) -> Result<bool, StoreError> {
+    let row = tx.get::<VaultRow>(vault.as_str())?;
+    Ok(row.is_some_and(|row| row.is_locked()))
+}
+
+/// Locks a vault's immutability, as it was known to be. Whether that is news.
+pub(crate) fn lock(tx: &mut Tx<'_>, vault: &VaultKey) -> Result<bool, StoreError> {
+    let row = tx.get::<VaultRow>(vault.as_str())?;
+    let Some(mut row) = row.filter(|row| !row.is_locked()) else {
+        return Ok(false);
+    };
+    row.properties["securitySettings"]["immutabilitySettings"] = json!({ "state": "Locked" });
+    tx.put(&row)?;
+    Ok(true)
+}
+
 impl VaultRow {
     /// The key by which everything in this vault is stored.
     #[must_use]
@@ -100,6 +117,12 @@ impl VaultRow {
     #[must_use]
     pub fn is_immutable(&self) -> bool {
         !self.immutability().eq_ignore_ascii_case("Disabled")
+    }
+
+    /// Whether that is so for good.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.immutability().eq_ignore_ascii_case("Locked")
     }
 
     /// Has the vault's storage assigned, once something is registered in it. Whether that is news.

@@ -103,6 +103,41 @@ fn points_that_a_state_put_back_does_not_know_are_taken_in_as_they_were() {
     third.running.shutdown().unwrap();
 }
 
+/// The state is of a day on which the vault was not locked yet.
+#[test]
+fn a_lock_that_a_state_put_back_does_not_know_is_put_back_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("web-2-os.raw"), vec![1; 1 << 20]).unwrap();
+    let first = site(dir);
+    first.protect();
+    assert_eq!(first.back_up()["status"], "Completed");
+    first.running.shutdown().unwrap();
+    let (state, older) = (dir.join("data/state.db"), dir.join("older.db"));
+    fs::copy(&state, &older).unwrap();
+
+    let second = site(dir);
+    for step in ["Unlocked", "Locked"] {
+        let settings = json!({ "properties": { "securitySettings": { "immutabilitySettings": { "state": step } } } });
+        let set = second.call("PATCH", "", &settings);
+        assert!(set.status < 300, "{}", set.body);
+    }
+    fs::write(dir.join("web-2-os.raw"), vec![2; 1 << 20]).unwrap();
+    assert_eq!(second.back_up()["status"], "Completed");
+    second.running.shutdown().unwrap();
+
+    put_back(&older, &state);
+    let third = site(dir);
+    let lock = |site: &Site<'_>| {
+        let vault = site.get("");
+        vault["properties"]["securitySettings"]["immutabilitySettings"]["state"].clone()
+    };
+    until("the lock was not put back", || lock(&third) == "Locked");
+    let refused = third.call("DELETE", &third.item(), &Value::Null);
+    assert!(refused.status >= 400, "{}", refused.body);
+    third.running.shutdown().unwrap();
+}
+
 fn put_back(older: &Path, state: &Path) {
     fs::copy(older, state).unwrap();
     for beside in ["state.db-wal", "state.db-shm"] {
