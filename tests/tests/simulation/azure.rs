@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use kluis_arm::error::{ErrorBody, classify};
 use kluis_client::{Arm, ArmRequest, ArmResponse, Failure, Method, Refusal};
+use kluis_service::backup;
 use kluis_service::core::{
     self, ClockTrust, Context, Effect, Facts, Ids, MoverReport, OnDemand, Principal, Query,
     RepositoryReport, Request, Response, Role, Scrub, What,
@@ -372,6 +373,16 @@ impl Inner {
                     };
                     self.to_come.push_back(ToCome::Repository(report));
                 }
+                // Whatever was saved is there.
+                Effect::CompareVault { vault, .. } => self.write(|ctx, tx| {
+                    let known = backup::known_of(tx, &vault)?.all;
+                    let survey = kluis_vault::Survey {
+                        present: known.clone(),
+                        ..kluis_vault::Survey::default()
+                    };
+                    let (_, effects) = backup::take_in(ctx, tx, &vault, &known, &survey)?;
+                    Ok(((), effects))
+                }),
                 Effect::RemoveFiles { paths, .. } => {
                     self.files.0.retain(|path| !paths.contains(path));
                 }

@@ -270,12 +270,12 @@ impl FileSystem for Fat {
             Err(error) => return Err(error),
         };
         self.window.progressed();
-        let (entries, more, twice) = page.finish();
+        let found = page.finish();
         Ok(Listed {
-            entries,
-            more,
+            entries: found.entries,
+            more: found.more,
             damage,
-            twice,
+            twice: found.twice,
         })
     }
 

@@ -224,6 +224,15 @@ pub(crate) struct Page<'a, T> {
     twice: u64,
 }
 
+/// What of a directory is on a page.
+pub(crate) struct Finished<T> {
+    pub(crate) entries: Vec<(Vec<u8>, T)>,
+    /// Whether there is more behind it.
+    pub(crate) more: bool,
+    /// As [`Listed::twice`].
+    pub(crate) twice: Option<String>,
+}
+
 impl<'a, T> Page<'a, T> {
     pub(crate) fn new(after: Option<&'a [u8]>, limit: usize) -> Self {
         Self {
@@ -260,14 +269,17 @@ impl<'a, T> Page<'a, T> {
         }
     }
 
-    /// The entries, whether there are more, and what [`Listed::twice`] says.
-    pub(crate) fn finish(self) -> (Vec<(Vec<u8>, T)>, bool, Option<String>) {
+    pub(crate) fn finish(self) -> Finished<T> {
         let twice = (self.twice > 0).then(|| {
             format!(
                 "entries that have the name of another one: {} of them cannot be reached",
                 self.twice
             )
         });
-        (self.kept.into_iter().collect(), self.more, twice)
+        Finished {
+            entries: self.kept.into_iter().collect(),
+            more: self.more,
+            twice,
+        }
     }
 }

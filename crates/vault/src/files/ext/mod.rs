@@ -222,18 +222,18 @@ impl FileSystem for Ext {
     ) -> Result<Listed, SystemError> {
         let mut page = Page::new(after, limit);
         let damage = self.entries(directory, &mut |name, inode| page.offer(name, inode))?;
-        let (found, more, twice) = page.finish();
-        let mut entries = Vec::with_capacity(found.len());
-        for (name, inode) in found {
+        let found = page.finish();
+        let mut entries = Vec::with_capacity(found.entries.len());
+        for (name, inode) in found.entries {
             let node = self.named(inode)?;
             self.window.progressed();
             entries.push((name, node));
         }
         Ok(Listed {
             entries,
-            more,
+            more: found.more,
             damage,
-            twice,
+            twice: found.twice,
         })
     }
 
