@@ -60,19 +60,27 @@ pub(super) fn trail(file: &File, path: &Path) -> io::Result<()> {
     narrowed(file, path, OTHERS_WRITE | WORLD)
 }
 
-/// What a person wrote, and all is believed of: it stays as it is, and is refused where others can write it.
+/// What a person wrote, and all is believed of: it stays as it is, is told of where it is somebody else's, and refused where others
+/// than its owner can write it.
 ///
 /// # Errors
 /// As [`secret`].
 pub(super) fn persons(file: &File, path: &Path) -> io::Result<()> {
     let about = file.metadata()?;
     let others = match owner(&about) {
-        Owner::Another(uid) => return Err(anothers(uid)),
+        // Whoever started the service named it.
+        Owner::Another(uid) => {
+            tracing::warn!(path = %path.display(), uid, "this belongs to another user, and the service believes what it says");
+            OTHERS_WRITE
+        }
         // Root chose who is in the group that may.
         Owner::Root => WORLD_WRITES,
-        // Many systems make a group of the same number for each user, with nobody else in it.
-        Owner::Us if about.uid() != 0 && about.gid() == about.uid() => WORLD_WRITES,
         Owner::Us => OTHERS_WRITE,
+    };
+    // Many systems make a group of the same number for each user, with nobody else in it.
+    let others = match about.gid() == about.uid() {
+        true => WORLD_WRITES,
+        false => others,
     };
     if about.mode() & others == 0 {
         return Ok(());
