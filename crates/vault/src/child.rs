@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Read},
-    os::unix::process::CommandExt,
+    os::unix::{fs::FileExt, process::CommandExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::OFlags,
+    fs::{MemfdFlags, OFlags, SealFlags},
     pipe::PipeFlags,
     process::{Pid, PidfdFlags, Signal},
 };
@@ -51,7 +51,7 @@ pub(crate) fn leashed(program: &Path) -> Command {
 /// Runs a program to its end, or to that of its time, and keeps the last of its words, in bytes. It finds an empty environment and the root as its directory.
 pub(crate) fn run(command: Command, timeout: Duration, keep: usize) -> io::Result<Ended> {
     let mut last = Vec::new();
-    let status = listen(command, timeout, &mut |said| {
+    let status = attend(command, None, timeout, &mut |said| {
         last.extend_from_slice(said);
         let surplus = last.len().saturating_sub(keep);
         last.drain(..surplus);
@@ -62,9 +62,36 @@ pub(crate) fn run(command: Command, timeout: Duration, keep: usize) -> io::Resul
     })
 }
 
-/// As [`run`], with all that the program says given to `heard` as it comes. `None` if it took too long and was killed.
+/// As [`run`], for a program whose answer is read by another: all of it is given to `heard` as it comes, and the words that are kept are
+/// those beside the answer, on standard error.
 pub(crate) fn listen(
+    command: Command,
+    timeout: Duration,
+    heard: &mut dyn FnMut(&[u8]),
+) -> io::Result<Ended> {
+    // It can't grow: what is said beyond it is not kept.
+    let beside = rustix::fs::memfd_create(
+        "beside-the-answer",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?;
+    let beside = std::fs::File::from(beside);
+    beside.set_len(LAST_WORDS as u64)?;
+    rustix::fs::fcntl_add_seals(&beside, SealFlags::GROW)?;
+    let stderr = Stdio::from(beside.try_clone()?);
+    let status = attend(command, Some(stderr), timeout, heard)?;
+    let mut words = [0; LAST_WORDS];
+    beside.read_exact_at(&mut words, 0)?;
+    let said = words.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(Ended {
+        status,
+        output: plain(said),
+    })
+}
+
+/// Runs a program to its end, or to that of its time: `None`. Without `stderr` of its own both its outputs are heard.
+fn attend(
     mut command: Command,
+    stderr: Option<Stdio>,
     timeout: Duration,
     heard: &mut dyn FnMut(&[u8]),
 ) -> io::Result<Option<ExitStatus>> {
@@ -77,7 +104,7 @@ pub(crate) fn listen(
         .current_dir("/")
         .process_group(0)
         .stdout(Stdio::from(writer.try_clone()?))
-        .stderr(Stdio::from(writer));
+        .stderr(stderr.unwrap_or_else(|| Stdio::from(writer)));
     let mut child = command.spawn()?;
     // It holds the pipe's other end.
     drop(command);
@@ -97,7 +124,7 @@ pub(crate) fn listen(
 }
 
 /// On one line, with nothing in it that a terminal would obey.
-pub(crate) fn plain(said: &[u8]) -> String {
+fn plain(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().map(plain).collect()

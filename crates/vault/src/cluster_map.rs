@@ -7,7 +7,7 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use crate::{error::VaultError, layout::Runs, qemu};
 
-/// Runs that are kept in memory, 32 MiB of them; an image that lies in more pieces is read through QEMU.
+/// Runs that are kept in memory, 40 MiB of them; an image that lies in more pieces is read through QEMU.
 const MOST: usize = 1 << 20;
 
 /// Neighbouring clusters of one kind.

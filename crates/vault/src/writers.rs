@@ -82,7 +82,7 @@ fn process(path: &Path, image: &Metadata) -> Option<String> {
                 && about.may_be(&open.path(), path, image)
                 && fs::metadata(open.path()).is_ok_and(|found| is_same(&found, image))
         });
-        if opened || maps(&entry.path().join("maps"), image) {
+        if opened || maps(&entry.path().join("maps"), path, image) {
             let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some(format!("process {id} ({})", command.trim()));
         }
@@ -131,9 +131,16 @@ impl OpenFile {
 }
 
 /// Whether a process has the image in its memory to write to it: that needs no open file, and moves the file's time late or
-/// never. A line has range, rights, offset, device and inode.
-fn maps(maps: &Path, image: &Metadata) -> bool {
+/// never. A line has range, rights, offset, device, inode and path; where a file system has no device of its own, other files have
+/// the same inode, and the name has to say that it is this one.
+fn maps(maps: &Path, path: &Path, image: &Metadata) -> bool {
     let maps = fs::read_to_string(maps).unwrap_or_default();
+    let real = fs::canonicalize(path).ok();
+    let name = real
+        .as_deref()
+        .and_then(Path::file_name)
+        .and_then(OsStr::to_str);
+    let has_device = rustix::fs::major(image.dev()) != 0;
     image.is_file()
         && maps.lines().any(|line| {
             let mut fields = line.split_whitespace().skip(1);
@@ -143,7 +150,8 @@ fn maps(maps: &Path, image: &Metadata) -> bool {
                 return false;
             };
             let writes = rights.contains('w') && rights.ends_with('s');
-            writes && is_at(&format!("{device}:{inode}"), image)
+            let is_named = name.is_some_and(|name| line.ends_with(&format!("/{name}")));
+            writes && (has_device || is_named) && is_at(&format!("{device}:{inode}"), image)
         })
 }
 

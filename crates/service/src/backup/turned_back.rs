@@ -2,31 +2,35 @@
 //! from now on.
 //!
 //! Otherwise the newest recovery point by its time would not be the newest, and what `latest` restores would be older than what there is,
-//! until the wrong time has come. When a point ends is not touched: that hangs on its run's due time, or on what a person asked for.
+//! until the wrong time has come. When a point ends is not touched: that hangs on its run's due time, or on what a person asked for. Its
+//! snapshot's days are counted from when the snapshot was made, and move with that.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::{Item, Job, Point, Stage};
 use crate::core::Context;
-use crate::store::{StoreError, Tx};
+use crate::store::{Row as _, StoreError, Tx};
 
 /// Gives whatever says that it was made later than now a time that is over, in the order in which it was made.
 pub(super) fn relabel(ctx: &Context<'_>, tx: &mut Tx<'_>) -> Result<(), StoreError> {
     for mut item in tx.all::<Item>()? {
-        if item.last_point.is_none_or(|time| time <= ctx.now) {
-            continue;
-        }
         // The newest first.
-        let points = Point::of(tx, &crate::store::Row::key(&item))?;
+        let mut points = Point::of(tx, &item.key())?;
         let mut before = ctx.now;
-        for mut point in points.into_iter().filter(|point| point.time > ctx.now) {
+        for point in points.iter_mut().filter(|point| point.time > ctx.now) {
             before = earlier(before);
+            let by = point.time.duration_since(before);
+            if let Some(instant) = &mut point.instant {
+                // Its days are counted from the snapshot.
+                instant.until = instant.until.checked_sub(by).unwrap_or(Timestamp::MIN);
+            }
             point.time = before;
-            tx.put(&point)?;
+            tx.put(point)?;
         }
-        item.last_point = Point::of(tx, &crate::store::Row::key(&item))?
-            .first()
-            .map(|point| point.time);
+        if item.last_point.is_some_and(|time| time > ctx.now) {
+            let newest = points.iter().find(|point| point.is_usable());
+            item.last_point = newest.map(|point| point.time);
+        }
         if let Some(last) = &mut item.last_backup {
             last.began = last.began.min(ctx.now);
         }

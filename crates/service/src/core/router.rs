@@ -40,7 +40,7 @@ pub fn handle(request: &Request, ctx: &Context<'_>, tx: &mut Tx<'_>) -> Answer {
     request.json()?;
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
     subscription(&segments, &words, ctx)?;
-    group(&segments, &words, ctx, tx)?;
+    group(request, &segments, &words, ctx, tx)?;
     routed(request, &segments, &words, ctx, tx)
 }
 
@@ -62,6 +62,7 @@ fn subscription(segments: &[String], words: &[&str], ctx: &Context<'_>) -> Resul
 /// Whatever is asked below a resource group that is not there, Azure says of the group. A vault outlives its group in the inventory,
 /// which a person edits: it stays where it is.
 fn group(
+    request: &Request,
     segments: &[String],
     words: &[&str],
     ctx: &Context<'_>,
@@ -74,11 +75,17 @@ fn group(
         return Ok(());
     }
     let is_there = match below {
-        ["providers", PROVIDER, "vaults", name, ..] => tx
-            .get::<VaultRow>(ctx.vault_key(group, name).as_str())?
-            .is_some(),
+        ["providers", PROVIDER, "vaults", name, ..] => {
+            let key = ctx.vault_key(group, name);
+            // That a vault is deleted is asked when it is gone.
+            tx.get::<VaultRow>(key.as_str())?.is_some()
+                || matches!(
+                    operations::poll(request, &key, &segments[8..], tx),
+                    Some(Ok(_))
+                )
+        }
         ["providers", protection::PROVIDER, "backupvaults", name, ..] => {
-            protection::is_there(group, name, tx)?
+            protection::is_there(request, (group, name), &segments[8..], tx)?
         }
         _ => false,
     };

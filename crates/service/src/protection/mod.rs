@@ -43,13 +43,19 @@ pub fn route(
         .map_err(|refusal| refusal.of_data_protection(&request.id))
 }
 
-/// Whether there is a backup vault of these names.
+/// Whether there is a backup vault of this group and name, or an operation of one that was, which is asked for.
 ///
 /// # Errors
 /// When the store fails.
-pub fn is_there(group: &str, name: &str, tx: &Tx<'_>) -> Result<bool, StoreError> {
-    let vault = tx.get::<BackupVault>(BackupVault::key_of(group, name).as_str())?;
-    Ok(vault.is_some())
+pub fn is_there(
+    request: &Request,
+    (group, name): (&str, &str),
+    below: &[String],
+    tx: &Tx<'_>,
+) -> Result<bool, StoreError> {
+    let key = BackupVault::key_of(group, name);
+    let is_operation = || matches!(operations::poll(request, &key, below, tx), Some(Ok(_)));
+    Ok(tx.get::<BackupVault>(key.as_str())?.is_some() || is_operation())
 }
 
 /// Answers a request that is about no vault: what the provider offers, and what protects a resource. `words` are the whole

@@ -56,7 +56,11 @@ fn a_vault_whose_group_left_the_inventory_is_still_there() {
         assert_eq!(world.get(vault).status, 200, "{vault}");
         let policies = world.get(&format!("{vault}/backupPolicies"));
         assert_eq!(policies.status, 200, "{vault}");
-        assert_eq!(world.call("DELETE", vault, None).status, 202, "{vault}");
+        let deleted = world.call("DELETE", vault, None);
+        assert_eq!(deleted.status, 202, "{vault}");
+        let told = deleted.header("Azure-AsyncOperation").unwrap().to_owned();
+        let ended = world.get(&told[told.find("/subscriptions").unwrap()..]);
+        assert_eq!(ended.status, 200, "{vault}: {:?}", ended.body);
         assert_eq!(code(&world.get(vault)), "ResourceGroupNotFound", "{vault}");
     }
 }

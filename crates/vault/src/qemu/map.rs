@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use serde::Deserialize;
 
-use super::{find, without_a_lock};
+use super::{find, tool::said, without_a_lock};
 use crate::{child, cluster_map::ClusterRun, error::VaultError};
 
 /// How long it may take: an image's tables are read once.
@@ -33,8 +33,8 @@ pub(crate) fn each_run(image: &Path, each: &mut dyn FnMut(ClusterRun)) -> Result
         None => command.args(["--format=qcow2", "--"]).arg(&image),
     };
     let mut line = Vec::new();
-    let mut words = None;
-    let status = child::listen(command, LONG, &mut |said| {
+    let mut is_understood = true;
+    let ended = child::listen(command, LONG, &mut |said| {
         for byte in said {
             if *byte != b'\n' && line.len() < LONGEST_LINE {
                 line.push(*byte);
@@ -42,18 +42,18 @@ pub(crate) fn each_run(image: &Path, each: &mut dyn FnMut(ClusterRun)) -> Result
             }
             match run_of(&line) {
                 Some(run) => each(run),
-                None => words = Some(child::plain(&line)),
+                None => is_understood = false,
             }
             line.clear();
         }
     });
-    match status.map_err(io)? {
-        Some(status) if status.success() && words.is_none() && line.is_empty() => Ok(()),
-        Some(_) => Err(io(std::io::Error::other(
-            words.unwrap_or_else(|| child::plain(&line)),
-        ))),
-        None => Err(io(std::io::ErrorKind::TimedOut.into())),
+    said(ended.map_err(io)?).map_err(io)?;
+    if is_understood && line.is_empty() {
+        return Ok(());
     }
+    Err(io(std::io::Error::other(
+        "qemu-img's map of it is not understood",
+    )))
 }
 
 /// A line is an entry of a list, with a bracket or a comma about it.

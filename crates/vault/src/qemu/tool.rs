@@ -75,10 +75,13 @@ pub(crate) fn bitmaps(image: &Path) -> Result<Vec<Bitmap>, VaultError> {
     command
         .args(["info", "--format=qcow2", "--output=json", "--"])
         .arg(std::path::absolute(image).map_err(io)?);
-    let ended = child::run(command, QUICK, LONGEST_ANSWER).map_err(io)?;
-    let text = said(ended).map_err(io)?;
+    let mut answer = Vec::new();
+    let ended = child::listen(command, QUICK, &mut |said| {
+        answer.extend(said.iter().take(LONGEST_ANSWER - answer.len()));
+    });
+    said(ended.map_err(io)?).map_err(io)?;
     let info: Info =
-        serde_json::from_str(&text).map_err(|error| io(io::Error::other(error.to_string())))?;
+        serde_json::from_slice(&answer).map_err(|error| io(io::Error::other(error.to_string())))?;
     let listed = info.format_specific.and_then(|specific| specific.data);
     let listed = listed.map(|data| data.bitmaps).unwrap_or_default();
     let bitmap = |Listed {
@@ -212,7 +215,7 @@ fn succeed(
 }
 
 /// What a program said that succeeded; otherwise that is the error.
-fn said(Ended { status, output }: Ended) -> io::Result<String> {
+pub(super) fn said(Ended { status, output }: Ended) -> io::Result<String> {
     match status {
         Some(status) if status.success() => Ok(output),
         Some(_) => Err(io::Error::other(output)),

@@ -104,12 +104,13 @@ pub(crate) fn run(
         })
     };
     let counted = meter.watch(emit, || match (found, restore(found)) {
-        (Found::Ours, Err(VaultError::Io { source, .. }))
-            if source.kind() == io::ErrorKind::PermissionDenied =>
+        (Found::Ours, Err(VaultError::Io { path, source, .. }))
+            if source.kind() == io::ErrorKind::PermissionDenied && path.starts_with(&task.to) =>
         {
             // What was finished has modes by which its owner may not read it.
             remove_tree(&task.to)?;
             told.take();
+            preflight(&task.to, bytes)?;
             restore(Found::Nothing)
         }
         (_, restored) => restored,

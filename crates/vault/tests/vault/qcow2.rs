@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -192,6 +193,28 @@ fn a_dirty_bitmap_says_what_is_read() {
     assert_eq!(notes(&events), Vec::<&str>::new());
     assert!(stored < MIB, "{stored}");
     assert_point(&place, "r2", &second, &os);
+}
+
+/// QEMU says so on standard error, before the answer and without an end of its line.
+#[test]
+fn an_image_that_a_program_without_bitmaps_changed_is_read_whole_and_not_refused() {
+    let place = Place::new();
+    let os = image(&place.path("os.qcow2"), "64M", "");
+    write(&os, &["write -P 1 0 3M"]);
+    let begun = begin(&place, &os, "20310501");
+    let (first, ..) = saved(&place.back_up("j1", backup(vec![source("os", &os)])));
+    write(&os, &["write -P 2 20M 64k"]);
+    let file = fs::File::options().write(true).open(&os).unwrap();
+    // The features that such a program takes away as it does not know them.
+    file.write_all_at(&[0; 8], 88).unwrap();
+    drop(file);
+    let events = place.back_up(
+        "j2",
+        since(&first, with_bitmap("os", &os, "kluis-20310501", &begun)),
+    );
+    let whole = |note: &&str| note.contains("read whole");
+    assert!(notes(&events).iter().any(whole), "{events:?}");
+    assert_point(&place, "r2", &saved(&events).0, &os);
 }
 
 #[test]
