@@ -87,6 +87,9 @@ fn group(
         ["providers", protection::PROVIDER, "backupvaults", name, ..] => {
             protection::is_there(request, (group, name), &segments[8..], tx)?
         }
+        ["providers", protection::PROVIDER, below @ ..] => {
+            protection::is_operation(request, below, tx)
+        }
         _ => false,
     };
     if is_there {

@@ -108,6 +108,11 @@ fn answer(
     Ok((response, Vec::new()))
 }
 
+/// Whether this is the path, in lower case, of an operation that there is and that outlives its vault.
+pub fn is_operation(request: &Request, words: &[&str], tx: &Tx<'_>) -> bool {
+    matches!(followed(request, words, tx), Some(Ok(_)))
+}
+
 /// How an operation that outlives its vault ended.
 fn followed(request: &Request, words: &[&str], tx: &Tx<'_>) -> Option<Result<Response, Refusal>> {
     let (region, kind, id) = match words {
