@@ -179,7 +179,7 @@ fn a_restore_of_a_point_that_is_being_removed_is_whole_or_fails_and_leaves_nothi
             assert!(!directory.exists() || files(&directory).is_empty());
             refused += 1;
         }
-        place.forget(&format!("g{round}"), &[]);
+        place.forget_once(&format!("g{round}"), &[]);
     }
     println!("{whole} whole, {refused} refused");
     place.assert_clean();

@@ -75,7 +75,7 @@ fn space_is_not_given_back_under_the_feet_of_another_job() {
     // What a running mover holds.
     let config = fs::File::open(place.vault.join("config")).unwrap();
     rustix::fs::flock(&config, rustix::fs::FlockOperation::LockShared).unwrap();
-    let events = place.forget("f1", &[&first]);
+    let events = place.forget_once("f1", &[&first]);
     assert!(
         events.iter().any(
             |event| matches!(event, Event::Forgotten { pruned: false, freed, .. } if *freed < MIB)
@@ -118,7 +118,7 @@ fn jobs_beside_each_other_and_cleanups_leave_the_vault_clean() {
                         place.restore(&format!("r{worker}-{round}"), &snapshot, &["os"]);
                     assert_same(&path, &restored.join("os.raw"));
                     fs::remove_dir_all(restored).unwrap();
-                    let events = place.forget(&format!("f{worker}-{round}"), &[&snapshot]);
+                    let events = place.forget_once(&format!("f{worker}-{round}"), &[&snapshot]);
                     assert_eq!(events.last(), Some(&Event::Finished), "{events:?}");
                     round += 1;
                 }

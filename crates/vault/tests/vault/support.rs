@@ -83,17 +83,22 @@ impl Place {
     /// moment, as no mover's own process sees it: then once more.
     pub(crate) fn forget(&self, job: &str, snapshots: &[&str]) -> Vec<Event> {
         const PATIENCE: usize = 100;
-        let task = ForgetTask {
-            snapshots: snapshots.iter().map(|id| (*id).to_owned()).collect(),
-            prune: true,
-        };
-        let runs = (0..PATIENCE).map(|_| self.run(job, Task::Forget(task.clone())));
+        let runs = (0..PATIENCE).map(|_| self.forget_once(job, snapshots));
         let mut runs = runs.skip_while(|events| {
             let told = notes(events);
             told.iter()
                 .any(|note| note.contains("Another job is using the vault"))
         });
         runs.next().expect("the vault stays in use")
+    }
+
+    /// The same, and gives no space back where somebody uses the vault.
+    pub(crate) fn forget_once(&self, job: &str, snapshots: &[&str]) -> Vec<Event> {
+        let task = ForgetTask {
+            snapshots: snapshots.iter().map(|id| (*id).to_owned()).collect(),
+            prune: true,
+        };
+        self.run(job, Task::Forget(task))
     }
 
     /// Stock restic finds nothing wrong with any byte of the vault.
