@@ -39,12 +39,14 @@ impl Took {
     }
 }
 
-/// Measures jobs on a raw and on a qcow2 disk, and prints one line a figure: times as multiples of restic's.
+/// Measures jobs on a raw and on a qcow2 disk, or on one of them alone, and prints one line a figure: times as multiples of restic's.
 ///
 /// # Errors
 /// When a part does not start, a job does not end well, or what is restored is not the disk.
-pub fn run_jobs() -> Result<()> {
-    for (format, second) in [(Format::Raw, 0.5), (Format::Qcow2, 0.15)] {
+pub fn run_jobs(only: Option<&str>) -> Result<()> {
+    let all = [(Format::Raw, 0.5), (Format::Qcow2, 0.15)];
+    let wanted = |(format, _): &(Format, f64)| only.is_none_or(|only| only == format.word());
+    for (format, second) in all.into_iter().filter(wanted) {
         let mut best: Option<[Took; 2]> = None;
         for round in 1..=ROUNDS {
             let dir = scratch("bench-job")?;

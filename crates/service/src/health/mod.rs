@@ -79,7 +79,7 @@ pub(crate) fn vault_problems(
 }
 
 /// What is wrong with a vault, by its title: told from the start, with a 0. What keeps one from being opened has titles of its
-/// own beside these (those of [`vaults::RepositoryTrouble`]), which are there while one has them.
+/// own beside these (those of [`crate::vaults::RepositoryTrouble`]), which are there while one has them.
 const TITLES: [&str; 18] = [
     "AuditTrailNotWritten",
     "BitmapsNotRemoved",
