@@ -41,10 +41,10 @@ fn look(
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), VaultError> {
     let vault = Vault::open(&job.vault, key)?;
-    if !always && Damage::load(&vault).is_empty() {
+    let before = Damage::load(&vault);
+    if !always && before.is_empty() {
         return Ok(());
     }
-    let before = Damage::load(&vault);
     if let Some(alone) = Lock::alone(vault.path())? {
         repair::repair(&vault, &alone)?;
     }

@@ -60,6 +60,8 @@ fn is_at(place: &str, image: &Metadata) -> bool {
 
 fn process(path: &Path, image: &Metadata) -> Option<String> {
     let own = std::process::id().to_string();
+    let real = fs::canonicalize(path).ok();
+    let image_name = real.as_deref().and_then(Path::file_name);
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let name = entry.file_name();
         let Some(id) = name
@@ -79,10 +81,10 @@ fn process(path: &Path, image: &Metadata) -> Option<String> {
         let opened = files.any(|open| {
             let about = OpenFile::of(&entry.path().join("fdinfo").join(open.file_name()));
             about.writes
-                && about.may_be(&open.path(), path, image)
+                && about.may_be(&open.path(), image_name, image)
                 && fs::metadata(open.path()).is_ok_and(|found| is_same(&found, image))
         });
-        if opened || maps(&entry.path().join("maps"), path, image) {
+        if opened || maps(&entry.path().join("maps"), image_name, image) {
             let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some(format!("process {id} ({})", command.trim()));
         }
@@ -91,7 +93,6 @@ fn process(path: &Path, image: &Metadata) -> Option<String> {
 }
 
 /// What the kernel tells of an open file without asking the file's own file system, which may be dead.
-#[derive(Default)]
 struct OpenFile {
     writes: bool,
     /// Kernels before 5.14 do not tell it.
@@ -111,48 +112,42 @@ impl OpenFile {
     }
 
     /// Whether its inode, or else its name, leaves it possible that it is the image.
-    fn may_be(&self, open: &Path, image: &Path, metadata: &Metadata) -> bool {
+    fn may_be(&self, open: &Path, name: Option<&OsStr>, image: &Metadata) -> bool {
         if let Some(inode) = self.inode
-            && metadata.is_file()
+            && image.is_file()
         {
-            return inode == metadata.ino();
+            return inode == image.ino();
         }
         let Ok(target) = fs::read_link(open) else {
             return false;
         };
-        metadata.nlink() > 1
-            || metadata.file_type().is_block_device() && target.starts_with("/dev")
-            || target.file_name()
-                == fs::canonicalize(image)
-                    .ok()
-                    .as_deref()
-                    .and_then(Path::file_name)
+        image.nlink() > 1
+            || image.file_type().is_block_device() && target.starts_with("/dev")
+            || target.file_name() == name
     }
 }
 
 /// Whether a process has the image in its memory to write to it: that needs no open file, and moves the file's time late or
 /// never. A line has range, rights, offset, device, inode and path; where a file system has no device of its own, other files have
 /// the same inode, and the name has to say that it is this one.
-fn maps(maps: &Path, path: &Path, image: &Metadata) -> bool {
+fn maps(maps: &Path, name: Option<&OsStr>, image: &Metadata) -> bool {
+    if !image.is_file() {
+        return false;
+    }
     let maps = fs::read_to_string(maps).unwrap_or_default();
-    let real = fs::canonicalize(path).ok();
-    let name = real
-        .as_deref()
-        .and_then(Path::file_name)
-        .and_then(OsStr::to_str);
+    let name = name.and_then(OsStr::to_str);
     let has_device = rustix::fs::major(image.dev()) != 0;
-    image.is_file()
-        && maps.lines().any(|line| {
-            let mut fields = line.split_whitespace().skip(1);
-            let (Some(rights), _, Some(device), Some(inode)) =
-                (fields.next(), fields.next(), fields.next(), fields.next())
-            else {
-                return false;
-            };
-            let writes = rights.contains('w') && rights.ends_with('s');
-            let is_named = name.is_some_and(|name| line.ends_with(&format!("/{name}")));
-            writes && (has_device || is_named) && is_at(&format!("{device}:{inode}"), image)
-        })
+    maps.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (Some(rights), _, Some(device), Some(inode)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return false;
+        };
+        let writes = rights.contains('w') && rights.ends_with('s');
+        let is_named = name.is_some_and(|name| line.ends_with(&format!("/{name}")));
+        writes && (has_device || is_named) && is_at(&format!("{device}:{inode}"), image)
+    })
 }
 
 fn is_same(a: &Metadata, b: &Metadata) -> bool {
