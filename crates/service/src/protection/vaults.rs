@@ -46,15 +46,7 @@ pub(super) fn one(
 }
 
 /// Whether a name is free: `{"nameAvailable": …}`.
-pub(super) fn available(
-    request: &Request,
-    group: &str,
-    ctx: &Context<'_>,
-    tx: &Tx<'_>,
-) -> Result<Value, Refusal> {
-    if ctx.inventory.resource_group(group).is_none() {
-        return Err(Refusal::no_group(group));
-    }
+pub(super) fn available(request: &Request, group: &str, tx: &Tx<'_>) -> Result<Value, Refusal> {
     let asked = request.json()?.unwrap_or_default();
     let Some(name) = asked["name"].as_str() else {
         return Err(Refusal::bad_request(

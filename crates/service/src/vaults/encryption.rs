@@ -43,7 +43,7 @@ pub(crate) fn of_a_backup_vault(settings: &Value) -> Result<(), Refusal> {
 }
 
 /// What is nothing, or holds nothing: clients write null, an empty text and an object of nulls alike.
-fn says_nothing(value: &Value) -> bool {
+pub(crate) fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

@@ -11,6 +11,7 @@ use super::preflight;
 use super::wanted::said;
 use crate::core::{Context, Refusal};
 use crate::inventory::VirtualMachine;
+use crate::vaults::says_nothing;
 
 /// Refuses what the body alone shows not to be done.
 pub(super) fn done(wanted: &VmRestoreRequest) -> Result<(), Refusal> {
@@ -133,16 +134,6 @@ fn is_of(value: &str, known: &str) -> bool {
     value
         .strip_prefix(&known)
         .is_some_and(|version| version.is_empty() || version.starts_with('/'))
-}
-
-/// Clients write null, an empty text and an object of those alike.
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Object(members) => members.values().all(says_nothing),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
-    }
 }
 
 fn not_supported(what: &str) -> Refusal {
